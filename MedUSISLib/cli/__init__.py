@@ -1,0 +1,4 @@
+"""The medusis command, one file per verb.
+
+Entrance: ``main.app``.
+"""

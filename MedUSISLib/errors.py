@@ -1,0 +1,59 @@
+"""The named errors of MedUSIS: one exception type, one code per kind of trouble.
+
+The code is part of the interface (Slicer and the batch runner decide by it); the message says what happened, the
+hint what to do. Neither may hold a file name: they travel into logs and reports, and a file name can be a patient's
+name. The path is kept apart and shown only on the terminal of the person who gave it.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from pathlib import Path
+
+
+class ErrorCode(str, Enum):
+    """Kinds of failure, as written in events (``error.code``) and in the documentation."""
+
+    INPUT_NOT_READABLE = "INPUT_NOT_READABLE"
+    NOT_A_CT = "NOT_A_CT"
+    GEOMETRY_MISMATCH = "GEOMETRY_MISMATCH"
+    EMPTY_SEGMENTATION = "EMPTY_SEGMENTATION"
+    UNKNOWN_LABELS = "UNKNOWN_LABELS"
+    GENERATOR_NOT_FOUND = "GENERATOR_NOT_FOUND"
+    GENERATOR_CORRUPT = "GENERATOR_CORRUPT"
+    OUT_OF_MEMORY = "OUT_OF_MEMORY"
+    DEVICE_NOT_AVAILABLE = "DEVICE_NOT_AVAILABLE"
+    DISK_FULL = "DISK_FULL"
+    CANCELLED = "CANCELLED"
+    DEPENDENCY_MISSING = "DEPENDENCY_MISSING"
+    BAD_SETTING = "BAD_SETTING"
+    INTERNAL = "INTERNAL"
+
+
+class MedUSISError(Exception):
+    """A failure that a user can understand and act on.
+
+    Parameters
+    ----------
+    code : ErrorCode
+        What kind of failure.
+    message : str
+        What happened, naming the input by its role ("the CT"), never by its file name.
+    hint : str
+        What to do about it.
+    path : str or Path, optional
+        The file concerned; shown on the local terminal only, never logged.
+
+    Examples
+    --------
+    >>> error = MedUSISError(ErrorCode.NOT_A_CT, "the CT has no air: its lowest value is 0", "give a CT in HU")
+    >>> str(error)
+    'NOT_A_CT: the CT has no air: its lowest value is 0 - give a CT in HU'
+    """
+
+    def __init__(self, code: ErrorCode, message: str, hint: str = "", path: str | Path | None = None) -> None:
+        self.code = ErrorCode(code)
+        self.message = message
+        self.hint = hint
+        self.path = Path(path) if path is not None else None
+        super().__init__(f"{self.code.value}: {message}" + (f" - {hint}" if hint else ""))

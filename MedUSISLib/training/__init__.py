@@ -1,0 +1,4 @@
+"""Cases and caches, sampling, losses, the training loop and its checkpoints.
+
+Entrance: ``run.train``.
+"""
