@@ -1,0 +1,59 @@
+"""Files that must not outlive a killed process: a list that the process keeps and its starter clears.
+
+A process that is killed cannot tidy up. It therefore writes down every temporary file *before* it makes it, in a
+private folder that its starter chose (environment variable ``MEDUSIS_WORKSPACE``); whoever started it removes what
+is still there afterwards. Without that variable nothing is written down and everything works as usual.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+WORKSPACE_VARIABLE = "MEDUSIS_WORKSPACE"
+_LIST_NAME = "leftovers.jsonl"
+
+
+@contextmanager
+def temporary(path: Path) -> Iterator[Path]:
+    """A file or folder that is gone afterwards, whatever happens - this process being killed included.
+
+    The caller creates it inside the block. What was renamed away is not touched.
+
+    Examples
+    --------
+    >>> with temporary(Path("half-written.nii.gz")) as half:
+    ...     _ = half.write_bytes(b"...")
+    >>> half.exists()
+    False
+    """
+    path = Path(path).absolute()
+    workspace = os.environ.get(WORKSPACE_VARIABLE)
+    if workspace:
+        with suppress(OSError), open(Path(workspace) / _LIST_NAME, "a", encoding="utf-8") as listing:
+            listing.write(json.dumps(str(path)) + "\n")
+    try:
+        yield path
+    finally:
+        remove(path)
+
+
+def remove(path: Path) -> None:
+    """Remove a file or a folder with all that is in it; silence when it is not there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with suppress(OSError):
+            path.unlink()
+
+
+def remove_leftovers(workspace: Path) -> None:
+    """Remove everything that a process wrote down in its workspace and could not tidy up itself."""
+    with suppress(OSError):
+        for line in (workspace / _LIST_NAME).read_text(encoding="utf-8").splitlines():
+            with suppress(ValueError):
+                remove(Path(json.loads(line)))
