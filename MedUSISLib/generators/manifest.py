@@ -12,7 +12,6 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from MedUSISLib.errors import ErrorCode, MedUSISError
 
 MANIFEST_NAME = "manifest.json"
-FORMAT_VERSION = 1
 MAXIMUM_MANIFEST_BYTES = 4 * 1024 * 1024
 
 Identifier = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
@@ -139,7 +138,7 @@ class Manifest(_Part):
     ('generator', (256, 256), 'float32')
     """
 
-    format: Literal[1] = FORMAT_VERSION
+    format: Literal[1] = 1
     kind: Literal["generator", "segmentator"] = "generator"
     id: Identifier
     version: str = Field(pattern=r"^\d+\.\d+\.\d+([.+-][0-9A-Za-z.+-]+)?$")
