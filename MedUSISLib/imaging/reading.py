@@ -1,0 +1,207 @@
+"""Volumes from files: NIfTI, NRRD, MHA, or a folder of DICOM slices.
+
+Whatever is wrong with a file becomes a named error that calls the input by its role, never by its name.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from MedUSISLib.errors import ErrorCode, MedUSISError
+from MedUSISLib.imaging.geometry import Geometry
+from MedUSISLib.imaging.volume import Volume, geometry_of_sitk
+from MedUSISLib.imaging.writing import volume_suffix
+
+_FORMATS = "NIfTI (.nii, .nii.gz), NRRD, MHA or a folder of DICOM slices"
+_SLAB = 32
+
+
+def unreadable(role: str, what: str, hint: str, path: Path) -> MedUSISError:
+    """``INPUT_NOT_READABLE`` about an input."""
+    return MedUSISError(ErrorCode.INPUT_NOT_READABLE, f"{role} {what}", hint, path)
+
+
+def read_volume(path: str | Path, role: str = "the CT") -> Volume:
+    """Read an image.
+
+    Parameters
+    ----------
+    path : str or Path
+        A file, or a folder that holds one DICOM series (one slice of it works too).
+    role : str
+        How messages call this input: "the CT", "the MR".
+
+    Returns
+    -------
+    Volume
+        int16 where the values are whole numbers that fit, else float32. NaN and infinities (some tools write them
+        outside the body) become the lowest value; ``meta["notes"]`` says so. ``meta["modality"]`` for DICOM.
+
+    Raises
+    ------
+    MedUSISError
+        ``INPUT_NOT_READABLE``: missing, damaged, not an image, empty, time series, colour, without a finite value.
+        ``GEOMETRY_MISMATCH``: spacing zero, axes singular or sheared, slices missing, uneven or tilted.
+    """
+    volume = _read(Path(path), role)
+    volume.array_kji, notes = _clean_intensities(volume.array_kji, role, Path(path))
+    if notes:
+        volume.meta["notes"] = [*volume.meta.get("notes", []), *notes]
+    return volume
+
+
+def read_label_map(path: str | Path, role: str = "the segmentation") -> Volume:
+    """Read a label map: whole numbers, in the smallest of uint8, int16, int32.
+
+    Raises
+    ------
+    MedUSISError
+        As ``read_volume``; also ``INPUT_NOT_READABLE`` when a value is not a whole number.
+    """
+    volume = _read(Path(path), role)
+    array = volume.array_kji
+    if not np.issubdtype(array.dtype, np.integer):
+        for first in range(0, array.shape[0], _SLAB):
+            slab = array[first : first + _SLAB]
+            if not np.all(np.isfinite(slab)) or np.any(slab != np.rint(slab)):
+                raise unreadable(role, "holds values that are not whole numbers", "give a label map", Path(path))
+    low, high = int(array.min()), int(array.max())
+    for dtype in (np.uint8, np.int16, np.int32):
+        if np.iinfo(dtype).min <= low and high <= np.iinfo(dtype).max:
+            volume.array_kji = array.astype(dtype, copy=False)
+            return volume
+    raise unreadable(role, "holds labels beyond 32 bits", "give a label map", Path(path))
+
+
+def _read(path: Path, role: str) -> Volume:
+    if not path.exists():
+        raise unreadable(role, "does not exist", "check the path", path)
+    if path.is_dir():
+        from MedUSISLib.imaging.dicom_series import read_dicom_folder
+
+        return read_dicom_folder(path, role)
+    if path.stat().st_size == 0:
+        raise unreadable(role, "is an empty file", f"give {_FORMATS}", path)
+    if volume_suffix(path):
+        return _read_file(path, role)
+    from MedUSISLib.imaging.dicom_series import is_dicom_file, read_dicom_series_of
+
+    if is_dicom_file(path):
+        return read_dicom_series_of(path, role)
+    raise unreadable(role, "is in no format that can be read", f"give {_FORMATS}", path)
+
+
+def _read_file(path: Path, role: str) -> Volume:
+    import SimpleITK as sitk
+
+    is_nifti = ".nii" in volume_suffix(path)
+    if is_nifti:
+        _check_nifti_header(path, role)
+    reader = sitk.ImageFileReader()
+    reader.SetFileName(str(path))
+    try:
+        reader.ReadImageInformation()
+        dimension, channels = reader.GetDimension(), reader.GetNumberOfComponents()
+        size = reader.GetSize()
+        if channels != 1 or reader.GetPixelID() in (sitk.sitkComplexFloat32, sitk.sitkComplexFloat64):
+            raise unreadable(role, "is a colour, vector or complex image", "give one with one number per voxel", path)
+        if dimension > 3 and any(n > 1 for n in size[3:]):
+            raise unreadable(role, f"is a time series of {size[3]} volumes", "give a single volume", path)
+        if min(size) < 1:
+            raise unreadable(role, "has no voxels", "check the file", path)
+        image = reader.Execute()
+    except RuntimeError as error:
+        raise _named(str(error), role, path) from None
+    if dimension > 3:
+        image = sitk.Extract(image, [*size[:3], *([0] * (dimension - 3))], [0] * dimension)
+    array = sitk.GetArrayFromImage(image)
+    if dimension == 2:
+        geometry = _single_slice_geometry(path, image, is_nifti)
+        array = array[None]
+    else:
+        geometry = geometry_of_sitk(image)
+    del image
+    meta: dict[str, Any] = {"format": volume_suffix(path).lstrip(".")}
+    return Volume(array, geometry, meta)
+
+
+def _check_nifti_header(path: Path, role: str) -> None:
+    """Refuse what ITK would repair silently: zero spacing becomes 1 mm there, and the result is wrong by a scale."""
+    import nibabel
+
+    try:
+        header = nibabel.load(path).header
+        zooms = np.asarray(header.get_zooms()[:3], dtype=float)
+        affine = header.get_best_affine()
+        form = int(header.get("sform_code", 0)) > 0
+    except Exception as error:  # nibabel raises many kinds for damaged files
+        raise _named(str(error), role, path) from None
+    if zooms.size and (not np.all(np.isfinite(zooms)) or np.any(zooms <= 0)):
+        raise MedUSISError(
+            ErrorCode.GEOMETRY_MISMATCH, f"{role} has a voxel spacing of zero", "repair the header of the file", path
+        )
+    if form and not abs(np.linalg.det(np.nan_to_num(affine[:3, :3]))) > 1e-9:
+        raise MedUSISError(
+            ErrorCode.GEOMETRY_MISMATCH, f"{role} has a singular orientation", "repair the header of the file", path
+        )
+
+
+def _single_slice_geometry(path: Path, image: Any, is_nifti: bool) -> Geometry:
+    """A 2D file as a volume of one slice, 1 mm thick unless its header says more."""
+    if is_nifti:
+        import nibabel
+
+        return Geometry.from_affine_ras(nibabel.load(path).affine, (*image.GetSize(), 1))
+    d = image.GetDirection()
+    return Geometry(
+        (*image.GetSize(), 1),
+        (*image.GetSpacing(), 1.0),
+        (*image.GetOrigin(), 0.0),
+        (d[0], d[1], 0.0, d[2], d[3], 0.0, 0.0, 0.0, d[0] * d[3] - d[1] * d[2]),
+    )
+
+
+def _named(reason: str, role: str, path: Path) -> MedUSISError:
+    """The error for what ITK or nibabel complained about; their texts hold file names and are not passed on."""
+    lowered = reason.lower()
+    if any(word in lowered for word in ("spacing", "direction", "determinant", "orthonormal", "origin", "orientation")):
+        return MedUSISError(
+            ErrorCode.GEOMETRY_MISMATCH,
+            f"{role} has axes that are sheared or singular, or a spacing of zero",
+            "repair the header, or resample to a rectangular grid",
+            path,
+        )
+    return unreadable(role, "cannot be read: the file is damaged or not what its name says", f"give {_FORMATS}", path)
+
+
+def _clean_intensities(array: np.ndarray, role: str, path: Path) -> tuple[np.ndarray, list[str]]:
+    """Finite values as int16 or float32, and notes on what was replaced; works on slabs to stay small."""
+    if array.dtype == np.int16:
+        return array, []
+    notes: list[str] = []
+    whole, low, high, bad = True, np.inf, -np.inf, 0
+    floating = np.issubdtype(array.dtype, np.floating)
+    for first in range(0, array.shape[0], _SLAB):
+        slab = array[first : first + _SLAB]
+        if floating:
+            finite = np.isfinite(slab)
+            bad += int(slab.size - np.count_nonzero(finite))
+            slab = slab[finite]
+        if slab.size:
+            low, high = min(low, float(slab.min())), max(high, float(slab.max()))
+            whole = whole and (not floating or bool(np.all(slab == np.rint(slab))))
+    if low > high:
+        raise unreadable(role, "has no finite value", "check how the file was made", path)
+    if bad:
+        notes.append(f"{bad} voxels without a finite value were set to the lowest value")
+    fits = whole and low >= np.iinfo(np.int16).min and high <= np.iinfo(np.int16).max
+    result = np.empty(array.shape, dtype=np.int16 if fits else np.float32)
+    for first in range(0, array.shape[0], _SLAB):
+        slab = array[first : first + _SLAB]
+        if bad:
+            slab = np.where(np.isfinite(slab), slab, low)
+        result[first : first + _SLAB] = slab
+    return result, notes

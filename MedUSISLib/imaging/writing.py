@@ -1,0 +1,167 @@
+"""Volumes to files: whole or not at all."""
+
+from __future__ import annotations
+
+import errno
+import gzip
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from MedUSISLib.errors import ErrorCode, MedUSISError
+from MedUSISLib.imaging.volume import Volume, to_sitk
+
+_NIFTI = (".nii.gz", ".nii")
+_ITK = (".nrrd", ".mha", ".mhd", ".nhdr")
+# Level 6 takes three times as long as 1 for 8 % smaller float images.
+_GZIP_LEVEL = 1
+_DISK_FULL_ERRNO = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+def volume_suffix(path: Path) -> str:
+    """The format's suffix (".nii.gz", ".nrrd", ...), or "" when it is not one of ours."""
+    name = path.name.lower()
+    return next((suffix for suffix in (*_NIFTI, *_ITK) if name.endswith(suffix)), "")
+
+
+def write_volume(volume: Volume, path: str | Path, description: str = "") -> Path:
+    """Write a volume; readers see the old file or the complete new one, never a part.
+
+    Parameters
+    ----------
+    volume : Volume
+        Boolean arrays are stored as uint8, float16 as float32, 64-bit integers as int32.
+    path : str or Path
+        ``.nii.gz``, ``.nii``, ``.nrrd`` or ``.mha``. The folder is made when it is missing.
+    description : str
+        NIfTI's "descrip" field (at most 79 bytes are kept); "description" in NRRD and MHA.
+
+    Returns
+    -------
+    Path
+        The file written. The same voxels and description give the same bytes.
+
+    Raises
+    ------
+    MedUSISError
+        ``DISK_FULL``; ``BAD_SETTING`` for an unknown suffix or a folder that cannot be written to.
+    """
+    path = Path(path)
+    suffix = volume_suffix(path)
+    if suffix not in (*_NIFTI, ".nrrd", ".mha"):
+        raise MedUSISError(
+            ErrorCode.BAD_SETTING,
+            f"volumes cannot be written in the format '{path.suffix}'",
+            "use .nii.gz, .nii, .nrrd or .mha",
+            path,
+        )
+    with atomic_path(path, suffix) as temporary:
+        if suffix in _NIFTI:
+            _write_nifti(volume, temporary, description)
+        else:
+            _write_itk(volume, temporary, description)
+    return path
+
+
+@contextmanager
+def atomic_path(path: str | Path, suffix: str = "") -> Iterator[Path]:
+    """A temporary name beside ``path``, which takes its place when the block ends well and vanishes otherwise.
+
+    Raises
+    ------
+    MedUSISError
+        ``DISK_FULL``, or ``BAD_SETTING`` when the folder cannot be written to.
+    """
+    path = Path(path)
+    temporary: Path | None = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # The name must not hold the target's: it can be a patient's, and a killed process leaves it behind.
+        handle, name = tempfile.mkstemp(prefix=".medusis-", suffix=suffix or path.suffix, dir=path.parent)
+        os.close(handle)
+        temporary = Path(name)
+        yield temporary
+        _sync(temporary)
+        temporary.chmod(0o666 & ~_umask())
+        os.replace(temporary, path)
+        temporary = None
+    except OSError as error:
+        raise _write_error(error, path) from None
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _sync(path: Path) -> None:
+    """Push the file to the disk: some file systems report a full disk only here."""
+    with path.open("rb+") as stream:
+        os.fsync(stream.fileno())
+
+
+def _write_error(error: OSError, path: Path) -> MedUSISError:
+    if error.errno in _DISK_FULL_ERRNO:
+        return MedUSISError(
+            ErrorCode.DISK_FULL, "no space is left to write a result", "free space or choose another folder", path
+        )
+    reason = os.strerror(error.errno) if error.errno else type(error).__name__
+    return MedUSISError(
+        ErrorCode.BAD_SETTING, f"a result cannot be written ({reason})", "choose a folder that can be written to", path
+    )
+
+
+def storable(array: np.ndarray) -> np.ndarray:
+    """The array in a type that image formats know; the same array when it already is."""
+    if array.dtype == bool:
+        return array.astype(np.uint8)
+    if array.dtype == np.float16:
+        return array.astype(np.float32)
+    if array.dtype in (np.int64, np.uint64, np.uint32):
+        limits = np.iinfo(np.int32)
+        if array.size and (array.min() < limits.min or array.max() > limits.max):
+            raise MedUSISError(ErrorCode.INTERNAL, "values do not fit 32-bit integers")
+        return array.astype(np.int32)
+    return array
+
+
+def _write_nifti(volume: Volume, path: Path, description: str) -> None:
+    # nibabel rather than ITK: it writes slice by slice from our array, through Python files whose errors have a
+    # number, and gzip without a time stamp.
+    import nibabel
+
+    image = nibabel.Nifti1Image(storable(volume.array_kji).T, volume.geometry.affine_ras)
+    image.header.set_xyzt_units("mm")
+    image.header["descrip"] = description.encode("utf-8")[:79].decode("utf-8", "ignore").encode("utf-8")
+    image.set_qform(volume.geometry.affine_ras, code=1)
+    image.set_sform(volume.geometry.affine_ras, code=1)
+    with path.open("wb") as raw:
+        if path.name.endswith(".gz"):
+            with gzip.GzipFile(filename="", fileobj=raw, mode="wb", compresslevel=_GZIP_LEVEL, mtime=0) as packed:
+                image.to_stream(packed)
+        else:
+            image.to_stream(raw)
+
+
+def _write_itk(volume: Volume, path: Path, description: str) -> None:
+    import SimpleITK as sitk
+
+    image = to_sitk(Volume(storable(volume.array_kji), volume.geometry))
+    if description:
+        image.SetMetaData("description", description)
+    expected = volume.array_kji.nbytes
+    try:
+        sitk.WriteImage(image, str(path), useCompression=True, compressionLevel=_GZIP_LEVEL)
+    except RuntimeError:
+        # ITK keeps the system's reason to itself.
+        full = shutil.disk_usage(path.parent).free < expected
+        raise OSError(errno.ENOSPC if full else errno.EIO, "write failed") from None
