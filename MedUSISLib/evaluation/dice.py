@@ -80,17 +80,21 @@ def confusion_matrix(reference: np.ndarray, predicted: np.ndarray, number_of_cla
     return result.reshape(n, n)
 
 
-def merges_for_comparison(reference_counts: np.ndarray, schema: LabelSchema, minimum_voxels: int = 1) -> dict[str, str]:
-    """Which fine classes a reference cannot tell apart, and what they are compared as.
+def merges_for_comparison(
+    reference_counts: np.ndarray, predicted_counts: np.ndarray, schema: LabelSchema, minimum_voxels: int = 1
+) -> dict[str, str]:
+    """Which fine classes cannot be told apart in the reference, and what they are compared as.
 
-    A class is merged into its coarser partner (the schema's ``merges_into``) where the reference uses the partner and
-    either never the class itself, or the partner means "undivided" (nothing but the finer classes can be in it, as
-    with ``brain``): then all of the partner's finer classes are merged.
+    A class is merged into its coarser partner (the schema's ``merges_into``) where the reference uses the partner, and
+
+    * the reference never uses the class itself (no skin or fat, only soft tissue), or
+    * the prediction never uses the partner: then the partner means "undivided", as ``brain`` does, and any of its
+      finer classes can be in it.
 
     Parameters
     ----------
-    reference_counts : ndarray [C]
-        Voxels per class in the reference.
+    reference_counts, predicted_counts : ndarray [C]
+        Voxels per class.
     schema : LabelSchema
     minimum_voxels : int
         A class with fewer voxels counts as not used.
@@ -100,18 +104,14 @@ def merges_for_comparison(reference_counts: np.ndarray, schema: LabelSchema, min
     dict of str to str
         Fine class name to coarse class name.
     """
-    used = {c.name for c in schema.classes if reference_counts[c.index] >= max(minimum_voxels, 1)}
-    children: dict[str, list[str]] = {}
-    for c in schema.classes:
-        if c.merges_into:
-            children.setdefault(c.merges_into, []).append(c.name)
-    result: dict[str, str] = {}
-    for coarse, fine in children.items():
-        if coarse not in used:
-            continue
-        undivided = len(fine) > 2  # brain; soft tissue and cortical bone are classes of their own too
-        result.update({name: coarse for name in fine if undivided or name not in used})
-    return result
+    least = max(minimum_voxels, 1)
+    in_reference = {c.name for c in schema.classes if reference_counts[c.index] >= least}
+    in_predicted = {c.name for c in schema.classes if predicted_counts[c.index] >= least}
+    return {
+        c.name: c.merges_into
+        for c in schema.classes
+        if c.merges_into in in_reference and (c.name not in in_reference or c.merges_into not in in_predicted)
+    }
 
 
 def dice_per_class(
@@ -129,7 +129,7 @@ def dice_per_class(
         Class indices, same shape.
     schema : LabelSchema
     merge : mapping of str to str, optional
-        Fine to coarse class, applied to both maps. Default: `merges_for_comparison` of the reference.
+        Fine to coarse class, applied to both maps. Default: `merges_for_comparison`.
     ignore : sequence of str
         Classes that get no row.
 
@@ -144,7 +144,7 @@ def dice_per_class(
     size = max(c.index for c in schema.classes) + 1
     matrix = confusion_matrix(reference, predicted, size)
     if merge is None:
-        merge = merges_for_comparison(matrix.sum(axis=1), schema)
+        merge = merges_for_comparison(matrix.sum(axis=1), matrix.sum(axis=0), schema)
     index = {c.name: c.index for c in schema.classes}
     for fine, coarse in merge.items():
         for axis in (0, 1):
