@@ -57,7 +57,7 @@ def crop_or_pad(array: np.ndarray, size: Sequence[int], centre: Sequence[float],
     result = np.full(tuple(size), fill, dtype=array.dtype)
     inner, outer = [], []
     for n, wanted, middle in zip(array.shape, size, centre, strict=True):
-        first = int(np.ceil(middle - wanted / 2 - 0.5 + 1e-9)) + (0 if wanted % 2 else 0)
+        first = int(np.floor(middle - (wanted - 1) / 2 + 1e-9))
         begin, end = max(first, 0), min(first + wanted, n)
         if end <= begin:
             return result
