@@ -1,0 +1,127 @@
+"""Which device to run on, and what to do when its memory does not suffice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
+
+import torch
+
+from MedUSISLib.errors import ErrorCode, MedUSISError
+from MedUSISLib.progress import Progress
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+_PIXELS_IN_FLIGHT = {"cpu": 4 * 256 * 256, "cuda": 16 * 256 * 256}
+_OUT_OF_MEMORY_TEXTS = ("out of memory", "not enough memory", "can't allocate memory", "cannot allocate memory")
+
+
+def choose_device(name: str) -> torch.device:
+    """The device for ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+
+    Raises
+    ------
+    MedUSISError
+        DEVICE_NOT_AVAILABLE when a device that was asked for by name is not there; ``auto`` never fails.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = torch.device(name)
+    if device.type == "cuda" and (not torch.cuda.is_available() or (device.index or 0) >= torch.cuda.device_count()):
+        found = torch.cuda.device_count() if torch.cuda.is_available() else 0
+        raise MedUSISError(
+            ErrorCode.DEVICE_NOT_AVAILABLE,
+            f"the device '{name}' is not available: torch finds {found} CUDA device(s)",
+            "use --device auto or --device cpu",
+        )
+    return device
+
+
+def default_batch_size(device: torch.device, pixels_per_image: int) -> int:
+    """Images at once: four 256x256 slices on a CPU (more is not faster there), sixteen on an accelerator."""
+    return max(1, _PIXELS_IN_FLIGHT["cuda" if device.type == "cuda" else "cpu"] // max(1, pixels_per_image))
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an exception means that memory ran out; torch says so in several ways."""
+    if isinstance(error, (MemoryError, torch.cuda.OutOfMemoryError)):
+        return True
+    return isinstance(error, RuntimeError) and any(text in str(error).lower() for text in _OUT_OF_MEMORY_TEXTS)
+
+
+class BatchRunner:
+    """Feeds images to the network in batches; when memory runs out, halves the batch once, then goes to the CPU.
+
+    Parameters
+    ----------
+    size : int
+        Images in a batch.
+    device : torch.device
+    to_cpu : callable, optional
+        Moves the network to the CPU; ``None`` when the user does not allow it.
+    progress : Progress
+    """
+
+    def __init__(
+        self, size: int, device: torch.device, progress: Progress, to_cpu: Callable[[], None] | None = None
+    ) -> None:
+        self.size = max(1, size)
+        self._device = device
+        self._to_cpu = to_cpu if device.type != "cpu" else None
+        self._progress = progress
+        self._halved = False
+
+    def attempt(self, work: Callable[[int], Result]) -> Result:
+        """Call ``work`` with the batch size, again with a smaller one when memory runs out.
+
+        ``work`` must change nothing until it is complete, because it is called again after a failure.
+
+        Raises
+        ------
+        MedUSISError
+            OUT_OF_MEMORY after the retry; CANCELLED.
+        """
+        while True:
+            self._progress.checkpoint()
+            try:
+                return work(self.size)
+            except (MemoryError, RuntimeError) as error:
+                if not is_out_of_memory(error):
+                    raise
+            # outside the handler: the exception's traceback would keep the tensors of the failed batch alive
+            self._reduce()
+
+    def run(self, items: Sequence[Item], work: Callable[[Sequence[Item]], None]) -> Iterator[int]:
+        """Call ``work`` on consecutive parts of ``items``; yields how many were done after each part."""
+        position = 0
+
+        def next_part(size: int) -> int:
+            part = items[position : position + size]
+            work(part)
+            return len(part)
+
+        while position < len(items):
+            position += self.attempt(next_part)
+            yield position
+
+    def _reduce(self) -> None:
+        if self._device.type == "cuda":
+            torch.cuda.empty_cache()
+        if not self._halved and self.size > 1:
+            self._halved = True
+            self.size = max(1, self.size // 2)
+            self._progress.warning("OUT_OF_MEMORY", f"memory ran out: going on with batches of {self.size}")
+            return
+        if self._to_cpu is not None:
+            self._to_cpu()
+            self._to_cpu = None
+            self._device = torch.device("cpu")
+            self.size = 1
+            self._progress.warning("OUT_OF_MEMORY", "the accelerator's memory does not suffice: going on with the CPU")
+            return
+        raise MedUSISError(
+            ErrorCode.OUT_OF_MEMORY,
+            f"memory does not suffice for a batch of {self.size}",
+            "close other programs, or use --batch-size 1, --mode window or --device cpu",
+        )
