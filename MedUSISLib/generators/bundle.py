@@ -60,14 +60,12 @@ class Bundle:
         state = self.state_dict()
         description = self.manifest.network
         try:
-            with torch.random.fork_rng(devices=[]):
-                network = build_network(description.name, dict(description.arguments))
             normalised = any(".parametrizations." in name for name in state)
-            if not normalised:
-                fold_spectral_norm(network)
+            # the fresh weights are thrown away, but drawing them must not move the caller's random numbers
+            with torch.random.fork_rng(devices=[]):
+                network = build_network(description.name, dict(description.arguments), folded=not normalised)
             network.load_state_dict(state, strict=True)
             if normalised:
-                network.eval()
                 fold_spectral_norm(network)
         except MedUSISError:
             raise

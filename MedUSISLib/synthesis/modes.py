@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from MedUSISLib.progress import Progress
-from MedUSISLib.synthesis.device import BatchRunner
+from MedUSISLib.synthesis.batches import BatchRunner
 from MedUSISLib.synthesis.grid_maps import GridMaps
 from MedUSISLib.synthesis.passes import Blend, PassSampler
 from MedUSISLib.synthesis.windows import WindowLayout, gaussian_weights, total_weights, window_layout

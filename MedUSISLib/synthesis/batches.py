@@ -1,4 +1,4 @@
-"""Which device to run on, and what to do when its memory does not suffice."""
+"""Batches: how many images at once, and what to do when the device's memory does not suffice."""
 
 from __future__ import annotations
 
@@ -15,27 +15,6 @@ Result = TypeVar("Result")
 
 _PIXELS_IN_FLIGHT = {"cpu": 4 * 256 * 256, "cuda": 16 * 256 * 256}
 _OUT_OF_MEMORY_TEXTS = ("out of memory", "not enough memory", "can't allocate memory", "cannot allocate memory")
-
-
-def choose_device(name: str) -> torch.device:
-    """The device for ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
-
-    Raises
-    ------
-    MedUSISError
-        DEVICE_NOT_AVAILABLE when a device that was asked for by name is not there; ``auto`` never fails.
-    """
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    device = torch.device(name)
-    if device.type == "cuda" and (not torch.cuda.is_available() or (device.index or 0) >= torch.cuda.device_count()):
-        found = torch.cuda.device_count() if torch.cuda.is_available() else 0
-        raise MedUSISError(
-            ErrorCode.DEVICE_NOT_AVAILABLE,
-            f"the device '{name}' is not available: torch finds {found} CUDA device(s)",
-            "use --device auto or --device cpu",
-        )
-    return device
 
 
 def default_batch_size(device: torch.device, pixels_per_image: int) -> int:
