@@ -13,6 +13,12 @@ _TISSUE_HU = -300
 # The search runs on about this spacing: shells of couches are thinner than twice the opening below.
 _COARSE_MM = 2.0
 _OPENING_MM = 4.0
+# Nostrils and ear canals are narrower than twice this.
+_CLOSING_MM = 5.0
+# How far thin tissue is followed from the thick core: the nose with the bones behind it.
+_REACH_MM = 40.0
+# An ear is shorter; what is left of couches, straps and streaks is longer.
+_LONGEST_THIN_PART_MM = 60.0
 # Arms beside the trunk are kept, a separate head holder is not.
 _SMALLEST_PART = 0.1
 
@@ -51,26 +57,87 @@ def body_mask(ct: Volume, threshold_hu: float = _TISSUE_HU) -> np.ndarray:
 
 
 def _body_of_tissue(tissue: np.ndarray, spacing_kji: list[float], superior: int) -> np.ndarray:
-    from scipy.ndimage import binary_dilation, binary_fill_holes, label
+    """The body among everything that is dense; all on the coarse grid."""
+    from scipy.ndimage import binary_dilation
 
-    iterations = [
-        int(round(_OPENING_MM / s)) if n > 1 else 0 for s, n in zip(spacing_kji, tissue.shape, strict=True)
-    ]
-    core = _eroded(tissue, iterations)
+    finest = min(s for s, n in zip(spacing_kji, tissue.shape, strict=True) if n > 1 or max(tissue.shape) == 1)
+    half_widths = [round(_OPENING_MM / s) if n > 1 else 0 for s, n in zip(spacing_kji, tissue.shape, strict=True)]
+    rounds = max(1, max(half_widths)) + 1
+    in_plane = min(s for axis, s in enumerate(spacing_kji) if axis != superior)
+    closing = max(1, round(_CLOSING_MM / in_plane))
+    core = _main_parts(_eroded(tissue, half_widths))
     if not core.any():
-        core = tissue
-    parts, count = label(core)
+        core = _main_parts(tissue)
+    # Thin bone before the sinuses, the nose and the ears are behind the opening; so is a shell that touches the skin.
+    reach = binary_dilation(core, iterations=round(_REACH_MM / finest), mask=tissue)
+    solid = _filled(reach, superior, closing)
+    # Filled, a face is thick and a patch of a shell still thin: the second opening tells them apart.
+    solid_core = _main_parts(_eroded(solid, half_widths))
+    if not solid_core.any():
+        return solid
+    body = binary_dilation(solid_core, iterations=rounds, mask=solid)
+    return _filled(_with_thin_parts(body, reach, spacing_kji), superior, closing)
+
+
+def _main_parts(mask: np.ndarray) -> np.ndarray:
+    """The largest component and those of at least a tenth of its size."""
+    from scipy.ndimage import label
+
+    parts, count = label(mask)
     if count == 0:
-        return tissue
+        return mask
     sizes = np.bincount(parts.ravel())
     sizes[0] = 0
-    core = (sizes >= _SMALLEST_PART * sizes.max())[parts]
-    # Back over what the opening took (nose, ears, fingers), but not far along a couch that touches the back.
-    body = binary_dilation(core, iterations=max(iterations) + 2, mask=tissue)
-    moved = np.moveaxis(body, superior, 0)
-    for plane in moved:
-        plane[...] = binary_fill_holes(plane)
-    return binary_fill_holes(body) if min(body.shape) > 2 else body
+    return (sizes >= _SMALLEST_PART * sizes.max())[parts]
+
+
+def _eroded(mask: np.ndarray, half_widths: list[int]) -> np.ndarray:
+    """Erosion by a box; the volume's faces count as inside, because bodies are cut there."""
+    from scipy.ndimage import minimum_filter1d
+
+    result = mask.view(np.uint8)
+    for axis, n in enumerate(half_widths):
+        if n > 0:
+            result = minimum_filter1d(result, 2 * n + 1, axis=axis, mode="nearest")
+    return result.astype(bool)
+
+
+def _with_thin_parts(body: np.ndarray, reach: np.ndarray, spacing_kji: list[float]) -> np.ndarray:
+    """Adds what the opening took away from the body and is small: tip of the nose, ears, fingers."""
+    from scipy.ndimage import find_objects, label
+
+    parts, count = label(reach & ~body)
+    keep = np.zeros(count + 1, dtype=bool)
+    for number, box in enumerate(find_objects(parts), start=1):
+        length_mm = max((b.stop - b.start) * s for b, s in zip(box, spacing_kji, strict=True))
+        keep[number] = length_mm <= _LONGEST_THIN_PART_MM
+    return body | keep[parts]
+
+
+def _filled(mask: np.ndarray, superior: int, closing: int) -> np.ndarray:
+    """Air inside the body filled, in axial slices and then in space (only axial where there are few slices)."""
+    from scipy.ndimage import binary_fill_holes
+
+    result = mask.copy()
+    for plane in np.moveaxis(result, superior, 0):
+        plane[...] = _filled_plane(plane, closing)
+    return binary_fill_holes(result) if min(result.shape) > 2 else result
+
+
+def _filled_plane(plane: np.ndarray, closing: int) -> np.ndarray:
+    """Air inside filled, also where a passage up to twice ``closing`` wide (nostril, ear canal) leads outside."""
+    from scipy.ndimage import binary_closing, binary_dilation, binary_fill_holes
+
+    if not plane.any():
+        return plane
+    padded = np.pad(plane, closing + 1)
+    closed = binary_closing(padded, iterations=closing)
+    filled = binary_fill_holes(closed)
+    # Closing also rounds off the folds of the skin, which are outside: only what it enclosed counts, grown back.
+    enclosed = binary_fill_holes(padded) | (filled & ~closed)
+    enclosed |= binary_dilation(filled & ~closed, iterations=closing, mask=filled)
+    inner = slice(closing + 1, -closing - 1)
+    return (padded | enclosed)[inner, inner]
 
 
 def _eroded(mask: np.ndarray, iterations: list[int]) -> np.ndarray:

@@ -147,7 +147,7 @@ def _objection(volume: Volume) -> tuple[str, str] | None:
     give = "give a CT in Hounsfield units (air -1000, water 0)"
     if v.low == v.high:
         return f"has the same value everywhere ({v.low:.4g})", give
-    if v.low >= 0 and v.high > 1000 and _is_ct_like(_values(sample - 1024)):
+    if v.low >= 0 and _is_shifted_ct(sample):
         return (
             f"holds stored values, not Hounsfield units: {span}, tissue lies near 1024",
             "apply the rescale intercept (-1024) and try again",
@@ -164,6 +164,13 @@ def _objection(volume: Volume) -> tuple[str, str] | None:
             give,
         )
     return None
+
+
+def _is_shifted_ct(sample: np.ndarray) -> bool:
+    """HU + 1024 has a peak of soft tissue there and a valley between it and air; MR has its tissue in that valley."""
+    peak = np.count_nonzero((sample > 1000) & (sample < 1150))
+    valley = np.count_nonzero((sample > 200) & (sample < 750))
+    return peak > 2 * valley and _is_ct_like(_values(sample - 1024))
 
 
 def _is_ct_like(v: _Values) -> bool:
