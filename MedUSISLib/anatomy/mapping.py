@@ -7,7 +7,7 @@ claim the same thing - the same label value, or the same voxel when several labe
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,16 +16,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from MedUSISLib.anatomy.lookup import LookupTable, as_integers, chunks, unique_values
 from MedUSISLib.anatomy.mapping_table import MappingRow, read_mapping_table
-from MedUSISLib.anatomy.schema import LabelSchema, canonical_name, load_schema
+from MedUSISLib.anatomy.schema import LabelClass, LabelSchema, canonical_name, load_schema
 from MedUSISLib.errors import ErrorCode, MedUSISError
 from MedUSISLib.resources import resource_path
 
 UNDECIDED = 255
 """Marks a voxel without a class while a map is being made; never an index of a schema (see MAXIMUM_CLASSES)."""
-
-_CHUNK = 1 << 21
-"""Voxels handled at once: indexing a table makes numpy copy the index as 8-byte integers, 16 MB for a chunk."""
 
 _SHOWN = 12
 """How many unmapped values an error lists by name before it only counts them."""
@@ -83,17 +81,28 @@ class LabelMapping:
         return {0: "background"} | {entry.value: entry.source_name for entry in self.entries}
 
     @cached_property
-    def rank_of_value(self) -> dict[int, int]:
-        """Precedence of each known label value: its row, counted from 1; 0 is for the background class."""
-        ranks = {0: 0} | {entry.value: row for row, entry in enumerate(self.entries, start=1)}
-        return {value: rank if self.index_of_value[value] else 0 for value, rank in ranks.items()}
+    def row_of_value(self) -> dict[int, int]:
+        """Row of each known label value, counted from 0: its precedence in `combining.combine`. -1 where none is."""
+        return {0: -1} | {entry.value: row for row, entry in enumerate(self.entries)}
+
+    @cached_property
+    def _class_table(self) -> LookupTable:
+        return LookupTable(self.index_of_value, other=UNDECIDED)
 
     def unmapped_values(self, values: NDArray[Any]) -> list[int]:
         """Label values of an array that the mapping does not know, sorted."""
-        found: set[int] = set()
-        for _, chunk in _chunks(_as_integers(values)):
-            found.update(np.unique(chunk).tolist())
-        return sorted(found - self.index_of_value.keys())
+        unknown: set[int] = set()
+        for _, chunk in chunks(as_integers(values)):
+            missed = self._class_table.look_up(chunk) == UNDECIDED
+            if missed.any():
+                unknown.update(unique_values(chunk[missed]))
+        return sorted(unknown)
+
+    def require_known(self, values: NDArray[Any], source_names: Mapping[int, str] | None = None) -> None:
+        """Raise UNKNOWN_LABELS, with advice, when an array holds values that the mapping does not know."""
+        unknown = self.unmapped_values(values)
+        if unknown:
+            raise self._unknown_labels(unknown, source_names or {})
 
     def apply(
         self,
@@ -122,18 +131,19 @@ class LabelMapping:
             UNKNOWN_LABELS with the unknown values and the nearest known names; INPUT_NOT_READABLE when the values
             are not whole numbers.
         """
-        integers = _as_integers(values)
+        integers = as_integers(values)
         other = UNDECIDED if unmapped is None else self.schema.index_of(unmapped)
-        table = _LookupTable(self.index_of_value, other)
         result = np.empty(integers.shape, dtype=np.uint8)
         flat = result.reshape(-1)
         unknown: set[int] = set()
-        for part, chunk in _chunks(integers):
-            classes = table.look_up(chunk)
+        for part, chunk in chunks(integers):
+            classes = self._class_table.look_up(chunk)
+            missed = classes == UNDECIDED
+            if missed.any():
+                unknown.update(unique_values(chunk[missed]))
+                classes[missed] = other
             flat[part] = classes
-            if unmapped is None and (missed := classes == UNDECIDED).any():
-                unknown.update(np.unique(chunk[missed]).tolist())
-        if unknown:
+        if unknown and unmapped is None:
             raise self._unknown_labels(sorted(unknown), source_names or {})
         return result
 
@@ -166,27 +176,6 @@ class LabelMapping:
         return [f"{known} {self.name_of_value[known]}" for known in nearest]
 
 
-class _LookupTable:
-    """Class index by label value, as one array over the range of known values with a guard at either end."""
-
-    def __init__(self, classes: Mapping[int, int], other: int) -> None:
-        self._lowest, self._highest = min(classes), max(classes)
-        if self._highest - self._lowest > 1 << 24:
-            raise MedUSISError(
-                ErrorCode.BAD_SETTING,
-                f"the label values of the table run from {self._lowest} to {self._highest}",
-                "a table may span at most 16 million values",
-            )
-        self._table = np.full(self._highest - self._lowest + 3, other, dtype=np.uint8)
-        for value, index in classes.items():
-            self._table[value - self._lowest + 1] = index
-
-    def look_up(self, values: NDArray[np.integer]) -> NDArray[np.uint8]:
-        """Classes of a chunk; values outside the range fall on the guards."""
-        wide = values.astype(np.int64) if values.dtype != np.uint64 else values.clip(max=1 << 62).astype(np.int64)
-        return self._table[wide.clip(self._lowest - 1, self._highest + 1) - (self._lowest - 1)]
-
-
 def load_mapping(name_or_csv_path: str | Path, schema: LabelSchema | str) -> LabelMapping:
     """A mapping into a schema, by name or from a user's table.
 
@@ -207,16 +196,17 @@ def load_mapping(name_or_csv_path: str | Path, schema: LabelSchema | str) -> Lab
     """
     target = load_schema(schema) if isinstance(schema, str) else schema
     text = str(name_or_csv_path)
-    shipped = resource_path("Schemas", "mappings", f"{text}.{target.id}.csv")
-    if text == target.id:
+    name = canonical_name(text)
+    if name == canonical_name(target.id):
         return identity_mapping(target)
-    if canonical_name(text).isidentifier() and shipped.is_file():
-        return mapping_from_rows(text, target, read_mapping_table(shipped), shipped)
+    shipped = resource_path("Schemas", "mappings", f"{name}.{target.id}.csv")
+    if name.isidentifier() and shipped.is_file():
+        return mapping_from_rows(name, target, read_mapping_table(shipped), shipped)
     path = Path(text).expanduser()
     if path.suffix.lower() in (".csv", ".tsv", ".txt") or path.is_file():
         return mapping_from_rows("user table", target, read_mapping_table(path), path)
     known = available_mappings(target.id)
-    near = difflib.get_close_matches(text, known, n=1)
+    near = difflib.get_close_matches(name, known, n=1)
     raise MedUSISError(
         ErrorCode.BAD_SETTING,
         f"there is no label mapping of that name into the schema '{target.id}'",
@@ -232,8 +222,18 @@ def available_mappings(schema_id: str) -> list[str]:
 
 
 def identity_mapping(schema: LabelSchema) -> LabelMapping:
-    """For segmentations that already hold the class indices of the schema."""
-    return LabelMapping(schema.id, schema, tuple(MappingEntry(c.index, c.name, c.name) for c in schema.classes))
+    """For segmentations that already hold the class indices of the schema.
+
+    Rows are in the order of the indices, but a coarse class comes before the classes that merge into it: where layers
+    overlap, the finer one wins.
+    """
+    ordered: list[LabelClass] = []
+    for label in schema.classes:
+        chain = [label]
+        while (coarser := chain[-1].merges_into) is not None:
+            chain.append(schema.class_named(coarser))
+        ordered.extend(member for member in reversed(chain) if member not in ordered)
+    return LabelMapping(schema.id, schema, tuple(MappingEntry(c.index, c.name, c.name) for c in ordered))
 
 
 def mask_mapping(class_name: str, schema: LabelSchema, value: int = 1) -> LabelMapping:
@@ -249,7 +249,7 @@ def mapping_from_rows(
     entries: list[MappingEntry] = []
     for row in rows:
         try:
-            class_name = schema.names[schema.index_of(row.class_name)]
+            class_name = _class_of_cell(row.class_name, schema)
         except MedUSISError as error:
             message = f"line {row.line} of the label table: {error.message}"
             raise MedUSISError(error.code, message, error.hint, path) from error
@@ -260,33 +260,8 @@ def mapping_from_rows(
     return LabelMapping(name, schema, tuple(entries))
 
 
-def _as_integers(values: NDArray[Any]) -> NDArray[np.integer]:
-    array = np.asarray(values)
-    if array.dtype == bool:
-        return array.view(np.uint8)
-    if np.issubdtype(array.dtype, np.integer):
-        return array
-    if np.issubdtype(array.dtype, np.floating):
-        whole = np.empty(array.shape, dtype=np.int32)
-        flat = whole.reshape(-1)
-        limits = np.iinfo(np.int32)
-        for part, chunk in _chunks(array):
-            if not np.isfinite(chunk).all() or (chunk != np.rint(chunk)).any():
-                break
-            if chunk.min() < limits.min or chunk.max() > limits.max:
-                break
-            flat[part] = chunk
-        else:
-            return whole
-    raise MedUSISError(
-        ErrorCode.INPUT_NOT_READABLE,
-        "the segmentation is not a label map: its values are not whole numbers",
-        "give a label map (one whole number per voxel), not an image or a probability map",
-    )
-
-
-def _chunks(array: NDArray[Any]) -> Iterator[tuple[slice, NDArray[Any]]]:
-    flat = array.reshape(-1)
-    for start in range(0, flat.size, _CHUNK):
-        part = slice(start, min(start + _CHUNK, flat.size))
-        yield part, flat[part]
+def _class_of_cell(cell: str, schema: LabelSchema) -> str:
+    """A class written by its name or by its index."""
+    if cell.isascii() and cell.isdigit() and int(cell) < schema.number_of_classes:
+        return schema.names[int(cell)]
+    return schema.names[schema.index_of(cell)]

@@ -5,8 +5,9 @@
     1,Left lung,lung
     251-255,corpus callosum,white_matter
 
-``value`` is a whole number or a range ``first-last``. Comma, semicolon and tab all separate. Lines that start with
-``#`` and empty lines are skipped; further columns are ignored. Rows are in order of precedence: a later row wins.
+``value`` is a whole number or a range ``first-last``; ``class`` is a class's name or its index; ``name`` is what the
+source calls the value. Comma, semicolon and tab all separate. Lines that start with ``#`` and empty lines are skipped;
+further columns are ignored. Rows are in order of precedence: a later row wins.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import NamedTuple
 
 from MedUSISLib.errors import ErrorCode, MedUSISError
 
-_VALUE = re.compile(r"\s*([+-]?\d+)\s*(?:-\s*(\d+)\s*)?")
+_VALUE = re.compile(r"([+-]?[0-9]{1,12})\s*(?:-\s*([0-9]{1,12}))?")
 _LONGEST_RANGE = 100_000
 _LARGEST_VALUE = 2**31 - 1
 
@@ -60,7 +61,7 @@ def parse_mapping_table(text: str, path: Path | None = None) -> list[MappingRow]
         raise _bad("the label table is empty", "its first line must be: value,name,class", path)
     header_line, header = lines[0]
     separator = max(",;\t", key=header.count)
-    columns = [cell.strip().lower() for cell in next(csv.reader([header], delimiter=separator))]
+    columns = [cell.lower() for cell in _cells(header_line, header, separator, path)]
     missing = [column for column in ("value", "class") if columns.count(column) != 1]
     if missing:
         raise _bad(
@@ -69,7 +70,8 @@ def parse_mapping_table(text: str, path: Path | None = None) -> list[MappingRow]
             "make the first line: value,name,class",
             path,
         )
-    rows = [_row(number, next(csv.reader([line], delimiter=separator)), columns, path) for number, line in lines[1:]]
+    cells_of_lines = [(number, _cells(number, line, separator, path)) for number, line in lines[1:]]
+    rows = [_row(number, cells, columns, path) for number, cells in cells_of_lines if any(cells)]
     if not rows:
         raise _bad("the label table has a heading but no rows", "add a row for each label value", path)
     return rows
@@ -85,6 +87,13 @@ def format_mapping_table(rows: list[MappingRow]) -> str:
     return "\n".join(out) + "\n"
 
 
+def _cells(line: int, text: str, separator: str, path: Path | None) -> list[str]:
+    try:
+        return [cell.strip() for cell in next(csv.reader([text], delimiter=separator))]
+    except csv.Error as error:
+        raise _bad(f"line {line} of the label table is not CSV", "use a plain .csv file", path) from error
+
+
 def _row(line: int, cells: list[str], columns: list[str], path: Path | None) -> MappingRow:
     if len(cells) < len(columns):
         raise _bad(
@@ -92,7 +101,7 @@ def _row(line: int, cells: list[str], columns: list[str], path: Path | None) -> 
             "each row needs a value for every column of the heading",
             path,
         )
-    row = dict(zip(columns, (cell.strip() for cell in cells), strict=False))
+    row = dict(zip(columns, cells, strict=False))
     match = _VALUE.fullmatch(row["value"])
     if match is None:
         raise _bad(
