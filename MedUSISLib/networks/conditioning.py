@@ -51,7 +51,7 @@ class Conditioning:
             constant, mapped = (onehot.shape[0], noise_channels), (onehot.shape[0], noise_channels, *onehot.shape[2:])
             if tuple(z.shape) not in (constant, mapped):
                 raise ValueError(f"noise is {constant} or {mapped} for these labels, got {tuple(z.shape)}")
-        self._onehot = onehot
+        self._onehot = onehot if onehot.is_floating_point() else onehot.float()
         self._z = z
         self._sizes: dict[int, Condition] = {}
 

@@ -1,8 +1,8 @@
 """The orthonormal Haar transform of one level, in 2D and 3D, written with strided slices and additions.
 
-Channel layout: *bands-major*. An image of ``c`` channels becomes ``2**d * c`` channels, first all ``c`` channels of band
-0, then all of band 1, and so on. Bit ``k`` of the band's number says whether the band holds differences (1) or sums (0)
-along spatial axis ``k``. In 2D, for a block ``(a b / c d)``::
+Channel layout: *bands-major*. An image of ``c`` channels becomes ``2**d * c`` channels, first all ``c`` channels of
+band 0, then all of band 1, and so on. Bit ``k`` of the band's number says whether the band holds differences (1) or
+sums (0) along spatial axis ``k``. In 2D, for a block ``(a b / c d)``::
 
     band 0 = LL = (a + b + c + d) / 2        band 1 = LH = (a + b - c - d) / 2   (difference down the rows)
     band 2 = HL = (a - b + c - d) / 2        band 3 = HH = (a - b - c + d) / 2   (band 2: along the columns)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from enum import Enum
+from enum import StrEnum
 
 import torch
 from torch import nn
 
 
-class Initialisation(str, Enum):
+class Initialisation(StrEnum):
     """The two starts that the SPADE and OASIS papers and their relatives use."""
 
     XAVIER = "xavier"

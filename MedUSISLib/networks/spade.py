@@ -15,7 +15,7 @@ class ConditionConvolution(nn.Module):
     """Convolution 3x3 of ``concat(z, onehot)`` that does not carry constant noise over space.
 
     Where ``z`` is one vector per sample, its convolution takes only one value per border case (3 per axis: first
-    pixel, inside, last pixel). Those are computed on a 3x3 grid and spread; exact, in training too. It saves 64 of
+    pixel, inside, last pixel). Those are summed from the taps and spread; exact, in training too. It saves 64 of
     the 64 + C input channels at full size.
 
     Notes
@@ -44,9 +44,19 @@ class ConditionConvolution(nn.Module):
         if noise.ndim > 2:
             return convolve(torch.cat((noise.to(labels.dtype), labels), 1), weight, bias, padding=1)
         out = convolve(labels, weight[:, self.noise_channels :], bias, padding=1)
-        cases = tuple(min(size, 3) for size in labels.shape[2:])
-        z = noise.to(labels.dtype).reshape(*noise.shape, *(1,) * len(cases)).expand(*noise.shape, *cases)
-        return out + _spread(convolve(z, weight[:, : self.noise_channels], padding=1), out.shape[2:])
+        taps = F.linear(noise.to(labels.dtype), weight[:, : self.noise_channels].movedim(1, -1).flatten(0, -2))
+        taps = taps.view(noise.shape[0], *weight.shape[:1], *weight.shape[2:])
+        return out + _spread(_border_cases(taps, out.shape[2:]), out.shape[2:])
+
+
+def _border_cases(taps: Tensor, size: torch.Size) -> Tensor:
+    """Sum, for each border case, the taps that lie inside the image: ``[B, O, 3, 3]``, or less if it is small."""
+    for axis, wanted in enumerate(size, start=2):
+        cases = min(wanted, 3)
+        inside = [[float(0 <= case + tap - 1 < cases) for tap in range(3)] for case in range(cases)]
+        taps = torch.tensordot(taps, torch.tensor(inside, device=taps.device, dtype=taps.dtype), ([axis], [1]))
+        taps = taps.movedim(-1, axis)
+    return taps
 
 
 def _spread(cases: Tensor, size: torch.Size) -> Tensor:

@@ -1,4 +1,4 @@
-"""LabelMix of OASIS (Schönfeld et al. 2021, eq. 4): the segmentator should judge a mixture as a mixture of judgements."""
+"""LabelMix of OASIS (Schönfeld et al. 2021, eq. 4): a mixture of images is judged as the mixture of the judgements."""
 
 from __future__ import annotations
 
