@@ -7,7 +7,7 @@ no copy of the volume, borders are treated here once and for all, and smoothing 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum
+from enum import StrEnum
 from math import ceil, log, sqrt
 from typing import Any
 
@@ -19,7 +19,7 @@ BORDER_VOXEL = 0.5 + 1e-2
 _ON_A_VOXEL = 1e-4
 
 
-class Interpolation(str, Enum):
+class Interpolation(StrEnum):
     """How values between voxel centres are found: linear for intensities, nearest for labels."""
 
     LINEAR = "linear"

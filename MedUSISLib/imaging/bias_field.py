@@ -8,7 +8,9 @@ from MedUSISLib.errors import ErrorCode, MedUSISError
 from MedUSISLib.imaging.volume import Volume
 
 
-def n4(volume: Volume, mask: np.ndarray | None = None, shrink: int = 4, iterations: tuple[int, ...] = (50, 50, 50)) -> Volume:
+def n4(
+    volume: Volume, mask: np.ndarray | None = None, shrink: int = 4, iterations: tuple[int, ...] = (50, 50, 50)
+) -> Volume:
     """The volume without its bias field.
 
     The field is estimated on every ``shrink``-th voxel (as far as an axis has enough of them) and evaluated at full

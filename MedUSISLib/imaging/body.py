@@ -140,17 +140,6 @@ def _filled_plane(plane: np.ndarray, closing: int) -> np.ndarray:
     return (padded | enclosed)[inner, inner]
 
 
-def _eroded(mask: np.ndarray, iterations: list[int]) -> np.ndarray:
-    """Erosion by a box of a given half width per axis; the volume's faces count as inside (bodies are cut there)."""
-    from scipy.ndimage import minimum_filter1d
-
-    result = mask.view(np.uint8)
-    for axis, n in enumerate(iterations):
-        if n > 0:
-            result = minimum_filter1d(result, 2 * n + 1, axis=axis, mode="nearest")
-    return result.astype(bool)
-
-
 def _refined(ct: Volume, coarse: np.ndarray, steps: list[int], threshold_hu: float, zero_outside: bool) -> np.ndarray:
     """The coarse body with the outline of the full resolution: sure inside, or tissue near the coarse body."""
     array = ct.array_kji

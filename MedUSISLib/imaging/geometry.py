@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from MedUSISLib.errors import ErrorCode, MedUSISError
 
@@ -67,9 +68,7 @@ class Geometry:
         if not np.all(np.isfinite(np.asarray(self.origin_lps_mm, dtype=np.float64))):
             raise _mismatch("the origin is not a finite number", "repair the header of the file")
         matrix = direction.reshape(3, 3)
-        if not np.all(np.isfinite(matrix)) or (
-            np.abs(matrix.T @ matrix - np.eye(3)).max() > _ORTHONORMAL_TOLERANCE
-        ):
+        if not np.all(np.isfinite(matrix)) or (np.abs(matrix.T @ matrix - np.eye(3)).max() > _ORTHONORMAL_TOLERANCE):
             raise _mismatch(
                 "the axes of the volume are not perpendicular unit vectors (sheared, singular or tilted gantry)",
                 "resample the volume to a rectangular grid first",
@@ -114,12 +113,12 @@ class Geometry:
         """Middle of the grid in LPS millimetres, shape (3,)."""
         return self.index_to_lps([(np.asarray(self.size_ijk) - 1) / 2])[0]
 
-    def index_to_lps(self, points_ijk: Sequence[Sequence[float]] | np.ndarray) -> np.ndarray:
+    def index_to_lps(self, points_ijk: ArrayLike) -> np.ndarray:
         """World positions of (fractional) voxel indices; both of shape (n, 3)."""
         points = np.asarray(points_ijk, dtype=np.float64).reshape(-1, 3)
         return points @ self.matrix[:3, :3].T + np.asarray(self.origin_lps_mm)
 
-    def lps_to_index(self, points_lps: Sequence[Sequence[float]] | np.ndarray) -> np.ndarray:
+    def lps_to_index(self, points_lps: ArrayLike) -> np.ndarray:
         """Fractional voxel indices (i, j, k) of world positions; both of shape (n, 3)."""
         points = np.asarray(points_lps, dtype=np.float64).reshape(-1, 3)
         return (points - np.asarray(self.origin_lps_mm)) @ np.linalg.inv(self.matrix[:3, :3]).T

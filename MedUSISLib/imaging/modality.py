@@ -128,7 +128,7 @@ def _values(sample: np.ndarray) -> _Values:
         low=float(sample.min()),
         high=float(sample.max()),
         air=float(np.mean(sample < -300)),
-        fat=float(np.count_nonzero((tissue < -20)) / count),
+        fat=float(np.count_nonzero(tissue < -20) / count),
         soft=float(np.count_nonzero((tissue >= -150) & (tissue <= 200)) / count),
         bone=float(np.count_nonzero(tissue > 250) / count),
         median_tissue=float(np.median(tissue)) if tissue.size else float("nan"),
@@ -170,7 +170,7 @@ def _is_shifted_ct(sample: np.ndarray) -> bool:
     """HU + 1024 has a peak of soft tissue there and a valley between it and air; MR has its tissue in that valley."""
     peak = np.count_nonzero((sample > 1000) & (sample < 1150))
     valley = np.count_nonzero((sample > 200) & (sample < 750))
-    return peak > 2 * valley and _is_ct_like(_values(sample - 1024))
+    return bool(peak > 2 * valley) and _is_ct_like(_values(sample - 1024))
 
 
 def _is_ct_like(v: _Values) -> bool:

@@ -133,8 +133,8 @@ def _check_nifti_header(path: Path, role: str) -> None:
     import nibabel
 
     try:
-        header = nibabel.load(path).header
-        zooms = np.asarray(header.get_zooms()[:3], dtype=float)
+        header: Any = nibabel.load(path).header
+        zooms = np.asarray(header.get_zooms()[:3], dtype=np.float64)
         affine = header.get_best_affine()
         form = int(header.get("sform_code", 0)) > 0
     except Exception as error:  # nibabel raises many kinds for damaged files
@@ -154,7 +154,8 @@ def _single_slice_geometry(path: Path, image: Any, is_nifti: bool) -> Geometry:
     if is_nifti:
         import nibabel
 
-        return Geometry.from_affine_ras(nibabel.load(path).affine, (*image.GetSize(), 1))
+        nifti: Any = nibabel.load(path)
+        return Geometry.from_affine_ras(nifti.affine, (*image.GetSize(), 1))
     d = image.GetDirection()
     return Geometry(
         (*image.GetSize(), 1),

@@ -124,10 +124,7 @@ def _parallel_slabs(
         if indices.size == 1:
             plane = planes[int(indices[0])]
         else:
-            plane = sum(
-                (planes[int(index)] * weight for index, weight in zip(indices, weights, strict=True)),
-                start=np.float32(0),
-            )
+            plane = _weighted_sum(planes, indices, weights)
         out = _cast(plane, dtype, copy=True)
         out[outside_j] = fill
         out[:, outside_i] = fill
@@ -142,6 +139,13 @@ def _plane(plane: np.ndarray, op_j: AxisOperator, op_i: AxisOperator) -> np.ndar
     plane = np.ascontiguousarray(plane, dtype=np.float32)
     plane = plane[op_j.index] if op_j.weights is None else op_j.weights @ plane
     return plane[:, op_i.index] if op_i.weights is None else (op_i.weights @ plane.T).T
+
+
+def _weighted_sum(planes: dict[int, np.ndarray], indices: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    total = np.zeros(planes[int(indices[0])].shape, dtype=np.float32)
+    for index, weight in zip(indices, weights, strict=True):
+        total += planes[int(index)] * np.float32(weight)
+    return total
 
 
 def _cast(values: np.ndarray, dtype: np.dtype, copy: bool = False) -> np.ndarray:
@@ -170,10 +174,7 @@ def _smoothed(volume: Volume, target: Geometry) -> Volume:
         planes = {index: plane for index, plane in planes.items() if index in wanted}
         for index in wanted - planes.keys():
             planes[index] = _plane(volume.array_kji[index], op_j, op_i).astype(np.float32)
-        result[k] = sum(
-            (planes[int(index)] * weight for index, weight in zip(indices, weights, strict=True)),
-            start=np.float32(0),
-        )
+        result[k] = _weighted_sum(planes, indices, weights)
     return Volume(result, source, volume.meta)
 
 

@@ -42,7 +42,7 @@ class Volume:
         if tuple(self.array_kji.shape) != self.geometry.shape_kji:
             raise MedUSISError(
                 ErrorCode.GEOMETRY_MISMATCH,
-                f"voxels of shape {tuple(self.array_kji.shape)} do not fit a grid of {self.geometry.shape_kji} (k, j, i)",
+                f"voxels of shape {self.array_kji.shape} do not fit a grid of {self.geometry.shape_kji} (k, j, i)",
             )
 
     def with_array(self, array_kji: np.ndarray, **meta: Any) -> Volume:

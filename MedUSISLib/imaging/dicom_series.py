@@ -1,0 +1,270 @@
+"""A folder of DICOM slices as a volume - or a named error, when its slices do not make one.
+
+What scanners and exports really hand over: several series in one folder, localizers among the slices, slices missing
+or taken twice, uneven distances, a tilted gantry. None of these may be read silently into a wrong geometry.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from MedUSISLib.errors import ErrorCode, MedUSISError
+from MedUSISLib.imaging.geometry import Geometry
+from MedUSISLib.imaging.volume import Volume
+
+_TAGS = [
+    "SeriesInstanceUID", "StudyInstanceUID", "FrameOfReferenceUID", "SOPClassUID", "Modality", "ImageType",
+    "SeriesNumber", "InstanceNumber", "Rows", "Columns", "SamplesPerPixel", "NumberOfFrames", "PixelSpacing",
+    "ImagePositionPatient", "ImageOrientationPatient", "SliceThickness", "SpacingBetweenSlices", "RescaleSlope",
+    "RescaleIntercept",
+]  # fmt: skip
+# Positions are written with about this much rounding; more is a real unevenness.
+_UNEVEN = 0.1
+_TILT_PIXEL = 0.5
+
+
+@dataclass(frozen=True)
+class _Slice:
+    path: Path
+    header: Any
+
+    @property
+    def position(self) -> np.ndarray:
+        return np.asarray(self.header.ImagePositionPatient, dtype=float)
+
+
+@dataclass(frozen=True)
+class SeriesInfo:
+    """One series in a folder; nothing in it names the patient."""
+
+    series_uid: str
+    number: int | None
+    modality: str
+    slices: int
+
+
+def is_dicom_file(path: Path) -> bool:
+    """True for a file with the DICOM preamble."""
+    try:
+        with path.open("rb") as stream:
+            return stream.read(132)[128:] == b"DICM"
+    except OSError:
+        return False
+
+
+def list_series(folder: str | Path) -> list[SeriesInfo]:
+    """The image series of a folder, largest first."""
+    infos = [
+        SeriesInfo(uid, _number(slices[0].header.get("SeriesNumber")), _modality(slices), len(slices))
+        for uid, slices in _series_of(_dicom_files(Path(folder))).items()
+    ]
+    return sorted(infos, key=lambda info: -info.slices)
+
+
+def read_dicom_folder(folder: Path, role: str = "the CT", series_uid: str | None = None) -> Volume:
+    """Read the one series of a folder (sub-folders are searched when it holds no DICOM itself).
+
+    Localizers are left out. Of several series the only one of the role's modality (CT for "the CT") is taken.
+
+    Parameters
+    ----------
+    folder : Path
+        A folder of DICOM files.
+    role : str
+        How messages call this input.
+    series_uid : str, optional
+        Which series, when there are several.
+
+    Raises
+    ------
+    MedUSISError
+        ``INPUT_NOT_READABLE``: no DICOM, several series, colour, multi-frame, pixels that cannot be decoded.
+        ``GEOMETRY_MISMATCH``: slices missing, uneven, doubled, of different size or direction, or a tilted gantry.
+    """
+    series = _series_of(_dicom_files(folder))
+    if series_uid is not None:
+        series = {uid: slices for uid, slices in series.items() if uid == series_uid}
+    if not series:
+        raise _unreadable(role, "is a folder without DICOM images", "give a file, or the folder of one series", folder)
+    if len(series) > 1 and ("CT" in role or "MR" in role):
+        wanted = "CT" if "CT" in role else "MR"
+        series = {u: s for u, s in series.items() if _modality(s) == wanted} or series
+    if len(series) > 1:
+        listed = ", ".join(
+            f"series {_number(s[0].header.get('SeriesNumber'))} ({_modality(s)}, {len(s)} slices)"
+            for s in sorted(series.values(), key=len, reverse=True)
+        )
+        raise _unreadable(role, f"is a folder of {len(series)} series: {listed}", "give one series only", folder)
+    return _read_series(next(iter(series.values())), role, folder)
+
+
+def read_dicom_series_of(path: Path, role: str = "the CT") -> Volume:
+    """Read the series that a single DICOM file belongs to, from the file's folder."""
+    import pydicom
+
+    uid = str(pydicom.dcmread(path, stop_before_pixels=True, specific_tags=_TAGS).get("SeriesInstanceUID", ""))
+    return read_dicom_folder(path.parent, role, series_uid=uid)
+
+
+def _unreadable(role: str, what: str, hint: str, path: Path) -> MedUSISError:
+    return MedUSISError(ErrorCode.INPUT_NOT_READABLE, f"{role} {what}", hint, path)
+
+
+def _number(value: Any) -> int | None:
+    return int(value) if value not in (None, "") else None
+
+
+def _modality(slices: list[_Slice]) -> str:
+    return str(slices[0].header.get("Modality", ""))
+
+
+def _dicom_files(folder: Path) -> list[Path]:
+    direct = [path for path in sorted(folder.iterdir()) if path.is_file() and is_dicom_file(path)]
+    if direct:
+        return direct
+    return [path for path in sorted(folder.rglob("*")) if path.is_file() and is_dicom_file(path)]
+
+
+def _series_of(files: Iterable[Path]) -> dict[str, list[_Slice]]:
+    """Image slices by series; localizers, reports, segmentations and the DICOMDIR are left out."""
+    import pydicom
+    from pydicom.errors import InvalidDicomError
+
+    series: dict[str, list[_Slice]] = defaultdict(list)
+    for path in files:
+        try:
+            header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=_TAGS)
+        except (InvalidDicomError, OSError, EOFError, ValueError):
+            continue
+        if not header.get("Rows") or header.get("Modality") in ("SEG", "RTSTRUCT", "RTDOSE", "SR", "PR"):
+            continue
+        if "LOCALIZER" in [str(part).upper() for part in header.get("ImageType") or []]:
+            continue
+        series[str(header.get("SeriesInstanceUID", ""))].append(_Slice(path, header))
+    return dict(series)
+
+
+def _read_series(slices: list[_Slice], role: str, folder: Path) -> Volume:
+    first = slices[0].header
+    if int(first.get("SamplesPerPixel", 1)) != 1:
+        raise _unreadable(role, "is a colour series", "give the original grey-value series", folder)
+    if int(first.get("NumberOfFrames") or 1) > 1:
+        raise _unreadable(
+            role, "is a multi-frame DICOM file", "convert it to NIfTI, or export it as one file per slice", folder
+        )
+    slices, geometry = _sorted_with_geometry(slices, role, folder)
+    meta = {
+        "format": "dicom",
+        "modality": _modality(slices),
+        "series_uid": str(first.get("SeriesInstanceUID", "")),
+        "study_uid": str(first.get("StudyInstanceUID", "")),
+        "frame_of_reference_uid": str(first.get("FrameOfReferenceUID", "")),
+    }
+    return Volume(_pixels(slices, geometry, role), geometry, meta)
+
+
+def _sorted_with_geometry(slices: list[_Slice], role: str, folder: Path) -> tuple[list[_Slice], Geometry]:
+    def mismatch(what: str, hint: str) -> MedUSISError:
+        return MedUSISError(ErrorCode.GEOMETRY_MISMATCH, f"{role} {what}", hint, folder)
+
+    needed = ("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing")
+    if any(not s.header.get(tag) for s in slices for tag in needed):
+        raise mismatch("has slices without position, orientation or pixel spacing", "export the original series")
+    first = slices[0].header
+    for s in slices:
+        same = (s.header.Rows, s.header.Columns) == (first.Rows, first.Columns)
+        same &= bool(np.allclose(s.header.PixelSpacing, first.PixelSpacing, rtol=1e-4))
+        same &= bool(np.allclose(s.header.ImageOrientationPatient, first.ImageOrientationPatient, atol=1e-3))
+        if not same:
+            raise mismatch("has slices of different size, pixel spacing or direction", "give one series only")
+    cosines = np.asarray(first.ImageOrientationPatient, dtype=float)
+    row, column = cosines[:3] / np.linalg.norm(cosines[:3]), cosines[3:]
+    if not np.all(np.isfinite(cosines)) or abs(row @ column) > 1e-3:
+        raise mismatch("has rows and columns that are not perpendicular", "export the original series")
+    column = column - (row @ column) * row
+    column /= np.linalg.norm(column)
+    normal = np.cross(row, column)
+
+    slices = sorted(slices, key=lambda s: float(normal @ s.position))
+    positions = np.stack([s.position for s in slices])
+    spacing = _slice_spacing(positions, normal, float(min(first.PixelSpacing)), first, mismatch)
+    geometry = Geometry(
+        (int(first.Columns), int(first.Rows), len(slices)),
+        (float(first.PixelSpacing[1]), float(first.PixelSpacing[0]), spacing),
+        (float(positions[0][0]), float(positions[0][1]), float(positions[0][2])),
+        tuple(np.stack([row, column, normal], axis=1).ravel()),
+    )
+    return slices, geometry
+
+
+def _slice_spacing(positions: np.ndarray, normal: np.ndarray, pixel_mm: float, header: Any, mismatch: Any) -> float:
+    """Distance of the slices; refuses every way in which they are not a regular stack."""
+    if len(positions) == 1:
+        thickness = header.get("SpacingBetweenSlices") or header.get("SliceThickness") or 1.0
+        return abs(float(thickness)) or 1.0
+    heights = positions @ normal
+    gaps = np.diff(heights)
+    usual = float(np.median(gaps))
+    doubled = int(np.count_nonzero(gaps < 0.01 * max(usual, 0.1)))
+    if doubled or usual <= 0:
+        raise mismatch(
+            f"has {doubled} slices at a place where there is one already (phases, or two reconstructions)",
+            "give one phase or reconstruction only",
+        )
+    missing = gaps > 1.5 * usual
+    if missing.any():
+        count = int(np.rint(gaps[missing] / usual - 1).sum())
+        raise mismatch(
+            f"misses about {count} slices: the usual distance is {usual:.3g} mm, the largest {gaps.max():.3g} mm",
+            "copy or export the series again",
+        )
+    spacing = float((heights[-1] - heights[0]) / (len(heights) - 1))
+    off = np.abs(heights - heights[0] - spacing * np.arange(len(heights))).max()
+    if off > _UNEVEN * spacing:
+        raise mismatch(
+            f"has uneven slice distances from {gaps.min():.3g} to {gaps.max():.3g} mm",
+            "resample it to even slices first",
+        )
+    # Slices of a tilted gantry are shifted against each other within their plane.
+    sideways = positions - positions[0] - np.outer(heights - heights[0], normal)
+    shift = np.linalg.norm(sideways, axis=1)
+    if shift.max() > _TILT_PIXEL * pixel_mm:
+        angle = np.degrees(np.arctan2(shift[-1], heights[-1] - heights[0]))
+        raise mismatch(
+            f"was taken with a gantry tilted by {angle:.1f} degrees: its slices are sheared against each other",
+            "correct the tilt first (3D Slicer: acquisition geometry regularization on loading; or dcm2niix)",
+        )
+    return spacing
+
+
+def _pixels(slices: list[_Slice], geometry: Geometry, role: str) -> np.ndarray:
+    """Rescaled voxels, read slice by slice; int16 when slope and intercept are whole numbers."""
+    import SimpleITK as sitk
+
+    whole = all(
+        float(s.header.get(tag, default) or default).is_integer()
+        for s in slices
+        for tag, default in (("RescaleSlope", 1.0), ("RescaleIntercept", 0.0))
+    )
+    array = np.empty(geometry.shape_kji, dtype=np.int16 if whole else np.float32)
+    reader = sitk.ImageFileReader()
+    reader.SetImageIO("GDCMImageIO")
+    for k, s in enumerate(slices):
+        reader.SetFileName(str(s.path))
+        try:
+            plane = sitk.GetArrayViewFromImage(reader.Execute())
+        except RuntimeError:
+            raise _unreadable(
+                role, f"has a slice (number {k + 1}) whose pixels cannot be decoded", "export it uncompressed", s.path
+            ) from None
+        plane = plane.reshape(array.shape[1:])
+        if whole and (plane.min() < -32768 or plane.max() > 32767):
+            array, whole = array.astype(np.float32), False
+        array[k] = plane
+    return array
