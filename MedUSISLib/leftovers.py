@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from MedUSISLib.single_run import LOCK_SUFFIX, remove_abandoned_lock
+
 WORKSPACE_VARIABLE = "MEDUSIS_WORKSPACE"
 _LIST_NAME = "leftovers.jsonl"
 
@@ -32,14 +34,19 @@ def temporary(path: Path) -> Iterator[Path]:
     False
     """
     path = Path(path).absolute()
-    workspace = os.environ.get(WORKSPACE_VARIABLE)
-    if workspace:
-        with suppress(OSError), open(Path(workspace) / _LIST_NAME, "a", encoding="utf-8") as listing:
-            listing.write(json.dumps(str(path)) + "\n")
+    note(path)
     try:
         yield path
     finally:
         remove(path)
+
+
+def note(path: Path) -> None:
+    """Write down a file or folder that must not outlive this process."""
+    workspace = os.environ.get(WORKSPACE_VARIABLE)
+    if workspace:
+        with suppress(OSError), open(Path(workspace) / _LIST_NAME, "a", encoding="utf-8") as listing:
+            listing.write(json.dumps(str(path)) + "\n")
 
 
 def remove(path: Path) -> None:
@@ -56,4 +63,8 @@ def remove_leftovers(workspace: Path) -> None:
     with suppress(OSError):
         for line in (workspace / _LIST_NAME).read_text(encoding="utf-8").splitlines():
             with suppress(ValueError):
-                remove(Path(json.loads(line)))
+                path = Path(json.loads(line))
+                if path.name.endswith(LOCK_SUFFIX):
+                    remove_abandoned_lock(path)
+                else:
+                    remove(path)

@@ -15,8 +15,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from MedUSISLib.errors import ErrorCode, MedUSISError
-from MedUSISLib.leftovers import remove, temporary
-from MedUSISLib.single_run import single_run
+from MedUSISLib.leftovers import note, remove, temporary
+from MedUSISLib.single_run import LOCK_SUFFIX, single_run
 
 MARKER_NAME = ".medusis-result.json"
 """Lists what a run wrote, so that the next one may replace exactly that."""
@@ -63,7 +63,9 @@ def atomic_output_directory(out: str | Path, overwrite: bool = False) -> Iterato
     except OSError as error:
         raise _not_writable(out) from error
     staging_root = _staging_parent(out)
-    with single_run(staging_root / f"{_hidden_prefix(out)}lock") as locked:
+    lock_path = staging_root / (_hidden_prefix(out) + LOCK_SUFFIX.removeprefix("-"))
+    note(lock_path)
+    with single_run(lock_path) as locked:
         _check_folder(out, overwrite)
         if locked:
             _remove_stale(out, staging_root)
@@ -137,7 +139,7 @@ def _hidden_prefix(out: Path) -> str:
 def _remove_stale(out: Path, staging_root: Path) -> None:
     """Remove what a run that lost its power left here; safe because this run holds the folder's lock."""
     for path in staging_root.glob(glob.escape(_hidden_prefix(out)) + "*"):
-        if not path.name.endswith("-lock"):
+        if not path.name.endswith(LOCK_SUFFIX):
             remove(path)
 
 

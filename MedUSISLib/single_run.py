@@ -10,6 +10,9 @@ from pathlib import Path
 
 from MedUSISLib.errors import ErrorCode, MedUSISError
 
+LOCK_SUFFIX = "-lock"
+"""How the name of a lock file ends."""
+
 
 @contextmanager
 def single_run(lock_path: Path) -> Iterator[bool]:
@@ -52,6 +55,13 @@ def single_run(lock_path: Path) -> Iterator[bool]:
         if sys.platform == "win32":
             with suppress(OSError):
                 lock_path.unlink()  # Windows removes no open file
+
+
+def remove_abandoned_lock(lock_path: Path) -> None:
+    """Remove the lock file of a run that was killed; one that somebody holds stays."""
+    if lock_path.is_file():
+        with suppress(MedUSISError), single_run(lock_path):
+            pass
 
 
 def _is_same_file(descriptor: int, path: Path) -> bool:

@@ -1,4 +1,6 @@
-"""The process boundary - job specification, events, the runner and the launcher.
+"""The process boundary: every computation runs in a child process that this package starts, hears and ends.
 
-Entrance: ``launcher.Launcher and python -m MedUSISLib.jobs run JOB.json``.
+Entrances: ``launcher.Launcher`` (start a job, receive its events, cancel it) and, in the child,
+``python -m MedUSISLib.jobs run JOB.json``. ``kinds.py`` lists what a job can be, ``events.py`` what it says,
+``failures.py`` which error becomes which exit code. Nothing here imports torch.
 """

@@ -1,0 +1,31 @@
+"""``python -m MedUSISLib.jobs run JOB.json`` does a job; ``python -m MedUSISLib.jobs schema`` prints what one is."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Entrance of the child process; returns its exit code."""
+    parser = argparse.ArgumentParser(prog="python -m MedUSISLib.jobs", description=__doc__)
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    run = verbs.add_parser("run", help="do the job in a file; events are JSON lines on standard output")
+    run.add_argument("job", help="a job file")
+    verbs.add_parser("schema", help="print the JSON schema of a job file")
+    chosen = parser.parse_args(arguments)
+    if chosen.verb == "schema":
+        from MedUSISLib.jobs.specification import json_schema
+
+        print(json.dumps(json_schema(), indent=2))
+        return 0
+
+    from MedUSISLib.jobs.run import run_job, take_standard_output
+
+    stream = take_standard_output()
+    return run_job(chosen.job, stream)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

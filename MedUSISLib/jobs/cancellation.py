@@ -1,0 +1,74 @@
+"""How a running job hears that it should stop: a signal, or the word of its launcher on standard input."""
+
+from __future__ import annotations
+
+import _thread
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+CONTROL_VARIABLE = "MEDUSIS_CONTROL"
+"""Set to ``stdin`` by a launcher that holds the other end of the child's standard input."""
+
+
+@contextmanager
+def cancellable(on_cancel: Callable[[], None]) -> Iterator[None]:
+    """Turn the first SIGINT or SIGTERM in the block into ``on_cancel()`` and a KeyboardInterrupt.
+
+    Further signals are ignored, so that tidying up is not interrupted. With a launcher, the end of its standard
+    input pipe counts as a signal too: Windows has no SIGTERM that can be caught, and a launcher that crashed closes
+    its pipe on every system, so no job goes on without an owner.
+
+    Must be entered in the main thread.
+    """
+    heard = threading.Event()
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        if heard.is_set():
+            return
+        heard.set()
+        on_cancel()
+        raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    if os.environ.pop(CONTROL_VARIABLE, "") == "stdin":
+        _watch_standard_input()
+    try:
+        yield
+    finally:
+        heard.set()
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _watch_standard_input() -> None:
+    """Interrupt the main thread when the launcher closes its end; the job itself reads from nothing."""
+    control = os.dup(0)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+
+    def watch() -> None:
+        try:
+            while True:
+                words = os.read(control, 4096)
+                if not words or b"cancel" in words:
+                    break
+        except OSError:
+            pass
+        _interrupt_main_thread()
+
+    threading.Thread(target=watch, name="medusis-control", daemon=True).start()
+
+
+def _interrupt_main_thread() -> None:
+    if sys.platform == "win32":
+        _thread.interrupt_main(signal.SIGINT)
+    else:
+        main = threading.main_thread().ident
+        if main is not None:
+            signal.pthread_kill(main, signal.SIGINT)  # interrupts a blocking system call too

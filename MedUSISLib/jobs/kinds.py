@@ -1,0 +1,66 @@
+"""What a job can be: a name, the request that it takes and the function that does it - both loaded when needed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+from pydantic import BaseModel
+
+
+@dataclass(frozen=True)
+class JobKind:
+    """One kind of job.
+
+    Parameters
+    ----------
+    name : str
+        As written in the job file.
+    request : str
+        ``"module:Class"`` of its pydantic request; the module must be light (no torch).
+    function : str
+        ``"module:function"`` that is called as ``function(request, progress)``; loaded only in the child process.
+    """
+
+    name: str
+    request: str
+    function: str
+
+    def request_type(self) -> type[BaseModel]:
+        """The pydantic model of the parameters."""
+        found: type[BaseModel] = _load(self.request)
+        return found
+
+    def implementation(self) -> Callable[..., Any]:
+        """The function that does the work."""
+        found: Callable[..., Any] = _load(self.function)
+        return found
+
+
+def _load(reference: str) -> Any:
+    module, _, name = reference.partition(":")
+    return getattr(import_module(module), name)
+
+
+KINDS: Mapping[str, JobKind] = {
+    kind.name: kind
+    for kind in (
+        JobKind(
+            "synthesize",
+            "MedUSISLib.synthesis.request:SynthesisRequest",
+            "MedUSISLib.synthesis.engine:synthesize",
+        ),
+        JobKind(
+            "segment",
+            "MedUSISLib.segmentation.request:SegmentationRequest",
+            "MedUSISLib.segmentation.segment:segment",
+        ),
+        JobKind(
+            "train",
+            "MedUSISLib.training.configuration:TrainingConfiguration",
+            "MedUSISLib.training.run:train",
+        ),
+    )
+}

@@ -1,0 +1,44 @@
+"""Ending a process together with everything that it started, and nothing else."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Iterable
+from contextlib import suppress
+
+import psutil
+
+
+def process_of(pid: int | None) -> psutil.Process | None:
+    """A handle that knows when its process began, so that a later owner of the same number is never killed."""
+    with suppress(psutil.Error):
+        return psutil.Process(pid) if pid is not None else None
+    return None
+
+
+def descendants(root: psutil.Process | None) -> list[psutil.Process]:
+    """Everything that the process started, as far as it lives."""
+    with suppress(psutil.Error):
+        return root.children(recursive=True) if root is not None else []
+    return []
+
+
+def kill_tree(root: psutil.Process | None) -> None:
+    """Kill the process, what it started, and - where it leads a session - what its children left behind."""
+    if root is None or not root.is_running():
+        return
+    processes = [root, *descendants(root)]
+    if sys.platform != "win32":
+        with suppress(OSError):
+            if os.getpgid(root.pid) == root.pid != os.getpgid(0):
+                os.killpg(root.pid, signal.SIGKILL)
+    kill_processes(processes)
+
+
+def kill_processes(processes: Iterable[psutil.Process]) -> None:
+    """Kill those of the processes that still live."""
+    for process in processes:
+        with suppress(psutil.Error):
+            process.kill()

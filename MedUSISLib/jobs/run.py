@@ -1,0 +1,88 @@
+"""The child's side of a job: read the file, do the work, say how it ended."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import traceback
+import warnings
+from collections.abc import Mapping
+from dataclasses import is_dataclass
+from pathlib import Path
+from typing import Any, TextIO
+
+from pydantic import BaseModel
+
+from MedUSISLib.jobs.cancellation import cancellable
+from MedUSISLib.jobs.events import EventWriter, Failure, JobProgress, Result
+from MedUSISLib.jobs.failures import exit_code_of, named_error
+from MedUSISLib.jobs.kinds import KINDS, JobKind
+from MedUSISLib.jobs.specification import JobSpecification
+from MedUSISLib.jobs.workspace import job_workspace
+
+
+def take_standard_output() -> TextIO:
+    """Keep the real standard output for events; whatever else is printed from now on goes to standard error.
+
+    On the level of file descriptors, so that it holds for C++ libraries and child processes too. Call it before
+    anything heavy is imported.
+    """
+    sys.stdout.flush()
+    events = os.fdopen(os.dup(1), "w", encoding="utf-8", newline="\n")
+    os.dup2(2, 1)
+    sys.stdout = sys.stderr
+    return events
+
+
+def run_job(job_file: str | Path, stream: TextIO, kinds: Mapping[str, JobKind] = KINDS) -> int:
+    """Do one job and write its events to ``stream``.
+
+    The life of a job: the specification is validated, the function of its kind is imported and called, its result
+    or its named error is the last event. Temporary files lie in a private folder and are gone afterwards.
+
+    Parameters
+    ----------
+    job_file : str or Path
+        A ``JobSpecification`` as JSON.
+    stream : TextIO
+        Where events go; see ``take_standard_output``.
+    kinds : mapping of str to JobKind
+        What can be asked for.
+
+    Returns
+    -------
+    int
+        0, or the exit code of the named error (``failures.EXIT_CODES``).
+    """
+    writer = EventWriter(stream)
+    progress = JobProgress(writer)
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    warnings.simplefilter("default", category=UserWarning)
+    try:
+        with cancellable(progress.cancel), job_workspace():
+            specification = JobSpecification.read(job_file)
+            request = specification.request(kinds)
+            value = specification.job_kind(kinds).implementation()(request, progress)
+            result = _result_event(value, request)
+    except BaseException as error:
+        if not isinstance(error, KeyboardInterrupt):
+            traceback.print_exc(file=sys.stderr)
+        named = named_error(KeyboardInterrupt() if progress.cancelled else error)
+        writer.write(Failure.of(named))
+        return exit_code_of(named)
+    writer.write(result)
+    return 0
+
+
+def _result_event(value: Any, request: BaseModel) -> Result:
+    """The event for what the function gave back: the output's place and the figures that fit on a screen."""
+    out = getattr(request, "out", None)
+    summary: dict[str, Any] = {}
+    if isinstance(value, Mapping):
+        summary = dict(value)
+    elif isinstance(value, (str, Path)):
+        out = value
+    elif is_dataclass(value):
+        summary = {name: getattr(value, name) for name in ("quality", "timings") if getattr(value, name, None)}
+    return Result(out=str(out) if out is not None else None, summary=summary)

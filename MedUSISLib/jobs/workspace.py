@@ -1,0 +1,52 @@
+"""A private folder for one job: its job file and every temporary file, gone when the job is."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from MedUSISLib.leftovers import WORKSPACE_VARIABLE, remove_leftovers
+
+_TEMPORARY_VARIABLES = ("TMPDIR", "TEMP", "TMP")
+
+
+@contextmanager
+def private_workspace() -> Iterator[Path]:
+    """A new folder that only this user can open (0700); removed with everything that its job left elsewhere."""
+    workspace = Path(tempfile.mkdtemp(prefix="medusis-"))
+    try:
+        yield workspace
+    finally:
+        remove_leftovers(workspace)
+        shutil.rmtree(workspace, ignore_errors=True)
+
+
+def workspace_variables(workspace: Path) -> dict[str, str]:
+    """Environment that makes a child process keep its temporary files in ``workspace``."""
+    return {WORKSPACE_VARIABLE: str(workspace), **dict.fromkeys(_TEMPORARY_VARIABLES, str(workspace))}
+
+
+@contextmanager
+def job_workspace() -> Iterator[Path]:
+    """The workspace of this process: the one its launcher made, otherwise an own one (``run`` called by hand)."""
+    given = os.environ.get(WORKSPACE_VARIABLE)
+    if given and Path(given).is_dir():
+        yield Path(given)
+        return
+    before = {name: os.environ.get(name) for name in (WORKSPACE_VARIABLE, *_TEMPORARY_VARIABLES)}
+    with private_workspace() as workspace:
+        os.environ.update(workspace_variables(workspace))
+        tempfile.tempdir = str(workspace)
+        try:
+            yield workspace
+        finally:
+            tempfile.tempdir = None
+            for name, value in before.items():
+                if value is None:
+                    os.environ.pop(name, None)
+                else:
+                    os.environ[name] = value

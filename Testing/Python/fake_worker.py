@@ -1,0 +1,126 @@
+"""A worker process whose only kind of job behaves as its request says: what a launcher must survive.
+
+Started as a script it is what ``python -m MedUSISLib.jobs run`` is; imported it gives the same kinds to the launcher.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from pydantic import BaseModel
+
+from MedUSISLib.errors import ErrorCode, MedUSISError
+from MedUSISLib.jobs.events import Result
+from MedUSISLib.jobs.kinds import JobKind
+from MedUSISLib.output_directory import atomic_output_directory
+from MedUSISLib.progress import Progress
+
+KINDS = {"fake": JobKind("fake", "fake_worker:FakeRequest", "fake_worker:work")}
+COMMAND = (sys.executable, __file__)
+
+
+class FakeRequest(BaseModel):
+    behaviour: str
+    out: Path
+    ct: Path = Path("ct.nii.gz")
+
+
+def work(request: FakeRequest, progress: Progress) -> dict[str, object]:
+    with atomic_output_directory(request.out) as partial:
+        (partial / "half").write_text("x")
+        Path(tempfile.mkstemp()[1]).write_text("a patient's data")
+        progress.stage("working")
+        globals()[request.behaviour](request, progress)
+        (partial / "half").rename(partial / "whole")
+    return {"dice": 0.5, "nothing": float("nan")}
+
+
+def succeed(request: FakeRequest, progress: Progress) -> None:
+    for done in range(1, 5):
+        progress.step(done, 4)
+    progress.metric("loss", 0.25, iteration=3)
+    progress.warning("RESAMPLED", "the segmentation was in another grid")
+    progress.preview(request.out / "slice.png")
+
+
+def chatter(request: FakeRequest, progress: Progress) -> None:
+    print("python was here")
+    assert sys.__stdout__ is not None
+    sys.__stdout__.write("original stream was here\n")
+    os.write(1, b"a C library was here\n")
+    subprocess.run([sys.executable, "-c", "print('a child was here')"], check=True)
+    print(f"reading {request.ct} now", file=sys.stderr)
+
+
+def fail_by_name(request: FakeRequest, progress: Progress) -> None:
+    raise MedUSISError(ErrorCode.NOT_A_CT, "the CT has no air", "give a CT in HU", path=request.ct)
+
+
+def fail_without_name(request: FakeRequest, progress: Progress) -> None:
+    raise ValueError(f"cannot make sense of {request.ct}")
+
+
+def lack_memory(request: FakeRequest, progress: Progress) -> None:
+    raise MemoryError
+
+
+def lack_disk(request: FakeRequest, progress: Progress) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device", str(request.ct))
+
+
+def lack_package(request: FakeRequest, progress: Progress) -> None:
+    import a_package_that_is_not_installed  # type: ignore[import-not-found] # noqa: F401
+
+
+def sleep(request: FakeRequest, progress: Progress) -> None:
+    time.sleep(60)
+
+
+def sleep_with_helper(request: FakeRequest, progress: Progress) -> None:
+    helper = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    progress.metric("helper", helper.pid)
+    time.sleep(60)
+
+
+def be_deaf(request: FakeRequest, progress: Progress) -> None:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    sleep_with_helper(request, progress)
+
+
+def leave_helper(request: FakeRequest, progress: Progress) -> None:
+    helper = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    progress.metric("helper", helper.pid)
+
+
+def die(request: FakeRequest, progress: Progress) -> None:
+    os._exit(7)
+
+
+def be_killed(request: FakeRequest, progress: Progress) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def crash(request: FakeRequest, progress: Progress) -> None:
+    ctypes.string_at(0)
+
+
+def claim_success_then_die(request: FakeRequest, progress: Progress) -> None:
+    progress._writer.write(Result(out="nowhere"))  # type: ignore[attr-defined]
+    os._exit(3)
+
+
+if __name__ == "__main__":
+    from MedUSISLib.jobs.run import run_job, take_standard_output
+
+    sys.exit(run_job(sys.argv[1], take_standard_output(), KINDS))
