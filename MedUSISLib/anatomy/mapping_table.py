@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 from MedUSISLib.errors import ErrorCode, MedUSISError
 
-_VALUE = re.compile(r"([+-]?[0-9]{1,12})\s*(?:-\s*([0-9]{1,12}))?")
+_VALUE = re.compile(r"([+-]?[0-9]{1,12})\s*(?:-\s*([+-]?[0-9]{1,12}))?")
 _LONGEST_RANGE = 100_000
 _LARGEST_VALUE = 2**31 - 1
 
