@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Protocol
 
 import numpy as np
@@ -117,7 +118,7 @@ class WindowedSlices:
             blend = _slice_blend(layout, full, weights, divisor)
             windows = np.stack([cuts[w] for w in full])
             keys = [(self.axis, number, w) for w in full]
-            images = runner.attempt(lambda size, w=windows, k=keys, b=blend: sampler.maps(w, k, b, size))
+            images = runner.attempt(partial(sampler.maps, windows, keys, blend))
             mean, variance = images.mean[:rows, :columns], images.variance[:rows, :columns]
             spread = None if images.spread is None else images.spread[:rows, :columns]
             place = tuple(number if other == self.axis else slice(None) for other in range(3))

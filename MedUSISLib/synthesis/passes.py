@@ -159,15 +159,17 @@ class PassSampler:
     def _trunk(self, labels: np.ndarray, noise: torch.Tensor | None) -> Any:
         onehot = self._onehot(labels)
         z = None if noise is None else noise.to(self.device).expand(len(labels), -1)
-        if not hasattr(self._network, "trunk"):
+        trunk: Callable[..., Any] | None = getattr(self._network, "trunk", None)
+        if trunk is None:
             return (onehot, z)
         with torch.inference_mode(), self._precision():
-            return self._network.trunk(onehot, z)
+            return trunk(onehot, z)
 
     def _tail(self, state: Any, shape: Sequence[int]) -> torch.Tensor:
         """Images [n, ...] of the given (unpadded) shape."""
+        tail: Callable[..., torch.Tensor] | None = getattr(self._network, "tail", None)
         with torch.inference_mode(), self._precision():
-            image = self._network.tail(state) if hasattr(self._network, "tail") else self._network(*state)
+            image = tail(state) if tail is not None else self._network(*state)
         return image[:, 0].float()[(slice(None), *(slice(0, size) for size in shape))]
 
     def _onehot(self, labels: np.ndarray) -> torch.Tensor:

@@ -1,0 +1,130 @@
+"""From the files that the user gave to a case: CT, body and class indices in one grid."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+
+from MedUSISLib.anatomy.guessing import guess_mapping
+from MedUSISLib.anatomy.mapping import LabelMapping, available_mappings, load_mapping
+from MedUSISLib.anatomy.schema import LabelSchema
+from MedUSISLib.errors import ErrorCode, MedUSISError
+from MedUSISLib.imaging.body import body_mask
+from MedUSISLib.imaging.coverage import align_labels, require_coverage
+from MedUSISLib.imaging.modality import clean_ct
+from MedUSISLib.imaging.reading import read_label_map, read_volume
+from MedUSISLib.imaging.volume import Volume
+from MedUSISLib.progress import Progress
+from MedUSISLib.synthesis.request import SynthesisRequest
+
+
+@dataclass
+class Case:
+    """What is to be synthesized: everything on the CT's grid.
+
+    Attributes
+    ----------
+    ct : Volume
+        HU, int16.
+    labels : Volume
+        uint8 class indices of the generator's schema, as segmented (nothing filled yet).
+    body : Volume
+        bool.
+    coverage : float
+        Part of the body that is labelled.
+    was_resampled : bool
+        The segmentation came in another grid.
+    hashes : dict of str to str
+        SHA-256 of the voxels of ``ct`` and ``segmentation`` as they were read.
+    mapping : str
+        Name of the mapping that translated the labels.
+    """
+
+    ct: Volume
+    labels: Volume
+    body: Volume
+    coverage: float
+    was_resampled: bool
+    hashes: dict[str, str]
+    mapping: str
+
+
+def read_case(request: SynthesisRequest, schema: LabelSchema, progress: Progress) -> Case:
+    """Read, check and align the inputs of a request.
+
+    Raises
+    ------
+    MedUSISError
+        INPUT_NOT_READABLE, NOT_A_CT, GEOMETRY_MISMATCH, UNKNOWN_LABELS, EMPTY_SEGMENTATION, BAD_SETTING.
+    """
+    progress.stage("reading")
+    ct = read_volume(request.ct, role="the CT")
+    hashes = {"ct": voxel_sha256(ct)}
+    ct = as_int16(clean_ct(ct))
+    progress.checkpoint()
+    segmentation = read_label_map(request.segmentation, role="the segmentation")
+    hashes["segmentation"] = voxel_sha256(segmentation)
+    for note in [*ct.meta.get("notes", []), *segmentation.meta.get("notes", [])]:
+        progress.warning("INPUT_REPAIRED", str(note))
+    progress.checkpoint()
+    progress.stage("preparing")
+    mapping = choose_mapping(request.labels, segmentation, schema, progress)
+    indices = segmentation.with_array(mapping.apply(segmentation.array_kji, request.unmapped))
+    del segmentation
+    labels, was_resampled = align_labels(indices, ct.geometry)
+    del indices
+    if was_resampled:
+        progress.warning(
+            "SEGMENTATION_RESAMPLED", "the segmentation has another grid than the CT: it was resampled with nearest"
+        )
+    body = ct.with_array(body_mask(ct))
+    progress.checkpoint()
+    coverage = require_coverage(labels.array_kji, body.array_kji)
+    return Case(ct, labels, body, coverage, was_resampled, hashes, mapping.name)
+
+
+def choose_mapping(name: str | None, segmentation: Volume, schema: LabelSchema, progress: Progress) -> LabelMapping:
+    """The mapping that the user named, or the one that the values give away.
+
+    Raises
+    ------
+    MedUSISError
+        UNKNOWN_LABELS when the user named none and the values fit several or none.
+    """
+    if name is not None:
+        return load_mapping(name, schema)
+    guess = guess_mapping(segmentation.array_kji, schema.id)
+    if guess is None:
+        raise MedUSISError(
+            ErrorCode.UNKNOWN_LABELS,
+            "it is not clear which tool's label values the segmentation holds",
+            f"say it with --labels: {', '.join(available_mappings(schema.id))}, or a .csv table",
+        )
+    progress.warning("LABELS_GUESSED", f"the label values look like '{guess}': say --labels {guess} to be sure")
+    return load_mapping(guess, schema)
+
+
+def as_int16(ct: Volume) -> Volume:
+    """The CT as int16, rounded; half the memory of float32, and no HU is known to a fraction."""
+    array = ct.array_kji
+    if array.dtype == np.int16:
+        return ct
+    result = np.empty(array.shape, np.int16)
+    for k in range(array.shape[0]):
+        result[k] = np.clip(np.rint(array[k]), -32768, 32767)
+    return ct.with_array(result)
+
+
+def voxel_sha256(volume: Volume) -> str:
+    """SHA-256 of voxels and grid: the same image in another file format has the same hash, its name plays no role."""
+    digest = hashlib.sha256()
+    geometry = volume.geometry
+    numbers = np.array([*geometry.size_ijk, *geometry.spacing_mm, *geometry.origin_lps_mm, *geometry.direction])
+    # headers of different formats hold different numbers of digits
+    digest.update(np.round(numbers, 4).astype("<f8").tobytes())
+    wide = "<i4" if np.issubdtype(volume.array_kji.dtype, np.integer) else "<f4"
+    for plane in volume.array_kji:
+        digest.update(np.ascontiguousarray(plane, dtype=wide).tobytes())
+    return digest.hexdigest()
