@@ -69,7 +69,6 @@ def synthesize(request: SynthesisRequest, progress: Progress | None = None) -> S
         case = read_case(request, schema, recorder)
         result = synthesize_case(case, bundle, schema, request, recorder)
         recorder.stage("measuring")
-        recorder.finish()
         result.quality = quality_report(result)
         recorder.checkpoint()
         recorder.stage("writing")
@@ -77,7 +76,10 @@ def synthesize(request: SynthesisRequest, progress: Progress | None = None) -> S
         write_json(result.provenance, folder / "provenance.json")
         write_report(result, folder / "report.html")
         recorder.finish()
+        result.timings = recorder.timings
         result.peak_memory_bytes = peak_memory_bytes()
+        result.quality["timings_s"] = {**result.quality["timings_s"], **result.timings}
+        result.quality["peak_memory_mb"] = result.peak_memory_bytes / 2**20
         write_json(result.quality, folder / "quality.json")
         recorder.checkpoint()
     return result
@@ -156,7 +158,7 @@ def synthesize_case(
         schema=schema,
         manifest=manifest,
         request=request,
-        timings=progress.timings,
+        timings=dict(progress.timings),
         peak_memory_bytes=peak_memory_bytes(),
         warnings=progress.warnings,
         provenance=provenance(request, bundle, case, plan, device, passes),

@@ -60,29 +60,81 @@ def read_case(request: SynthesisRequest, schema: LabelSchema, progress: Progress
         INPUT_NOT_READABLE, NOT_A_CT, GEOMETRY_MISMATCH, UNKNOWN_LABELS, EMPTY_SEGMENTATION, BAD_SETTING.
     """
     progress.stage("reading")
-    ct = read_volume(request.ct, role="the CT")
-    hashes = {"ct": voxel_sha256(ct)}
-    ct = as_int16(clean_ct(ct))
+    # two steps, so that what was read is freed as soon as it is int16 CT and uint8 class indices
+    ct, ct_hash = _cleaned_ct(read_volume(request.ct, role="the CT"), progress)
     progress.checkpoint()
     segmentation = read_label_map(request.segmentation, role="the segmentation")
-    hashes["segmentation"] = voxel_sha256(segmentation)
-    for note in [*ct.meta.get("notes", []), *segmentation.meta.get("notes", [])]:
-        progress.warning("INPUT_REPAIRED", str(note))
+    segmentation_hash = voxel_sha256(segmentation)
     progress.checkpoint()
     progress.stage("preparing")
-    mapping = choose_mapping(request.labels, segmentation, schema, progress)
-    indices = segmentation.with_array(mapping.apply(segmentation.array_kji, request.unmapped))
+    indices, mapping = _class_indices(segmentation, schema, progress, request.labels, request.unmapped)
     del segmentation
+    return _aligned_case(ct, indices, mapping, {"ct": ct_hash, "segmentation": segmentation_hash}, progress)
+
+
+def prepare_case(
+    ct: Volume,
+    segmentation: Volume,
+    schema: LabelSchema,
+    progress: Progress,
+    labels: str | None = None,
+    unmapped: str | None = None,
+) -> Case:
+    """The same for volumes in memory.
+
+    Parameters
+    ----------
+    ct : Volume
+        HU.
+    segmentation : Volume
+        Label values of any tool, in any grid.
+    schema : LabelSchema
+        Of the generator.
+    progress : Progress
+    labels : str, optional
+        Mapping of the label values; guessed when absent.
+    unmapped : str, optional
+        Class of unknown label values.
+    """
+    cleaned, ct_hash = _cleaned_ct(ct, progress)
+    hashes = {"ct": ct_hash, "segmentation": voxel_sha256(segmentation)}
+    indices, mapping = _class_indices(segmentation, schema, progress, labels, unmapped)
+    return _aligned_case(cleaned, indices, mapping, hashes, progress)
+
+
+def _cleaned_ct(ct: Volume, progress: Progress) -> tuple[Volume, str]:
+    sha256 = voxel_sha256(ct)
+    cleaned = as_int16(clean_ct(ct))
+    _pass_notes_on(cleaned, progress)
+    return cleaned, sha256
+
+
+def _class_indices(
+    segmentation: Volume, schema: LabelSchema, progress: Progress, labels: str | None, unmapped: str | None
+) -> tuple[Volume, str]:
+    _pass_notes_on(segmentation, progress)
+    mapping = choose_mapping(labels, segmentation, schema, progress)
+    return segmentation.with_array(mapping.apply(segmentation.array_kji, unmapped)), mapping.name
+
+
+def _aligned_case(
+    ct: Volume, indices: Volume, mapping: str, hashes: dict[str, str], progress: Progress
+) -> Case:
     labels, was_resampled = align_labels(indices, ct.geometry)
-    del indices
     if was_resampled:
         progress.warning(
             "SEGMENTATION_RESAMPLED", "the segmentation has another grid than the CT: it was resampled with nearest"
         )
+    progress.checkpoint()
     body = ct.with_array(body_mask(ct))
     progress.checkpoint()
     coverage = require_coverage(labels.array_kji, body.array_kji)
-    return Case(ct, labels, body, coverage, was_resampled, hashes, mapping.name)
+    return Case(ct, labels, body, coverage, was_resampled, hashes, mapping)
+
+
+def _pass_notes_on(volume: Volume, progress: Progress) -> None:
+    for note in volume.meta.get("notes", []):
+        progress.warning("INPUT_REPAIRED", str(note))
 
 
 def choose_mapping(name: str | None, segmentation: Volume, schema: LabelSchema, progress: Progress) -> LabelMapping:
