@@ -52,8 +52,9 @@ class ExponentialMovingAverage:
     def update(self, live: nn.Module) -> None:
         """Take one step of the live network in."""
         weight = 1 - self.current_decay
-        averaged, current = list(self.network.parameters()), list(live.parameters())
-        torch._foreach_lerp_(averaged, [p.detach().to(a.dtype) for a, p in zip(averaged, current, strict=True)], weight)
+        averaged: list[Tensor] = list(self.network.parameters())
+        current: list[Tensor] = list(live.parameters())
+        torch._foreach_lerp_(averaged, current, weight)
         for mine, theirs in zip(self.network.buffers(), live.buffers(), strict=True):
             mine.copy_(theirs)
         self.steps += 1

@@ -79,5 +79,5 @@ def blur(x: Tensor, stride: int, padding: int, edge: bool = False) -> Tensor:
         shape, steps, pads = [1] * dimensions, [1] * dimensions, [0] * dimensions
         shape[axis], steps[axis], pads[axis] = len(BLUR), stride, padding
         kernel = taps.view(1, 1, *shape).expand(x.shape[1], 1, *shape)
-        x = function(x, kernel, stride=steps, padding=pads, groups=x.shape[1])  # type: ignore[arg-type]
+        x = function(x, kernel, stride=steps, padding=pads, groups=x.shape[1])
     return x

@@ -19,12 +19,19 @@ def _unet(**arguments: Any) -> nn.Module:
     return BasicUNet(**arguments)
 
 
+def _subpixel_unet(**arguments: Any) -> nn.Module:
+    from MedUSISLib.networks.subpixel_unet import SubpixelUNet  # the same import of MONAI
+
+    return SubpixelUNet(**arguments)
+
+
 _NETWORKS: dict[str, Callable[..., nn.Module]] = {
     "wavelet_generator": WaveletGenerator,
     "oasis_generator": OasisGenerator,
     "wavelet_discriminator": WaveletDiscriminator,
     "segmentator": UNetSegmentator,
     "unet": _unet,
+    "subpixel_unet": _subpixel_unet,
 }
 _WITH_SPECTRAL_NORM = ("wavelet_generator", "oasis_generator", "segmentator")
 
@@ -40,7 +47,7 @@ def build_network(name: str, arguments: dict[str, Any], *, folded: bool = False)
     Parameters
     ----------
     name : str
-        One of `network_names`; "unet" is MONAI's BasicUNet.
+        One of `network_names`; "unet" is MONAI's BasicUNet, "subpixel_unet" the one of `head-seg`.
     arguments : dict
         Arguments of its class; unknown ones are an error.
     folded : bool

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import TypeVar
 
 import torch
 from torch import nn
+
+Layer = TypeVar("Layer", bound=nn.Module)
 
 
 class Initialisation(StrEnum):
@@ -18,7 +21,7 @@ class Initialisation(StrEnum):
 
 
 @torch.no_grad()
-def initialise(layer: nn.Module, scheme: Initialisation = Initialisation.XAVIER, gain: float = 1.0) -> nn.Module:
+def initialise(layer: Layer, scheme: Initialisation = Initialisation.XAVIER, gain: float = 1.0) -> Layer:
     """Set the weights of one convolution or linear layer and zero its bias; returns the layer.
 
     Parameters

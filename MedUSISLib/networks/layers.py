@@ -28,9 +28,9 @@ def convolution(
     spectral: bool = False,
     scheme: Initialisation = Initialisation.XAVIER,
     gain: float = 1.0,
-) -> nn.Module:
+) -> nn.Conv2d | nn.Conv3d:
     """A zero-padded convolution that keeps the size, initialised, then (when asked) wrapped with spectral norm."""
-    kind = nn.Conv2d if spatial_dims == 2 else nn.Conv3d
+    kind: type[nn.Conv2d] | type[nn.Conv3d] = nn.Conv2d if spatial_dims == 2 else nn.Conv3d
     layer = initialise(kind(inputs, outputs, kernel, padding=kernel // 2, bias=bias), scheme, gain)
     return spectral_norm(layer) if spectral else layer
 
@@ -38,7 +38,7 @@ def convolution(
 def convolve(x: Tensor, weight: Tensor, bias: Tensor | None = None, **options: int) -> Tensor:
     """`F.conv2d` or `F.conv3d`, by the number of axes."""
     function = F.conv2d if x.ndim == 4 else F.conv3d
-    return function(x, weight, bias, **options)  # type: ignore[arg-type]
+    return function(x, weight, bias, **options)
 
 
 def batch_norm(spatial_dims: int, channels: int) -> nn.Module:

@@ -32,13 +32,13 @@ class ConditionConvolution(nn.Module):
         self.convolution = convolution(spatial_dims, noise_channels + classes, outputs, 3, scheme=scheme, gain=gain)
         if noise_channels:
             with torch.no_grad():
-                self.convolution.weight[:, :noise_channels].mul_(noise_channels**-0.5)  # type: ignore[index,operator]
+                self.convolution.weight[:, :noise_channels].mul_(noise_channels**-0.5)
 
     def forward(self, condition: Condition) -> Tensor:
         """``[B, outputs, ...]`` at the condition's size."""
         labels, noise = condition
         weight, bias = self.convolution.weight, self.convolution.bias
-        assert isinstance(weight, Tensor) and isinstance(bias, Tensor)
+        assert bias is not None
         if noise is None:
             return convolve(labels, weight, bias, padding=1)
         if noise.ndim > 2:
@@ -109,8 +109,9 @@ class Spade(nn.Module):
     def modulation(self, condition: Condition) -> Tensor:
         """``[B, 2c, ...]``: first ``1 + gamma``, then ``beta``; one convolution makes both."""
         hidden = F.relu(self.shared(condition))
-        weight = torch.cat((self.gamma.weight, self.beta.weight))  # type: ignore[arg-type]
-        bias = torch.cat((self.gamma.bias + 1, self.beta.bias))  # type: ignore[arg-type,operator]
+        assert self.gamma.bias is not None and self.beta.bias is not None
+        weight = torch.cat((self.gamma.weight, self.beta.weight))
+        bias = torch.cat((self.gamma.bias + 1, self.beta.bias))
         return convolve(hidden, weight, bias, padding=1)
 
     def modulate(self, x: Tensor, modulation: Tensor) -> Tensor:
@@ -131,11 +132,12 @@ class Spade(nn.Module):
         assert isinstance(mean, Tensor) and isinstance(variance, Tensor) and isinstance(eps, float)
         factor = torch.rsqrt(variance + eps)
         gamma, beta = self.gamma, self.beta
-        column = (-1, *(1,) * (gamma.weight.ndim - 1))  # type: ignore[union-attr]
-        gamma.weight.mul_(factor.view(column))  # type: ignore[operator,union-attr]
-        gamma.bias.copy_((gamma.bias + 1) * factor - 1)  # type: ignore[operator,union-attr]
-        beta.weight.sub_(mean.view(column) * gamma.weight)  # type: ignore[operator,union-attr]
-        beta.bias.sub_(mean * (gamma.bias + 1))  # type: ignore[operator,union-attr]
+        assert gamma.bias is not None and beta.bias is not None
+        column = (-1, *(1,) * (gamma.weight.ndim - 1))
+        gamma.weight.mul_(factor.view(column))
+        gamma.bias.copy_((gamma.bias + 1) * factor - 1)
+        beta.weight.sub_(mean.view(column) * gamma.weight)
+        beta.bias.sub_(mean * (gamma.bias + 1))
         self.norm = nn.Identity()
 
 

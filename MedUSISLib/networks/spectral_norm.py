@@ -49,6 +49,6 @@ def fold_spectral_norm(network: Module) -> Module:
     network.eval()
     for module in network.modules():
         if parametrize.is_parametrized(module, "weight"):
-            if any(is_spectral_norm(p) for p in module.parametrizations["weight"]):  # type: ignore[index,union-attr]
+            if any(is_spectral_norm(p) for p in module.parametrizations["weight"]):  # type: ignore[index]
                 parametrize.remove_parametrizations(module, "weight", leave_parametrized=True)
     return network

@@ -78,9 +78,7 @@ class UNetSegmentator(nn.Module):
             raise ValueError(f"at least two widths are needed, got {tuple(widths)}")
         self.number_of_classes = number_of_classes
         inputs = (in_channels, *widths[:-1])
-        self.down = nn.ModuleList(
-            DownBlock(a, b, spatial_dims, spectral) for a, b in zip(inputs, widths, strict=True)
-        )
+        self.down = nn.ModuleList(DownBlock(a, b, spatial_dims, spectral) for a, b in zip(inputs, widths, strict=True))
         outputs = (*reversed(widths[:-1]), widths[0] // 2)
         joined = (widths[-1], *(2 * width for width in outputs[:-1]))
         self.up = nn.ModuleList(UpBlock(a, b, spatial_dims, spectral) for a, b in zip(joined, outputs, strict=True))

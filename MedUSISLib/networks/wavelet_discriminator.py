@@ -84,9 +84,7 @@ class WaveletDiscriminator(nn.Module):
         self.group = group
         last = widths[-1]
         self.from_bands = nn.ModuleList(FromBands(width, spatial_dims) for width in widths)
-        self.stages = nn.ModuleList(
-            DownStage(widths[i], widths[i + 1], spatial_dims) for i in range(len(widths) - 1)
-        )
+        self.stages = nn.ModuleList(DownStage(widths[i], widths[i + 1], spatial_dims) for i in range(len(widths) - 1))
         self.last_conv = EqualisedConvolution(spatial_dims, last + 1, last, 3)
         self.last_act = BiasedLeakyRelu(last)
         pixels = 1
