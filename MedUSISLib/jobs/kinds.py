@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, TypeAdapter
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class JobKind:
     name : str
         As written in the job file.
     request : str
-        ``"module:Class"`` of its pydantic request; the module must be light (no torch).
+        ``"module:Name"`` of its pydantic request, a model or a union of models; the module must be light (no torch).
     function : str
         ``"module:function"`` that is called as ``function(request, progress)``; loaded only in the child process.
     """
@@ -28,10 +28,14 @@ class JobKind:
     request: str
     function: str
 
-    def request_type(self) -> type[BaseModel]:
-        """The pydantic model of the parameters."""
-        found: type[BaseModel] = _load(self.request)
-        return found
+    def request_type(self) -> Any:
+        """The type of the parameters: a pydantic model, or an annotated union of them."""
+        return _load(self.request)
+
+    def validated(self, parameters: Mapping[str, Any]) -> BaseModel:
+        """The request; raises pydantic's ValidationError."""
+        request: BaseModel = TypeAdapter(self.request_type()).validate_python(parameters)
+        return request
 
     def implementation(self) -> Callable[..., Any]:
         """The function that does the work."""

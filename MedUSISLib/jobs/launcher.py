@@ -79,7 +79,7 @@ class Launcher:
         self._process: ProcessProtocol = process if process is not None else SubprocessProcess()
         self._command = tuple(command)
         self._log_path = log
-        self._on_output = on_output
+        self.on_output = on_output
         self._kinds = kinds
         self._listener: Callable[[Event], None] = lambda event: None
         self._log = JobLog(None, Scrubber())
@@ -192,8 +192,8 @@ class Launcher:
     def error_line(self, line: str) -> None:
         self._last_words.append(line)
         self._log.write(line)
-        if self._on_output is not None:
-            self._on_output(line)
+        if self.on_output is not None:
+            self.on_output(line)
 
     def finished(self, exit_code: int) -> None:
         if self._ended.is_set():

@@ -63,7 +63,7 @@ class JobSpecification(BaseModel):
     def request(self, kinds: Mapping[str, JobKind] = KINDS) -> BaseModel:
         """The validated parameters; BAD_SETTING names each wrong one, without its value."""
         try:
-            return self.job_kind(kinds).request_type().model_validate(self.parameters)
+            return self.job_kind(kinds).validated(self.parameters)
         except ValidationError as error:
             raise bad_setting(error, f"the settings of {self.kind} are not valid") from error
 

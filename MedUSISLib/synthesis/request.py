@@ -54,7 +54,9 @@ class SynthesisRequest(BaseModel):
     batch_size: int | None = Field(default=None, ge=1, le=4096, description="slices or windows at once")
     overwrite: bool = Field(default=False, description="replace what is in the output folder")
     allow_cpu: bool = Field(
-        default=True, description="go on with the CPU when the accelerator's memory does not suffice"
+        default=False,
+        description="go on with the CPU when the memory of the accelerator named by device does not suffice; "
+        "with device auto that is always allowed",
     )
 
     def settings(self) -> dict[str, object]:

@@ -120,7 +120,17 @@ def claim_success_then_die(request: FakeRequest, progress: Progress) -> None:
     os._exit(3)
 
 
+def behave(request: BaseModel, progress: Progress) -> dict[str, object]:
+    """Any verb's request, with the behaviour that the command line of this script names."""
+    known = {"behaviour": sys.argv[2], **request.model_dump(include={"out", "ct"}, exclude_none=True)}
+    return work(FakeRequest(**known), progress)
+
+
 if __name__ == "__main__":
     from MedUSISLib.jobs.run import run_job, take_standard_output
 
-    sys.exit(run_job(sys.argv[1], take_standard_output(), KINDS))
+    kinds = dict(KINDS)
+    if sys.argv[1] == "--behaviour":
+        segment = "MedUSISLib.segmentation.request:SegmentationRequest"
+        kinds = {"segment": JobKind("segment", segment, "__main__:behave")}
+    sys.exit(run_job(sys.argv[-1], take_standard_output(), kinds))

@@ -1,0 +1,101 @@
+"""``medusis generators``: which trained generators there are; verify, install and remove them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from MedUSISLib.cli.options import name_or_path
+
+if TYPE_CHECKING:
+    from MedUSISLib.generators.catalogue import CatalogueEntry
+
+app = typer.Typer(no_args_is_help=True, help="Trained generators: list, show, verify, install, remove.")
+Generator = Annotated[str, typer.Argument(metavar="ID|FOLDER")]
+AsJson = Annotated[bool, typer.Option("--json", help="JSON instead of text.")]
+
+
+@app.command("list")
+def list_generators(as_json: AsJson = False) -> None:
+    """List the generators and segmentators that are shipped or installed."""
+    from MedUSISLib.generators.catalogue import available_bundles
+
+    rows = [_row(entry) for entry in available_bundles()]
+    if as_json:
+        print(json.dumps(rows, indent=2))
+        return
+    if not rows:
+        print("no generators; install one with: medusis generators install FOLDER|ZIP|URL")
+    for row in rows:
+        what = row["problem"] or f"{row['kind']}, {row['modality']}, {row['body_region']}, schema {row['schema']}"
+        print(f"{row['id']:20} {row['version'] or '-':10} {row['origin']:8} {what}")
+
+
+@app.command("show")
+def show(
+    generator: Generator,
+    as_json: AsJson = False,
+) -> None:
+    """Print the model card of a generator, or its manifest as JSON."""
+    from MedUSISLib.generators.bundle import load_bundle
+
+    bundle = load_bundle(name_or_path(generator))
+    print(bundle.manifest.to_json() if as_json else bundle.model_card or bundle.manifest.to_json(), end="")
+
+
+@app.command("verify")
+def verify(generator: Generator) -> None:
+    """Check every file of a generator against its manifest, and that its weights fit its network."""
+    from MedUSISLib.generators.bundle import load_bundle
+
+    bundle = load_bundle(name_or_path(generator))
+    bundle.load_network("cpu")
+    print(f"{bundle.manifest.id} {bundle.manifest.version}: {len(bundle.manifest.files)} files verified, network loads")
+    print(f"sha256 of the manifest: {bundle.sha256}")
+
+
+@app.command("install")
+def install(
+    source: Annotated[str, typer.Argument(metavar="FOLDER|ZIP|URL")],
+    replace: Annotated[bool, typer.Option("--replace", help="Replace an installed one of the same id.")] = False,
+    sha256: Annotated[str | None, typer.Option("--sha256", help="Expected hash of the zip file.")] = None,
+) -> None:
+    """Verify a generator and install it for this user. A URL is the only thing that goes to the network."""
+    from MedUSISLib.generators.install import install_generator
+
+    bundle = install_generator(source, replace=replace, sha256=sha256)
+    print(f"{bundle.manifest.id} {bundle.manifest.version} installed")
+    print(bundle.directory)
+
+
+@app.command("remove")
+def remove(
+    identifier: Annotated[str, typer.Argument(metavar="ID")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Remove a generator that you installed; shipped ones stay."""
+    from MedUSISLib.generators.install import remove_generator
+
+    if not yes:
+        typer.confirm(f"Remove the generator {identifier}?", abort=True)
+    remove_generator(identifier)
+    print(f"{identifier} removed")
+
+
+def _row(entry: CatalogueEntry) -> dict[str, Any]:
+    manifest = entry.manifest
+    return {
+        "id": entry.id,
+        "version": manifest.version if manifest else None,
+        "kind": manifest.kind if manifest else None,
+        "modality": manifest.modality if manifest else None,
+        "body_region": manifest.body_region if manifest else None,
+        "schema": manifest.schema_id if manifest else None,
+        "licence": manifest.licence if manifest else None,
+        "origin": entry.origin,
+        "folder": str(Path(entry.directory)),
+        "problem": entry.problem,
+    }

@@ -1,0 +1,54 @@
+"""``medusis``: puts the verbs together and turns a named error into a message and an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import typer
+
+from MedUSISLib.cli import generators, networks, schemas, segment, synthesize, train, version
+from MedUSISLib.errors import MedUSISError
+
+app = typer.Typer(
+    name="medusis",
+    help="Synthetic MR from a CT and its segmentation. SYNTHETIC images are not for diagnosis.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+app.command("synthesize")(synthesize.synthesize)
+app.command("segment")(segment.segment)
+app.command("train")(train.train)
+app.command("networks")(networks.networks)
+app.add_typer(generators.app, name="generators")
+app.add_typer(schemas.app, name="schemas")
+app.command("version")(version.version)
+
+
+@app.callback()
+def _options(
+    show_version: bool = typer.Option(
+        False, "--version", callback=version.print_and_exit, is_eager=True, help="Print the version and exit."
+    ),
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Entrance of the console script; exits with 0 or with the exit code of the named error."""
+    try:
+        app()
+    except MedUSISError as error:
+        from MedUSISLib.cli.reporting import report_error
+        from MedUSISLib.jobs.failures import exit_code_of
+
+        report_error(error)
+        sys.exit(exit_code_of(error))
+    except BrokenPipeError:  # the reader of our output went away, as in `medusis ... | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,107 @@
+"""What the person at the terminal sees of a job: a progress bar, warnings, and how it ended - on standard error."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+
+from MedUSISLib.errors import ErrorCode, MedUSISError
+from MedUSISLib.jobs.events import Event, Failure, Metric, Preview, Result, Stage, Step, Warned
+
+
+def report_error(error: MedUSISError, log: Path | None = None, console: Console | None = None) -> None:
+    """Say on standard error what happened, in which file, and what to do.
+
+    The path is shown here and nowhere else: this is the terminal of the person who typed it.
+    """
+    console = console or Console(stderr=True, soft_wrap=True, highlight=False)
+    console.print(f"[bold red]{error.code.value}[/]: {escape(error.message)}")
+    if error.path is not None:
+        console.print(f"  file: {escape(str(error.path))}")
+    if error.hint:
+        console.print(f"  hint: {escape(error.hint)}")
+    if log is not None and log.is_file() and error.code in (ErrorCode.INTERNAL, ErrorCode.DEPENDENCY_MISSING):
+        console.print(f"  log:  {escape(str(log))}")
+
+
+class TerminalReport:
+    """Shows events as they come; a context manager, because a progress bar must be taken down.
+
+    Examples
+    --------
+    ::
+
+        with TerminalReport() as report:
+            for event in launcher.events():
+                report.show(event)
+    """
+
+    def __init__(self, console: Console | None = None) -> None:
+        self._console = console or Console(stderr=True, soft_wrap=True, highlight=False)
+        self._bar = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[note]}"),
+            console=self._console,
+            transient=True,
+        )
+        self._task = self._bar.add_task("starting", total=None, note="")
+
+    def __enter__(self) -> TerminalReport:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *details: object) -> None:
+        self._bar.stop()
+
+    def show(self, event: Event) -> None:
+        """Show one event; the last one is left to ``report_error`` and ``report_result``."""
+        if isinstance(event, Stage):
+            self._bar.reset(self._task, total=None, description=event.name, note="")
+            if not self._console.is_terminal:
+                self._console.print(event.name)
+        elif isinstance(event, Step):
+            self._bar.update(self._task, completed=event.done, total=event.total)
+        elif isinstance(event, Metric) and event.value is not None:
+            self._bar.update(self._task, note=f"{event.name} {event.value:.4g}")
+        elif isinstance(event, Warned):
+            self._bar.print(f"[yellow]{escape(event.code)}[/]: {escape(event.message)}")
+        elif isinstance(event, Preview):
+            self._bar.print(f"[dim]preview: {escape(event.path)}[/]")
+        elif not isinstance(event, (Result, Failure)):
+            self._bar.print(escape(str(event)))
+
+    def print(self, line: str) -> None:
+        """A line of the child's standard error."""
+        self._bar.print(f"[dim]{escape(line)}[/]")
+
+
+def report_result(result: Result) -> None:
+    """Where the output is, and the figures that fit on a line each, on standard output."""
+    for name, value in _flat(result.summary):
+        print(f"{name}: {value}")
+    if result.out is not None:
+        print(result.out)
+
+
+def _flat(summary: dict[str, Any], prefix: str = "", depth: int = 0) -> list[tuple[str, str]]:
+    """Numbers and short texts of the first two levels, as ``quality.body_dice``."""
+    lines: list[tuple[str, str]] = []
+    for name, value in summary.items():
+        if isinstance(value, dict):
+            if depth < 1:
+                lines += _flat(value, f"{prefix}{name}.", depth + 1)
+        elif isinstance(value, bool):
+            lines.append((prefix + name, "yes" if value else "no"))
+        elif isinstance(value, float):
+            lines.append((prefix + name, f"{value:.4g}"))
+        elif isinstance(value, (int, str)):
+            lines.append((prefix + name, str(value)))
+    return lines

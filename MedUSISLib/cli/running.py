@@ -1,0 +1,116 @@
+"""Running a job from the command line: a child process does it, this one shows it and answers for it."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING
+
+import typer
+
+from MedUSISLib.errors import MedUSISError
+from MedUSISLib.jobs.events import Failure, Result, to_json
+from MedUSISLib.jobs.failures import exit_code_of, named_error
+from MedUSISLib.jobs.launcher import Launcher
+from MedUSISLib.jobs.log import new_log_file
+from MedUSISLib.jobs.specification import JobSpecification
+
+if TYPE_CHECKING:
+    from MedUSISLib.jobs.events import Event
+
+
+def run_and_report(kind: str, parameters: dict[str, object], json_events: bool, verbose: bool = False) -> None:
+    """Do a job in a child process, show it, and leave with its exit code.
+
+    Parameters
+    ----------
+    kind : str
+        A key of ``jobs.kinds.KINDS``.
+    parameters : dict
+        Of its request; None means "not given". Paths must be absolute.
+    json_events : bool
+        Events as JSON lines on standard output, nothing else there; otherwise a progress bar on standard error.
+    verbose : bool
+        Show what the child prints on standard error.
+
+    Raises
+    ------
+    typer.Exit
+        Always; with the documented exit code.
+    """
+    given = {name: _json_ready(value) for name, value in parameters.items() if value is not None}
+    log = _log_file(kind)
+    launcher = Launcher(JobSpecification(kind=kind, parameters=given), log=log)
+    last = _as_json(launcher, verbose) if json_events else _on_terminal(launcher, verbose, log)
+    raise typer.Exit(0 if isinstance(last, Result) else exit_code_of(last.error()))
+
+
+def _as_json(launcher: Launcher, verbose: bool) -> Result | Failure:
+    last: Event = Failure("INTERNAL", "the job said nothing")
+    try:
+        if verbose:
+            launcher.on_output = lambda line: print(line, file=sys.stderr)
+        with _signals_cancel(launcher):
+            for last in launcher.events():
+                print(to_json(last), flush=True)
+    except MedUSISError as error:
+        last = Failure.of(error)
+        print(to_json(last), flush=True)
+    assert isinstance(last, (Result, Failure))
+    return last
+
+
+def _on_terminal(launcher: Launcher, verbose: bool, log: Path | None) -> Result | Failure:
+    from MedUSISLib.cli.reporting import TerminalReport, report_error, report_result
+
+    last: Event = Failure("INTERNAL", "the job said nothing")
+    try:
+        with TerminalReport() as report, _signals_cancel(launcher):
+            if verbose:
+                launcher.on_output = report.print
+            for last in launcher.events():
+                report.show(last)
+    except MedUSISError as error:
+        last = Failure.of(error)
+    if isinstance(last, Result):
+        report_result(last)
+        return last
+    assert isinstance(last, Failure)
+    report_error(last.error(), log)
+    return last
+
+
+@contextmanager
+def _signals_cancel(launcher: Launcher) -> Iterator[None]:
+    """Ctrl-C and SIGTERM cancel the job, whose last event then ends the loop in the ordinary way."""
+
+    def cancel(number: int, frame: FrameType | None) -> None:
+        if launcher.running:
+            launcher.cancel()
+        else:
+            raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, cancel) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        raise named_error(error) from None
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _log_file(kind: str) -> Path | None:
+    """A log in the user's log folder; none where that cannot be written."""
+    try:
+        return new_log_file(kind)
+    except OSError:
+        return None
+
+
+def _json_ready(value: object) -> object:
+    return str(value) if isinstance(value, Path) else value

@@ -1,0 +1,26 @@
+"""``medusis train``: train a generator or a segmentator as a YAML file says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from MedUSISLib.cli.options import JSON_EVENTS, VERBOSE, absolute
+
+
+def train(
+    configuration: Annotated[Path, typer.Argument(metavar="CONFIG.yaml", help="What to train, on what, and how.")],
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint.")] = False,
+    json_events: bool = JSON_EVENTS,
+    verbose: bool = VERBOSE,
+) -> None:
+    """Train a generator or a segmentator; relative paths in the file are meant from the file's own folder."""
+    from MedUSISLib.cli.running import run_and_report
+    from MedUSISLib.training.configuration import read_configuration
+
+    parameters = read_configuration(absolute(configuration)).model_dump(mode="json")
+    if resume:
+        parameters["resume"] = True
+    run_and_report("train", parameters, json_events, verbose)
