@@ -95,11 +95,12 @@ def _read(path: Path, role: str) -> Volume:
 
 
 def _read_file(path: Path, role: str) -> Volume:
+    if ".nii" in volume_suffix(path):
+        from MedUSISLib.imaging.nifti import read_nifti
+
+        return read_nifti(path, role)
     import SimpleITK as sitk
 
-    is_nifti = ".nii" in volume_suffix(path)
-    if is_nifti:
-        _check_nifti_header(path, role)
     reader = sitk.ImageFileReader()
     reader.SetFileName(str(path))
     try:
@@ -113,49 +114,22 @@ def _read_file(path: Path, role: str) -> Volume:
         if min(size) < 1:
             raise unreadable(role, "has no voxels", "check the file", path)
         image = reader.Execute()
+        if dimension > 3:
+            image = sitk.Extract(image, [*size[:3], *([0] * (dimension - 3))], [0] * dimension)
+        geometry = _single_slice_geometry(image) if dimension == 2 else geometry_of_sitk(image)
     except RuntimeError as error:
         raise _named(str(error), role, path) from None
-    if dimension > 3:
-        image = sitk.Extract(image, [*size[:3], *([0] * (dimension - 3))], [0] * dimension)
+    except MedUSISError as error:
+        if error.code is ErrorCode.GEOMETRY_MISMATCH:
+            raise _named("spacing", role, path) from None
+        raise
     array = sitk.GetArrayFromImage(image)
-    if dimension == 2:
-        geometry = _single_slice_geometry(path, image, is_nifti)
-        array = array[None]
-    else:
-        geometry = geometry_of_sitk(image)
-    del image
     meta: dict[str, Any] = {"format": volume_suffix(path).lstrip(".")}
-    return Volume(array, geometry, meta)
+    return Volume(array.reshape(geometry.shape_kji), geometry, meta)
 
 
-def _check_nifti_header(path: Path, role: str) -> None:
-    """Refuse what ITK would repair silently: zero spacing becomes 1 mm there, and the result is wrong by a scale."""
-    import nibabel
-
-    try:
-        header: Any = nibabel.load(path).header
-        zooms = np.asarray(header.get_zooms()[:3], dtype=np.float64)
-        affine = header.get_best_affine()
-        form = int(header.get("sform_code", 0)) > 0
-    except Exception as error:  # nibabel raises many kinds for damaged files
-        raise _named(str(error), role, path) from None
-    if zooms.size and (not np.all(np.isfinite(zooms)) or np.any(zooms <= 0)):
-        raise MedUSISError(
-            ErrorCode.GEOMETRY_MISMATCH, f"{role} has a voxel spacing of zero", "repair the header of the file", path
-        )
-    if form and not abs(np.linalg.det(np.nan_to_num(affine[:3, :3]))) > 1e-9:
-        raise MedUSISError(
-            ErrorCode.GEOMETRY_MISMATCH, f"{role} has a singular orientation", "repair the header of the file", path
-        )
-
-
-def _single_slice_geometry(path: Path, image: Any, is_nifti: bool) -> Geometry:
-    """A 2D file as a volume of one slice, 1 mm thick unless its header says more."""
-    if is_nifti:
-        import nibabel
-
-        nifti: Any = nibabel.load(path)
-        return Geometry.from_affine_ras(nifti.affine, (*image.GetSize(), 1))
+def _single_slice_geometry(image: Any) -> Geometry:
+    """A 2D image as a volume of one slice of 1 mm."""
     d = image.GetDirection()
     return Geometry(
         (*image.GetSize(), 1),
@@ -166,7 +140,7 @@ def _single_slice_geometry(path: Path, image: Any, is_nifti: bool) -> Geometry:
 
 
 def _named(reason: str, role: str, path: Path) -> MedUSISError:
-    """The error for what ITK or nibabel complained about; their texts hold file names and are not passed on."""
+    """The error for what ITK complained about; its texts hold file names and are not passed on."""
     lowered = reason.lower()
     if any(word in lowered for word in ("spacing", "direction", "determinant", "orthonormal", "origin", "orientation")):
         return MedUSISError(
