@@ -258,12 +258,13 @@ def _pixels(slices: list[_Slice], geometry: Geometry, role: str) -> np.ndarray:
     for k, s in enumerate(slices):
         reader.SetFileName(str(s.path))
         try:
-            plane = sitk.GetArrayViewFromImage(reader.Execute())
+            image = reader.Execute()
         except RuntimeError:
             raise _unreadable(
                 role, f"has a slice (number {k + 1}) whose pixels cannot be decoded", "export it uncompressed", s.path
             ) from None
-        plane = plane.reshape(array.shape[1:])
+        # A view: the image has to stay alive beside it.
+        plane = sitk.GetArrayViewFromImage(image).reshape(array.shape[1:])
         if whole and (plane.min() < -32768 or plane.max() > 32767):
             array, whole = array.astype(np.float32), False
         array[k] = plane

@@ -9,7 +9,7 @@ from __future__ import annotations
 import gzip
 import zlib
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 
@@ -48,13 +48,13 @@ def read_nifti(path: Path, role: str) -> Volume:
     return Volume(array, geometry, meta)
 
 
-def _opened(path: Path) -> IO[bytes]:
+def _opened(path: Path) -> Any:
     with path.open("rb") as probe:
         packed = probe.read(2) == b"\x1f\x8b"
     return gzip.open(path, "rb") if packed else path.open("rb")
 
 
-def _header(stream: IO[bytes]) -> Any:
+def _header(stream: Any) -> Any:
     from nibabel import Nifti1Header, Nifti2Header
     from nibabel.spatialimages import HeaderDataError
 
@@ -112,23 +112,24 @@ def _geometry(header: Any, role: str, path: Path) -> tuple[Geometry, list[str]]:
             copy["pixdim"][1:4] = np.abs(spacing)
             affine = np.asarray(copy.get_qform(), dtype=np.float64)
         else:
-            affine = np.diag([*np.abs(spacing), 1.0])
-            notes.append("the header has no orientation; axes were taken as right, anterior, superior")
+            # As ITK and Slicer show such files; nibabel would centre them and mirror the first axis only.
+            affine = np.diag([-1.0, -1.0, 1.0, 1.0]) @ np.diag([*np.abs(spacing), 1.0])
+            notes.append("the header has no orientation; axes were taken as left, posterior, superior")
         return Geometry.from_affine_ras(affine, size), notes
     except (MedUSISError, ValueError, np.linalg.LinAlgError):
         raise mismatch("has axes that are sheared or singular") from None
 
 
-def _voxels(stream: IO[bytes], header: Any, geometry: Geometry) -> np.ndarray:
+def _voxels(stream: Any, header: Any, geometry: Geometry) -> np.ndarray:
     """All voxels [k, j, i] in their stored type, in native byte order; straight into the array."""
     dtype = header.get_data_dtype()
     array = np.empty(geometry.shape_kji, dtype=dtype)
     stream.seek(int(header["vox_offset"]))
-    target = memoryview(array.reshape(-1).view(np.uint8))
+    target = array.reshape(-1).view(np.uint8)
     filled = 0
     while filled < len(target):
         # Pieces, because one read of a gzip stream returns what one buffer gives.
-        count = stream.readinto(target[filled : filled + (1 << 24)])  # type: ignore[attr-defined]
+        count = stream.readinto(target[filled : filled + (1 << 24)])
         if not count:
             raise EOFError("voxels are missing")
         filled += count

@@ -46,7 +46,7 @@ def phantom(geometry: Geometry, centre_lps=(12.0, -34.0, 56.0)) -> Volume:
 
 
 def found_landmarks(volume: Volume, centre_lps=(12.0, -34.0, 56.0)) -> np.ndarray:
-    """Where the balls are in a volume: centres of mass within two widths of each landmark, LPS relative to the centre."""
+    """Where the balls are in a volume: centres of mass near each landmark, LPS relative to the centre."""
     points = world_points(volume.geometry) - np.asarray(centre_lps)
     weight = np.clip(volume.array_kji + 1000.0, 0, None)
     found = []
