@@ -1,7 +1,10 @@
 """Do the outlines agree? The mask extractor of the thesis (section 3.1.5) and the map made from two masks.
 
-The extractor E is the exact one: Gaussian blur, threshold, binary opening, hole filling, slice by slice. It has no
-gradient and is meant for the overlay and the measure; training uses a differentiable relative of it.
+The extractor E is the exact one: Gaussian blur, threshold, binary opening, filling of gaps and holes, slice by slice.
+It has no gradient and is meant for the overlay and the measure; training uses a differentiable relative of it.
+
+Filling takes a closing besides the hole filling proper ("filling in gaps or holes"): the skull is as dark as air, and
+where the scalp above it is thin or cut by the field of view, it would count as outside.
 
 References
 ----------
@@ -29,10 +32,21 @@ THRESHOLD_FRACTION = 0.125
 
 @dataclass(frozen=True)
 class ExtractorSettings:
-    """Sizes of the extractor's steps in mm, so that it does the same on every grid."""
+    """Sizes of the extractor's steps in mm, so that it does the same on every grid.
+
+    Attributes
+    ----------
+    blur_mm : float
+        Standard deviation of the Gaussian.
+    opening_mm, closing_mm : float
+        Sides of the squares. 3 mm keeps a thin scalp, 9 mm bridges a skull; 0 leaves the step out.
+    minimum_area_mm2 : float
+        Smaller islands and fragments are dropped.
+    """
 
     blur_mm: float = 1.0
-    opening_radius_mm: float = 2.0
+    opening_mm: float = 3.0
+    closing_mm: float = 9.0
     minimum_area_mm2: float = 100.0
 
 
@@ -77,7 +91,7 @@ def extract_mask(
     spacing_mm : (float, float)
         Pixel size along the two axes.
     settings : ExtractorSettings, optional
-        Sizes of blur and opening, and the area below which an island or fragment is dropped.
+        Sizes of the steps.
 
     Returns
     -------
@@ -99,7 +113,9 @@ def extract_mask(
     tissue = smooth > threshold
     if not tissue.any():
         return np.zeros(image.shape, bool)
-    return _keep_large(_fill(_opened(tissue, spacing_mm, settings.opening_radius_mm)), spacing_mm, settings)
+    opened = _dilated(_eroded(tissue, spacing_mm, settings.opening_mm), spacing_mm, settings.opening_mm)
+    closed = _eroded(_dilated(opened, spacing_mm, settings.closing_mm), spacing_mm, settings.closing_mm)
+    return _keep_large(_filled(closed | opened), spacing_mm, settings)
 
 
 def label_tissue(labels: np.ndarray, schema: LabelSchema) -> np.ndarray:
@@ -204,20 +220,29 @@ def _dice(counts: np.ndarray) -> float | None:
     return float(both / total) if total else None
 
 
-def _opened(mask: np.ndarray, spacing_mm: tuple[float, float], radius_mm: float) -> np.ndarray:
-    """Opening with an ellipse that is a disc in mm; edges are repeated, so a body cut by the frame stays cut there."""
-    reach = [int(radius_mm / s) for s in spacing_mm]
-    if max(reach) == 0:
-        return mask
-    y, x = np.ogrid[-reach[0] : reach[0] + 1, -reach[1] : reach[1] + 1]
-    disc = (y * spacing_mm[0]) ** 2 + (x * spacing_mm[1]) ** 2 <= radius_mm**2 + 1e-6
-    pad = [(r + 1, r + 1) for r in reach]
-    opened = ndimage.binary_opening(np.pad(mask, pad, mode="edge"), disc)
-    return np.asarray(opened[pad[0][0] : -pad[0][1], pad[1][0] : -pad[1][1]])
+def _eroded(mask: np.ndarray, spacing_mm: tuple[float, float], side_mm: float) -> np.ndarray:
+    """Erosion with a square; edges are repeated, so a body cut by the frame stays cut there."""
+    return np.asarray(ndimage.minimum_filter(mask, size=_sides(spacing_mm, side_mm), mode="nearest"))
 
 
-def _fill(mask: np.ndarray) -> np.ndarray:
-    return np.asarray(ndimage.binary_fill_holes(mask))
+def _dilated(mask: np.ndarray, spacing_mm: tuple[float, float], side_mm: float) -> np.ndarray:
+    """Dilation with a square; separable, twenty times faster than a disc at 0.5 mm."""
+    return np.asarray(ndimage.maximum_filter(mask, size=_sides(spacing_mm, side_mm), mode="nearest"))
+
+
+def _sides(spacing_mm: tuple[float, float], side_mm: float) -> tuple[int, int]:
+    """Odd sides in pixels, at least 1."""
+    return 2 * int(side_mm / spacing_mm[0] / 2) + 1, 2 * int(side_mm / spacing_mm[1] / 2) + 1
+
+
+def _filled(mask: np.ndarray) -> np.ndarray:
+    """Without holes: what is not connected to the frame's border is inside."""
+    pieces, number = ndimage.label(~mask)
+    outside = np.zeros(number + 1, bool)
+    for border in (pieces[0], pieces[-1], pieces[:, 0], pieces[:, -1]):
+        outside[border] = True
+    outside[0] = False
+    return mask | ~outside[pieces]
 
 
 def _keep_large(mask: np.ndarray, spacing_mm: tuple[float, float], settings: ExtractorSettings) -> np.ndarray:

@@ -48,11 +48,21 @@ def test_a_dark_skull_inside_the_head_is_filled() -> None:
     assert not mask[~_disc(28)].any()
 
 
-def test_specks_of_noise_and_thin_bridges_are_opened_away() -> None:
+def test_a_dark_skull_under_a_gap_of_the_scalp_is_still_inside() -> None:
+    head = _disc(25) * 0.5
+    head[_disc(22)] = 0.0
+    head[_disc(18)] = 0.7
+    head[30:34, 50:] = 0.0
+    assert extract_mask(head, 0.15)[_disc(20)].all()
+    leaking = ExtractorSettings(closing_mm=0.0)
+    assert not extract_mask(head, 0.15, settings=leaking)[_disc(20)].all()
+
+
+def test_specks_of_noise_and_thin_threads_are_opened_away() -> None:
     image = _disc(20) * 0.6
     image[5, 5] = 1.0
-    image[31:33, 50:64] = 0.6
-    mask = extract_mask(image, 0.15)
+    image[32, 50:64] = 0.6
+    mask = extract_mask(image, 0.15, settings=ExtractorSettings(blur_mm=0.3))
     assert not mask[5, 5]
     assert not mask[32, 60]
 
@@ -71,7 +81,7 @@ def test_a_body_cut_by_the_frame_is_not_eroded_there() -> None:
 def test_sizes_are_in_mm() -> None:
     speck = np.zeros((60, 60))
     speck[28:32, 28:32] = 1
-    none = ExtractorSettings(blur_mm=0.01, minimum_area_mm2=0.0)
+    none = ExtractorSettings(blur_mm=0.01, minimum_area_mm2=0.0, closing_mm=0.0)
     assert not extract_mask(speck, 0.5, (0.5, 0.5), none).any()  # 2 mm wide
     assert extract_mask(speck, 0.5, (3.0, 3.0), none).any()  # 12 mm wide
 
