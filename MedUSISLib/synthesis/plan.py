@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import numpy as np
 
 from MedUSISLib.generators.manifest import Manifest
 from MedUSISLib.imaging.geometry import Geometry
@@ -52,12 +54,12 @@ def plan_synthesis(manifest: Manifest, mode: str, body: Volume, progress: Progre
     axis = _ARRAY_AXIS[manifest.grid.slice_axis]
     size = manifest.grid.size
     if len(size) == 3:
-        grid = plan_grid(body.geometry, _spec(manifest, isotropic=True), body.array_kji)
+        grid = _grid(manifest, body, isotropic=True)
         return SynthesisPlan(grid, axis, VolumeWindows((size[2], size[1], size[0])), "window")
     if mode == "three-view":
         axes = [_ARRAY_AXIS[view] for view in manifest.grid.views]
         if len(axes) > 1:
-            grid = plan_grid(body.geometry, _spec(manifest, isotropic=True), body.array_kji)
+            grid = _grid(manifest, body, isotropic=True)
             if len(axes) < 3:
                 progress.warning("VIEWS_LIMITED", f"the generator knows {len(axes)} views: their mean is taken")
             return SynthesisPlan(grid, axis, SliceViews(axes), "three-view")
@@ -65,7 +67,7 @@ def plan_synthesis(manifest: Manifest, mode: str, body: Volume, progress: Progre
             "VIEWS_LIMITED", f"the generator knows {manifest.grid.slice_axis} slices only: the mode is slice"
         )
         mode = "slice"
-    grid = plan_grid(body.geometry, _spec(manifest, isotropic=False), body.array_kji)
+    grid = _grid(manifest, body, isotropic=False)
     if mode == "window":
         # in an image the later index axis is the row: size is (i, j), an image is [j, i]
         return SynthesisPlan(grid, axis, WindowedSlices(axis, (size[1], size[0])), "window")
@@ -79,12 +81,40 @@ def plan_synthesis(manifest: Manifest, mode: str, body: Volume, progress: Progre
     return SynthesisPlan(grid, axis, SliceViews([axis]), "slice")
 
 
-def _spec(manifest: Manifest, isotropic: bool) -> GridSpec:
-    """What the generator wants to see; the in-plane size of a 3D one is that of its axial planes."""
+def _grid(manifest: Manifest, body: Volume, isotropic: bool) -> Geometry:
+    """The generator's grid in this CT; the in-plane size of a 3D generator is that of its axial planes."""
     size = manifest.grid.size
-    return GridSpec(
+    spec = GridSpec(
         spacing_mm=manifest.grid.spacing_mm,
         size_ij=(size[0], size[1]),
         slice_axis=manifest.grid.slice_axis if len(size) == 2 else "axial",
         isotropic=isotropic,
     )
+    return aligned_to_voxels(plan_grid(body.geometry, spec, body.array_kji), body.geometry)
+
+
+def aligned_to_voxels(grid: Geometry, ct: Geometry) -> Geometry:
+    """The grid, moved by at most half a CT voxel so that nearest-neighbour sampling of labels has no bias.
+
+    On axes where the grid is coarser, its first voxel centre moves onto a voxel centre of the CT: at twice the CT's
+    spacing every sample would otherwise lie half way between two voxels, and all labels would shift by half a voxel
+    the same way. Where it is finer, its first voxel's edge moves onto an edge of the CT, so that the samples lie
+    symmetrically in each voxel.
+
+    Parameters
+    ----------
+    grid : Geometry
+        Its axes are the CT's, reordered and reversed.
+    ct : Geometry
+    """
+    start = ct.lps_to_index([grid.origin_lps_mm])[0]
+    cosines = ct.axes.T @ grid.axes
+    for axis, own_axis in enumerate(np.abs(cosines).argmax(axis=0)):
+        step = grid.spacing_mm[axis] / ct.spacing_mm[own_axis]
+        if step >= 1 - 1e-6:
+            start[own_axis] = round(start[own_axis])
+        else:
+            half = np.sign(cosines[own_axis, axis]) * step / 2
+            start[own_axis] = round(start[own_axis] - half - 0.5) + 0.5 + half
+    origin = ct.index_to_lps([start])[0]
+    return replace(grid, origin_lps_mm=(float(origin[0]), float(origin[1]), float(origin[2])))
