@@ -57,3 +57,7 @@ class MedUSISError(Exception):
         self.hint = hint
         self.path = Path(path) if path is not None else None
         super().__init__(f"{self.code.value}: {message}" + (f" - {hint}" if hint else ""))
+
+    def __reduce__(self) -> tuple[type, tuple]:
+        # Exceptions are pickled with their args, which here is the one joined text; worker processes need all four.
+        return type(self), (self.code, self.message, self.hint, self.path)

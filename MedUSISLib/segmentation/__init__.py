@@ -1,4 +1,4 @@
-"""Segmentation of head CT and T1: the bundled network ``head-seg`` with HU rules, and TotalSegmentator if installed.
+"""A segmentation where there is none: the bundled `head-seg` network with HU rules, or TotalSegmentator for the torso.
 
-Entrance: ``MedUSISLib.segmentation.segment.segment(request, progress)``; ``request.py`` says what can be asked for.
+Entrance: ``segment.segment`` (files) and ``segment.segment_volume`` (arrays).
 """

@@ -1,0 +1,50 @@
+"""Checkpoints of a training: written whole or not at all, loaded without running any code from them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from MedUSISLib.errors import ErrorCode, MedUSISError
+
+LAST = "last.ckpt"
+
+
+def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
+    """Write to a temporary name and rename, so that a kill in between leaves the older checkpoint."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(".tmp")
+    torch.save(state, temporary)
+    temporary.replace(path)
+
+
+def load_checkpoint(path: Path, device: torch.device) -> dict[str, Any]:
+    """Read a checkpoint; only tensors and plain values are accepted (``weights_only``).
+
+    Raises
+    ------
+    MedUSISError
+        ``INPUT_NOT_READABLE`` when it is damaged or holds anything else.
+    """
+    try:
+        return torch.load(path, map_location=device, weights_only=True)
+    except Exception as error:
+        raise MedUSISError(
+            ErrorCode.INPUT_NOT_READABLE,
+            f"the checkpoint cannot be read ({type(error).__name__})",
+            "delete it to start again, or restore a copy",
+            path,
+        ) from None
+
+
+def random_state(rng: torch.Generator) -> dict[str, torch.Tensor]:
+    """State of the loop's own generator and of torch's (dropout)."""
+    return {"loop": rng.get_state(), "torch": torch.get_rng_state()}
+
+
+def restore_random_state(rng: torch.Generator, state: dict[str, torch.Tensor]) -> None:
+    """Continue the random numbers where a checkpoint left them."""
+    rng.set_state(state["loop"].cpu())
+    torch.set_rng_state(state["torch"].cpu())

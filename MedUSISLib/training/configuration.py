@@ -1,0 +1,237 @@
+"""What ``medusis train CONFIG.yaml`` is told: data, network, phases, output; validated before torch is loaded."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from MedUSISLib.errors import ErrorCode, MedUSISError
+
+Split = Literal["train", "validation"]
+NonNegative = Annotated[float, Field(ge=0)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ImageSource(_Part):
+    """A real MR.
+
+    Attributes
+    ----------
+    image : Path
+    person : str
+        Pseudonym; images of one person never fall on both sides of the split.
+    split : {"train", "validation"}
+    labels, mapping : optional
+        Its own label map in its own grid, and what its values mean (``paired``). Without one the image is labelled by
+        `head-seg` (``pseudo``) or used without labels (``unpaired``).
+    """
+
+    image: Path
+    person: str
+    split: Split = "train"
+    labels: Path | None = None
+    mapping: str = "head"
+
+
+class LabelSource(_Part):
+    """Labels without an image: a label map, or a head CT that `head-seg` labels."""
+
+    person: str
+    labels: Path | None = None
+    ct: Path | None = None
+    mapping: str = "synthseg"
+    split: Split = "train"
+
+    @model_validator(mode="after")
+    def _one_source(self) -> LabelSource:
+        if self.labels is None and self.ct is None:
+            raise ValueError("give a label map or a CT")
+        return self
+
+
+class DataConfiguration(_Part):
+    """Where the data is and how slices are drawn from it.
+
+    Attributes
+    ----------
+    pairing : {"paired", "pseudo", "unpaired"}
+        Whether real images come with labels of their own, with labels by `head-seg`, or with none.
+    crop : (int, int)
+        Rows and columns of a training slice, in voxels of 1 mm.
+    views : dict
+        Share of axial, coronal and sagittal slices; the latter two only from volumes with thin slices.
+    merge_classes : float
+        Probability with which each class of a slice is replaced by its coarser one.
+    """
+
+    label_schema: str = "head"
+    pairing: Literal["paired", "pseudo", "unpaired"] = "pseudo"
+    images: tuple[ImageSource, ...] = ()
+    label_maps: tuple[LabelSource, ...] = ()
+    crop: tuple[int, int] = (256, 256)
+    views: dict[Literal["axial", "coronal", "sagittal"], NonNegative] = {"axial": 1.0}
+    merge_classes: float = Field(default=0.15, ge=0, le=1)
+    bottom_mm: float = Field(default=200.0, description="slices further below the vertex than this are not used")
+
+    @model_validator(mode="after")
+    def _split_by_person(self) -> DataConfiguration:
+        for kind, sources in (("images", self.images), ("label_maps", self.label_maps)):
+            split_of: dict[str, str] = {}
+            for source in sources:
+                if split_of.setdefault(source.person, source.split) != source.split:
+                    raise ValueError(f"{kind}: one person is in both train and validation; split by person")
+        return self
+
+
+class PhaseConfiguration(_Part):
+    """One stretch of training: how long, with which losses and rates.
+
+    Attributes
+    ----------
+    iterations : int
+    l1, ssim : float
+        Weights of the losses against the real image; for paired and pseudo-paired slices only.
+    adversarial, segmentation, mask : float
+        Weights of the discriminator's, the segmentator's and the mask-consistency loss (equation 3.1).
+    unpaired_share : float
+        Share of each batch whose labels have no image.
+    """
+
+    name: str
+    iterations: int = Field(gt=0)
+    l1: NonNegative = 0
+    ssim: NonNegative = 0
+    adversarial: NonNegative = 0
+    segmentation: NonNegative = 0
+    mask: NonNegative = 0
+    unpaired_share: float = Field(default=0.0, ge=0, le=1)
+    generator_rate: float = Field(default=1e-4, gt=0)
+    final_rate: float = Field(
+        default=0.1, gt=0, le=1, description="the generator's rate falls to this share, by cosine"
+    )
+    discriminator_rate: float = Field(default=2e-3, gt=0)
+    segmentator_rate: float = Field(default=4e-4, gt=0)
+    discriminator_steps: int = Field(default=1, gt=0)
+    r1: NonNegative = 10
+    r1_every: int = Field(default=8, gt=0)
+    ema: float = Field(default=0.999, ge=0, lt=1)
+
+
+class GeneratorTraining(_Part):
+    """Training of a generator (``task: generator``)."""
+
+    task: Literal["generator"] = "generator"
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")
+    out: Path
+    cache: Path
+    seed: int = 0
+    device: str = "auto"
+    precision: Literal["32-true", "bf16-mixed"] = "bf16-mixed"
+    threads: int | None = None
+    batch_size: int = Field(default=8, gt=0)
+    data: DataConfiguration
+    network: dict[str, Any]
+    discriminator: dict[str, Any] = {}
+    segmentator: dict[str, Any] = {}
+    betas: tuple[float, float] = (0.0, 0.99)
+    phases: tuple[PhaseConfiguration, ...] = Field(min_length=1)
+    validate_every: int = Field(default=250, gt=0)
+    checkpoint_every: int = Field(default=250, gt=0)
+
+
+class SegmentatorTraining(_Part):
+    """Training of `head-seg` from whole-head label maps by domain randomisation (``task: segmentator``)."""
+
+    task: Literal["segmentator"] = "segmentator"
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")
+    out: Path
+    cache: Path
+    seed: int = 0
+    device: str = "auto"
+    precision: Literal["32-true", "bf16-mixed"] = "bf16-mixed"
+    threads: int | None = None
+    batch_size: int = Field(default=16, gt=0)
+    label_maps: tuple[LabelSource, ...] = Field(min_length=1)
+    crop: tuple[int, int] = (224, 192)
+    features: tuple[int, int, int, int, int, int] = (32, 48, 96, 128, 160, 48)
+    iterations: int = Field(default=2400, gt=0)
+    rate: float = Field(default=2e-3, gt=0)
+    ema: float = Field(default=0.99, ge=0, lt=1)
+    ct_share: float = Field(default=0.45, ge=0, le=1)
+    t1_share: float = Field(default=0.35, ge=0, le=1)
+    validate_every: int = Field(default=200, gt=0)
+    checkpoint_every: int = Field(default=200, gt=0)
+
+
+TrainingConfiguration = Annotated[GeneratorTraining | SegmentatorTraining, Field(discriminator="task")]
+
+
+class _Any(BaseModel):
+    training: TrainingConfiguration
+
+
+def read_configuration(path: Path) -> GeneratorTraining | SegmentatorTraining:
+    """Read a YAML file; relative paths are meant from the file's own folder, ``$NAME`` is an environment variable.
+
+    Raises
+    ------
+    MedUSISError
+        ``INPUT_NOT_READABLE`` when it cannot be read, ``BAD_SETTING`` naming the setting and what is wrong with it.
+    """
+    path = Path(path)
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise MedUSISError(
+            ErrorCode.INPUT_NOT_READABLE, "the training configuration cannot be read as YAML", str(error)[:200], path
+        ) from None
+    return configuration_from(content, path.parent)
+
+
+def configuration_from(content: Any, folder: Path) -> GeneratorTraining | SegmentatorTraining:
+    """Validate an already parsed configuration; see ``read_configuration``."""
+    if isinstance(content, dict):
+        content = {"task": "generator", **_with_absolute_paths(content, folder.resolve())}
+    try:
+        return _Any.model_validate({"training": content}).training
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"][2:]) or "the file"
+        raise MedUSISError(
+            ErrorCode.BAD_SETTING, f"the training configuration is not valid: {where}: {first['msg']}", "correct it"
+        ) from None
+
+
+_PATHS = ("image", "labels", "ct", "out", "cache")
+
+
+def _absolute(value: str, folder: Path) -> str:
+    expanded = os.path.expandvars(value)
+    if "$" in expanded:
+        name = expanded[expanded.index("$") :].split("/")[0]
+        raise MedUSISError(
+            ErrorCode.BAD_SETTING,
+            f"the training configuration uses the environment variable {name}, which is not set",
+            "set it to the folder that holds the data",
+        )
+    return str(folder / Path(expanded).expanduser())
+
+
+def _with_absolute_paths(content: Any, folder: Path) -> Any:
+    if isinstance(content, dict):
+        return {
+            key: _absolute(value, folder)
+            if key in _PATHS and isinstance(value, str)
+            else _with_absolute_paths(value, folder)
+            for key, value in content.items()
+        }
+    if isinstance(content, list):
+        return [_with_absolute_paths(value, folder) for value in content]
+    return content

@@ -1,0 +1,247 @@
+"""Training a generator from a configuration: data, phases, validation, checkpoints, and a state to resume from."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from MedUSISLib.anatomy.schema import load_schema
+from MedUSISLib.errors import ErrorCode, MedUSISError
+from MedUSISLib.generators.devices import choose_device
+from MedUSISLib.networks.ema import refresh_batch_norm
+from MedUSISLib.progress import Progress
+from MedUSISLib.training.cases import Case, prepare_image, prepare_labels
+from MedUSISLib.training.checkpoints import LAST, load_checkpoint, random_state, restore_random_state, save_checkpoint
+from MedUSISLib.training.class_merging import ClassMerger
+from MedUSISLib.training.configuration import GeneratorTraining, PhaseConfiguration
+from MedUSISLib.training.generator_networks import Adversaries
+from MedUSISLib.training.generator_step import Batch, one_hot, train_step
+from MedUSISLib.training.slices import SliceSource
+from MedUSISLib.training.validation import (
+    Validation,
+    class_table_text,
+    save_sample_grid,
+    validate,
+    validation_slices,
+)
+
+#: Half of the batches are only flipped: an affine blurs, and real images that are all a little blurred teach the
+#: discriminator that sharp ones are fakes.
+_DEFORMED_SHARE = 0.5
+_BATCH_NORM_BATCHES = 6
+
+
+class GeneratorRun:
+    """One training from start to end, or from its last checkpoint to its end.
+
+    The life of a run: ``prepare`` reads and caches the data; ``run`` goes through the phases of the configuration,
+    writes ``last.ckpt`` (atomically), ``samples/NNNNNN.png``, ``class_table.md`` and ``log.jsonl`` into ``out`` as it
+    goes, and stops at ``progress.checkpoint`` when the user cancels. A second ``run`` with ``resume`` continues
+    with the same random numbers, so on the CPU it ends where an uninterrupted one would have ended.
+
+    Parameters
+    ----------
+    configuration : GeneratorTraining
+    progress : Progress
+    """
+
+    def __init__(self, configuration: GeneratorTraining, progress: Progress) -> None:
+        from lightning_fabric import Fabric
+
+        self.configuration, self.progress = configuration, progress
+        self.schema = load_schema(configuration.data.label_schema)
+        device = choose_device(configuration.device)
+        if configuration.threads:
+            torch.set_num_threads(configuration.threads)
+        self.fabric = Fabric(
+            accelerator=device.type,
+            devices=[device.index or 0] if device.type == "cuda" else 1,
+            precision=configuration.precision,
+        )
+        torch.manual_seed(configuration.seed)
+        self.rng = torch.Generator().manual_seed(configuration.seed + 1)
+        self.networks = Adversaries(configuration, self.schema.number_of_classes, self.fabric)
+        self.merger = ClassMerger(self.schema, configuration.data.merge_classes)
+        self.iteration = 0
+
+    # -- data ------------------------------------------------------------------------------------------------------
+
+    def prepare(self) -> None:
+        """Read, label and cache every case, and lay out the validation slices."""
+        data, cache = self.configuration.data, self.configuration.cache
+        self.progress.stage("preparing the data")
+        total = len(data.images) + len(data.label_maps)
+        cases: dict[tuple[str, str], list[Case]] = {}
+        for number, image in enumerate(data.images):
+            self.progress.checkpoint()
+            case = prepare_image(image, self.schema, cache, Progress(), label=data.pairing == "pseudo")
+            cases.setdefault(("image", image.split), []).append(case)
+            self.progress.step(number + 1, total)
+        for number, labels in enumerate(data.label_maps):
+            self.progress.checkpoint()
+            case = prepare_labels(labels, self.schema, cache, Progress())
+            cases.setdefault(("labels", labels.split), []).append(case)
+            self.progress.step(len(data.images) + number + 1, total)
+        if not cases.get(("image", "train")):
+            raise MedUSISError(
+                ErrorCode.BAD_SETTING, "there is no real image to train with", "add some under data.images"
+            )
+        classes = self.schema.number_of_classes
+
+        def source(kind: str) -> SliceSource | None:
+            found = cases.get((kind, "train"))
+            return SliceSource(found, data.crop, data.views, classes, data.bottom_mm) if found else None
+
+        images = source("image")
+        assert images is not None
+        self.images: SliceSource = images
+        self.label_maps = source("labels")
+        if self.label_maps is None and data.pairing == "unpaired":
+            raise MedUSISError(
+                ErrorCode.BAD_SETTING, "unpaired training needs label maps", "add some under data.label_maps"
+            )
+        self.held_out = validation_slices(cases.get(("image", "validation")) or cases[("image", "train")], data.crop)
+
+    def _batch(self, phase: PhaseConfiguration) -> Batch:
+        count = self.configuration.batch_size
+        unpaired = self.configuration.data.pairing == "unpaired"
+        share = 1.0 if unpaired else phase.unpaired_share if self.label_maps is not None else 0.0
+        without_image = round(count * share)
+        parts, targets, real = [], None, None
+        if count - without_image:
+            labels, targets = self.images.batch(count - without_image, self.rng, self._deform())
+            parts.append(labels)
+        if without_image:
+            assert self.label_maps is not None
+            parts.append(self.label_maps.batch(without_image, self.rng, self._deform())[0])
+        if phase.adversarial:
+            real = self.images.batch(count, self.rng, self._deform())[1]
+        return Batch(self.merger(torch.cat(parts), self.rng), targets, real).to(self.fabric.device)
+
+    def _deform(self) -> bool:
+        return bool(torch.rand((), generator=self.rng) < _DEFORMED_SHARE)
+
+    def _noise(self, count: int) -> torch.Tensor | None:
+        channels = self.networks.noise_channels
+        return torch.randn(count, channels, generator=self.rng).to(self.fabric.device) if channels else None
+
+    # -- the loop --------------------------------------------------------------------------------------------------
+
+    @property
+    def total(self) -> int:
+        """Iterations of all phases."""
+        return sum(phase.iterations for phase in self.configuration.phases)
+
+    def _phase(self) -> tuple[PhaseConfiguration, float]:
+        """The phase that the current iteration belongs to, and how much of it is done."""
+        start = 0
+        for phase in self.configuration.phases:
+            if self.iteration < start + phase.iterations:
+                return phase, (self.iteration - start) / phase.iterations
+            start += phase.iterations
+        return self.configuration.phases[-1], 1.0
+
+    def run(self, resume: bool = False) -> Validation:
+        """Train to the end; returns the last validation."""
+        configuration = self.configuration
+        checkpoint = configuration.out / LAST
+        configuration.out.mkdir(parents=True, exist_ok=True)
+        if resume and checkpoint.is_file():
+            self.load(checkpoint)
+        elif checkpoint.is_file():
+            raise MedUSISError(
+                ErrorCode.BAD_SETTING,
+                "the output folder holds an earlier training",
+                "continue it with --resume, or choose another folder",
+                configuration.out,
+            )
+        self.progress.stage("training")
+        started, first, seen = time.monotonic(), self.iteration, ""
+        validation: Validation | None = None
+        while self.iteration < self.total:
+            self.progress.checkpoint()
+            phase, share = self._phase()
+            if phase.name != seen:
+                seen = phase.name
+                self.progress.stage(f"training: {phase.name}")
+            self.networks.set_rates(phase, share)
+            self.networks.generator.train()
+            batch = self._batch(phase)
+            log = train_step(
+                self.networks,
+                batch,
+                self._noise(len(batch.labels)),
+                phase,
+                self.iteration,
+                self.schema.number_of_classes,
+            )
+            self.iteration += 1
+            if not all(value == value and abs(value) < 1e6 for value in log.values()):
+                raise MedUSISError(
+                    ErrorCode.INTERNAL,
+                    f"the training diverged at iteration {self.iteration} (a loss is not finite)",
+                    "lower the learning rates and resume from the last checkpoint",
+                )
+            if self.iteration % 10 == 0:
+                rate = (self.iteration - first) / (time.monotonic() - started)
+                self._log(phase=phase.name, rate=round(rate, 3), **{k: round(v, 5) for k, v in log.items()})
+                self.progress.step(self.iteration, self.total)
+                for name, value in log.items():
+                    self.progress.metric(name, value, iteration=self.iteration)
+            last = self.iteration == self.total
+            if last or self.iteration % configuration.validate_every == 0:
+                validation = self.validate()
+            if last or self.iteration % configuration.checkpoint_every == 0:
+                self.save(checkpoint)
+        return validation or self.validate()
+
+    def validate(self) -> Validation:
+        """Refresh BatchNorm for the averaged weights, measure, draw, log."""
+        state = random_state(self.rng)
+        network = self.averaged_network()
+        result, fake = validate(network, self.held_out, self.schema, self.networks.noise_channels)
+        restore_random_state(self.rng, state)
+        samples = self.configuration.out / "samples"
+        samples.mkdir(exist_ok=True)
+        picture = samples / f"{self.iteration:06d}.png"
+        save_sample_grid(picture, self.held_out, fake, self.schema)
+        (self.configuration.out / "class_table.md").write_text(class_table_text(result), encoding="utf-8")
+        self._log(validation={k: round(v, 5) for k, v in result.figures().items()})
+        for name, value in result.figures().items():
+            self.progress.metric(f"validation_{name}", value, iteration=self.iteration)
+        self.progress.preview(picture)
+        return result
+
+    def averaged_network(self) -> torch.nn.Module:
+        """The moving average with BatchNorm statistics of its own, ready to be used or exported."""
+        network = self.networks.ema.network
+        phase, _ = self._phase()
+        with torch.no_grad():
+            batches = []
+            for _ in range(_BATCH_NORM_BATCHES):
+                batch = self._batch(phase)
+                batches.append((one_hot(batch.labels, self.schema.number_of_classes), self._noise(len(batch.labels))))
+            refresh_batch_norm(network, batches)
+        return network
+
+    # -- state -----------------------------------------------------------------------------------------------------
+
+    def save(self, path: Path) -> None:
+        """Write everything that a resumed run needs."""
+        state = {"iteration": self.iteration, "random": random_state(self.rng), "networks": self.networks.state_dict()}
+        save_checkpoint(path, state)
+
+    def load(self, path: Path) -> None:
+        """Continue from a checkpoint."""
+        state = load_checkpoint(path, self.fabric.device)
+        self.networks.load_state_dict(state["networks"])
+        restore_random_state(self.rng, state["random"])
+        self.iteration = int(state["iteration"])
+
+    def _log(self, **entry: Any) -> None:
+        with (self.configuration.out / "log.jsonl").open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"iteration": self.iteration, **entry}) + "\n")

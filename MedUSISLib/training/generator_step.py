@@ -1,0 +1,139 @@
+"""One iteration: the discriminator, then the generator together with the segmentator."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from MedUSISLib.training.configuration import PhaseConfiguration
+from MedUSISLib.training.generator_networks import Adversaries
+from MedUSISLib.training.losses.adversarial import discriminator_loss, generator_loss, r1_penalty
+from MedUSISLib.training.losses.l1 import l1_loss
+from MedUSISLib.training.losses.mask_consistency import filled_body, mask_consistency_loss
+from MedUSISLib.training.losses.segmentation import segmentation_loss
+from MedUSISLib.training.losses.ssim import ssim_loss
+
+
+class Batch:
+    """What one iteration sees.
+
+    Attributes
+    ----------
+    labels : Tensor of int64, (B, H, W)
+        What the generator is given.
+    targets : Tensor or None, (P, 1, H, W)
+        Real images of the first P labels, in [-1, 1].
+    real : Tensor or None, (R, 1, H, W)
+        Real images for the discriminator, of whatever labels.
+    """
+
+    def __init__(self, labels: Tensor, targets: Tensor | None, real: Tensor | None) -> None:
+        self.labels, self.targets, self.real = labels, targets, real
+
+    def to(self, device: torch.device) -> Batch:
+        """The same on a device."""
+        return Batch(*(None if t is None else t.to(device) for t in (self.labels, self.targets, self.real)))  # type: ignore[arg-type]
+
+
+def one_hot(labels: Tensor, classes: int) -> Tensor:
+    """Class indices (B, H, W) to float (B, C, H, W), channels last in memory."""
+    return F.one_hot(labels, classes).permute(0, 3, 1, 2).float()
+
+
+def train_step(
+    networks: Adversaries, batch: Batch, noise: Tensor | None, phase: PhaseConfiguration, iteration: int, classes: int
+) -> dict[str, float]:
+    """Update all networks once.
+
+    Parameters
+    ----------
+    networks : Adversaries
+    batch : Batch
+    noise : Tensor, shape (B, Z), or None
+    phase : PhaseConfiguration
+        Weights of the losses.
+    iteration : int
+        Counts lazy R1.
+    classes : int
+
+    Returns
+    -------
+    dict
+        The losses, for the log.
+    """
+    condition = one_hot(batch.labels, classes)
+    log: dict[str, float] = {}
+    adversarial = phase.adversarial > 0 and networks.discriminator is not None and batch.real is not None
+    fake = networks.generator(condition, noise)
+    if adversarial:
+        for number in range(phase.discriminator_steps):
+            log.update(_discriminator_step(networks, batch.real, fake.detach(), phase, iteration, number == 0))
+
+    loss = fake.new_zeros(())
+    if batch.targets is not None and len(batch.targets):
+        paired = fake[: len(batch.targets)]
+        if phase.l1:
+            value = l1_loss(paired, batch.targets)
+            loss, log["l1"] = loss + phase.l1 * value, float(value.detach())
+        if phase.ssim:
+            value = ssim_loss(paired, batch.targets)
+            loss, log["ssim"] = loss + phase.ssim * value, float(value.detach())
+    if adversarial:
+        assert networks.discriminator is not None
+        _require_grad(networks.discriminator, False)
+        value = generator_loss(networks.discriminator(fake))
+        _require_grad(networks.discriminator, True)
+        loss, log["adversarial"] = loss + phase.adversarial * value, float(value.detach())
+    if phase.segmentation and networks.segmentator is not None:
+        # One backward serves both: on the same fakes they minimise the same cross-entropy.
+        networks.segmentator_optimiser.zero_grad(set_to_none=True)
+        value = segmentation_loss(networks.segmentator(fake), batch.labels)
+        loss, log["segmentation"] = loss + phase.segmentation * value, float(value.detach())
+    if phase.mask:
+        value = mask_consistency_loss(fake, filled_body(batch.labels))
+        loss, log["mask"] = loss + phase.mask * value, float(value.detach())
+
+    networks.generator_optimiser.zero_grad(set_to_none=True)
+    networks.fabric.backward(loss)
+    networks.fabric.clip_gradients(networks.generator, networks.generator_optimiser, max_norm=10.0)
+    networks.generator_optimiser.step()
+    if phase.segmentation and networks.segmentator is not None:
+        networks.segmentator_optimiser.step()
+    networks.ema.update(_plain(networks.generator))
+    log["loss"] = float(loss.detach())
+    return log
+
+
+def _discriminator_step(
+    networks: Adversaries, real: Any, fake: Tensor, phase: PhaseConfiguration, iteration: int, first: bool
+) -> dict[str, float]:
+    discriminator, optimiser = networks.discriminator, networks.discriminator_optimiser
+    assert discriminator is not None
+    real_logits, fake_logits = discriminator(real), discriminator(fake)
+    loss = discriminator_loss(real_logits, fake_logits)
+    log = {
+        "discriminator": float(loss.detach()),
+        "real_logit": float(real_logits.detach().mean()),
+        "fake_logit": float(fake_logits.detach().mean()),
+    }
+    if first and phase.r1 and iteration % phase.r1_every == 0:
+        # Fabric's wrapper would switch autocast on again; a second derivative in bfloat16 is noise.
+        penalty = r1_penalty(_plain(discriminator), real, phase.r1, phase.r1_every)
+        loss, log["r1"] = loss + penalty, float(penalty.detach())
+    optimiser.zero_grad(set_to_none=True)
+    networks.fabric.backward(loss)
+    optimiser.step()
+    return log
+
+
+def _require_grad(network: nn.Module, on: bool) -> None:
+    for parameter in network.parameters():
+        parameter.requires_grad_(on)
+
+
+def _plain(module: nn.Module) -> nn.Module:
+    """The network inside Fabric's wrapper."""
+    return getattr(module, "module", module)

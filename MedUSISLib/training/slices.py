@@ -1,0 +1,162 @@
+"""Training slices drawn from prepared cases: which one, from which view, cut out where, and deformed how."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+
+from MedUSISLib.training.cases import Case
+from MedUSISLib.training.t1_scaling import CLIP
+
+#: Coronal and sagittal slices are taken only from volumes with slices thinner than this.
+_THIN_MM = 1.6
+#: A class counts as present in a slice from this many pixels on.
+_PRESENT_PIXELS = 20
+_ARRAY_AXIS = {"axial": 0, "coronal": 1, "sagittal": 2}
+
+
+@dataclass(frozen=True)
+class _Address:
+    case: int
+    axis: int
+    index: int
+
+
+class SliceSource:
+    """Draws label slices, and their images where there are any, balanced by person and by class.
+
+    A person is drawn first, so that two examinations of one person weigh as much as one of another; then a slice,
+    with a weight that grows with the rarity of the classes in it.
+
+    Parameters
+    ----------
+    cases : sequence of Case
+    crop : (int, int)
+        Rows and columns of what is returned.
+    views : mapping of str to float
+        Shares of "axial", "coronal", "sagittal".
+    classes : int
+    bottom_mm : float
+        Axial slices further below the top of the case are not used.
+    """
+
+    def __init__(
+        self,
+        cases: Sequence[Case],
+        crop: tuple[int, int],
+        views: Mapping[str, float],
+        classes: int,
+        bottom_mm: float = 200.0,
+    ) -> None:
+        if not cases:
+            raise ValueError("no cases to draw slices from")
+        self.cases, self.crop = list(cases), crop
+        self.views = [(view, share) for view, share in views.items() if share > 0]
+        self.persons: dict[str, dict[str, tuple[list[_Address], torch.Tensor]]] = {}
+        tables: dict[tuple[str, str], list[tuple[_Address, np.ndarray]]] = {}
+        for number, case in enumerate(self.cases):
+            for view, _ in self.views:
+                axis = _ARRAY_AXIS[view]
+                if axis and case.thickness_mm > _THIN_MM:
+                    continue
+                first = max(0, case.labels_kji.shape[0] - int(bottom_mm / case.thickness_mm)) if axis == 0 else 0
+                for index in range(first, case.labels_kji.shape[axis]):
+                    counts = np.bincount(case.labels_kji.take(index, axis).reshape(-1), minlength=classes)
+                    if counts[1:].sum() > 500:
+                        row = (_Address(number, axis, index), counts > _PRESENT_PIXELS)
+                        tables.setdefault((case.person, view), []).append(row)
+        present = np.array([flags for rows in tables.values() for _, flags in rows])
+        rarity = 1.0 / np.maximum(present.sum(0), 1)
+        for (person, view), rows in tables.items():
+            weights = torch.tensor([float(0.5 / len(present) * classes + (rarity * flags).sum()) for _, flags in rows])
+            self.persons.setdefault(person, {})[view] = ([address for address, _ in rows], weights)
+
+    def _address(self, rng: torch.Generator) -> _Address:
+        names = list(self.persons)
+        while True:
+            by_view = self.persons[names[int(torch.randint(len(names), (), generator=rng))]]
+            shares = torch.tensor([share if view in by_view else 0.0 for view, share in self.views])
+            if shares.sum() > 0:
+                break
+        view = self.views[int(torch.multinomial(shares, 1, generator=rng))][0]
+        addresses, weights = by_view[view]
+        return addresses[int(torch.multinomial(weights, 1, generator=rng))]
+
+    def _slice(self, address: _Address, rng: torch.Generator) -> tuple[np.ndarray, np.ndarray | None]:
+        """One slice cut out near the middle of its head, at the crop's size and a margin for deformation."""
+        case = self.cases[address.case]
+        labels = case.labels_kji.take(address.index, address.axis)
+        image = None if case.image_kji is None else case.image_kji.take(address.index, address.axis)
+        starts = []
+        for size, wanted in zip(labels.shape, self.crop, strict=True):
+            spare = size - wanted
+            jitter = int(torch.randint(-10, 11, (), generator=rng))
+            low, high = min(0, spare) - 6, max(0, spare) + 6
+            # What is too large is cut anywhere, what is small is put near the middle.
+            place = int(torch.randint(low, high + 1, (), generator=rng)) if spare > 0 else spare // 2 + jitter
+            starts.append(place)
+        return cut_out(labels, starts, self.crop), None if image is None else cut_out(image, starts, self.crop)
+
+    def batch(self, count: int, rng: torch.Generator, augment: bool = True) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """Class indices (B, H, W) int64, and images (B, 1, H, W) in [-1, 1] or None."""
+        slices = [self._slice(self._address(rng), rng) for _ in range(count)]
+        labels = torch.from_numpy(np.stack([s[0] for s in slices]))
+        images = None
+        if all(s[1] is not None for s in slices):
+            stacked = np.stack([s[1] for s in slices if s[1] is not None]).astype(np.float32)
+            images = torch.from_numpy(stacked)[:, None] * (2 / CLIP) - 1
+        if augment:
+            labels, images = deformed(labels, images, rng)
+        return labels.long(), images
+
+
+def cut_out(array: np.ndarray, starts: Sequence[int], size: Sequence[int]) -> np.ndarray:
+    result = np.zeros(size, array.dtype)
+    source, target = [], []
+    for start, n, wanted in zip(starts, array.shape, size, strict=True):
+        low, high = max(start, 0), min(start + wanted, n)
+        source.append(slice(low, max(low, high)))
+        target.append(slice(low - start, max(low, high) - start))
+    result[tuple(target)] = array[tuple(source)]
+    return result
+
+
+def deformed(
+    labels: torch.Tensor,
+    images: torch.Tensor | None,
+    rng: torch.Generator,
+    *,
+    turn_deg: float = 8.0,
+    scale: float = 0.08,
+    shift: float = 0.03,
+) -> tuple[torch.Tensor, torch.Tensor | None]:
+    """The same mild random affine (and left-right flip) on labels, nearest, and images, bilinear.
+
+    Parameters
+    ----------
+    labels : Tensor of uint8, shape (B, H, W)
+    images : Tensor, shape (B, 1, H, W), in [-1, 1], or None
+    """
+    count, height, width = labels.shape
+    random = torch.rand(count, 6, generator=rng) * 2 - 1
+    angle = random[:, 0] * turn_deg * torch.pi / 180
+    sx, sy = 1 + random[:, 1] * scale, 1 + random[:, 2] * scale
+    flip = torch.where(random[:, 5] > 0, 1.0, -1.0)
+    cos, sin, aspect = torch.cos(angle), torch.sin(angle), height / width
+    theta = torch.stack(
+        [
+            torch.stack([cos * sx * flip, -sin * sy * aspect, random[:, 3] * shift], 1),
+            torch.stack([sin * sx * flip / aspect, cos * sy, random[:, 4] * shift], 1),
+        ],
+        1,
+    )
+    grid = F.affine_grid(theta, [count, 1, height, width], align_corners=False)
+    moved = F.grid_sample(labels[:, None].float(), grid, mode="nearest", align_corners=False)[:, 0].to(labels.dtype)
+    if images is None:
+        return moved, None
+    # The outside is air: shifted so that the zero padding of grid_sample means -1.
+    return moved, F.grid_sample(images + 1, grid, mode="bilinear", align_corners=False) - 1

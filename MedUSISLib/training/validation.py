@@ -1,0 +1,163 @@
+"""How good a generator is on people that it was not trained on: class contrast, fine detail, likeness, a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from MedUSISLib.anatomy.schema import LabelSchema
+from MedUSISLib.evaluation.class_table import ClassRow, class_table, compare_class_means
+from MedUSISLib.evaluation.spectrum import checkerboard_index, high_frequency_ratio
+from MedUSISLib.training.cases import Case
+from MedUSISLib.training.generator_step import one_hot
+from MedUSISLib.training.slices import cut_out
+from MedUSISLib.training.t1_scaling import CLIP
+
+
+@dataclass(frozen=True)
+class ValidationSlices:
+    """Fixed slices of held-out people.
+
+    Attributes
+    ----------
+    labels : ndarray of uint8, shape (N, H, W)
+    images : ndarray of float32, shape (N, H, W), in [0, 1.2]
+    """
+
+    labels: np.ndarray
+    images: np.ndarray
+
+
+def validation_slices(
+    cases: Sequence[Case], crop: tuple[int, int], per_case: int = 16, bottom_mm: float = 150.0
+) -> ValidationSlices:
+    """Axial slices, evenly spaced from the vertex down to ``bottom_mm`` below it, uncut and undeformed."""
+    labels, images = [], []
+    for case in cases:
+        if case.image_kji is None:
+            continue
+        slices = case.labels_kji.shape[0]
+        first = max(0, slices - int(bottom_mm / case.thickness_mm))
+        for k in np.linspace(first + 2, slices - 4, per_case).round().astype(int):
+            starts = [(n - wanted) // 2 for n, wanted in zip(case.labels_kji.shape[1:], crop, strict=True)]
+            labels.append(cut_out(case.labels_kji[k], starts, crop))
+            images.append(cut_out(case.image_kji[k], starts, crop).astype(np.float32))
+    if not labels:
+        raise ValueError("there is no held-out person with an image to validate on")
+    return ValidationSlices(np.stack(labels), np.stack(images))
+
+
+@dataclass(frozen=True)
+class Validation:
+    """Figures of one validation, on the scale on which white matter is 0.7.
+
+    Attributes
+    ----------
+    mean_error, correlation : float
+        Of the class means, synthetic against real.
+    high_frequency : float
+        Power of fine detail, synthetic over real.
+    checkerboard : float
+    absolute_error : float
+        Mean absolute difference inside the head; a pair is needed, so it counts texture that differs as an error.
+    rows_real, rows_synthetic : list of ClassRow
+    """
+
+    mean_error: float
+    correlation: float
+    high_frequency: float
+    checkerboard: float
+    absolute_error: float
+    rows_real: list[ClassRow]
+    rows_synthetic: list[ClassRow]
+
+    def figures(self) -> dict[str, float]:
+        """The numbers, without the tables."""
+        return {
+            "mean_error": self.mean_error,
+            "correlation": self.correlation,
+            "high_frequency": self.high_frequency,
+            "checkerboard": self.checkerboard,
+            "absolute_error": self.absolute_error,
+        }
+
+
+def synthesize_slices(
+    network: nn.Module, labels: np.ndarray, noise_channels: int, classes: int, *, seed: int = 0, batch: int = 8
+) -> np.ndarray:
+    """Synthetic slices with one noise vector for all; ndarray of float32 (N, H, W) in [0, 1.2]."""
+    device = next(network.parameters()).device
+    rng = torch.Generator().manual_seed(seed)
+    z = torch.randn(1, noise_channels, generator=rng).clamp(-2, 2).to(device) if noise_channels else None
+    results = []
+    network.eval()
+    with torch.inference_mode():
+        for first in range(0, len(labels), batch):
+            condition = one_hot(torch.from_numpy(labels[first : first + batch]).long().to(device), classes)
+            noise = None if z is None else z.expand(len(condition), -1)
+            results.append(network(condition, noise)[:, 0].float().cpu().numpy())
+    return (np.concatenate(results) + 1) * (CLIP / 2)
+
+
+def validate(
+    network: nn.Module, slices: ValidationSlices, schema: LabelSchema, noise_channels: int
+) -> tuple[Validation, np.ndarray]:
+    """Figures and the synthetic slices that they were measured on."""
+    fake = synthesize_slices(network, slices.labels, noise_channels, schema.number_of_classes)
+    rows_real = class_table(slices.images, slices.labels, schema)
+    rows_fake = class_table(fake, slices.labels, schema)
+    comparison = compare_class_means(rows_real, rows_fake)
+    body = slices.labels > 0
+    result = Validation(
+        mean_error=float(comparison["mean_error"]),  # type: ignore[arg-type]
+        correlation=float(comparison["correlation"] or float("nan")),  # type: ignore[arg-type]
+        high_frequency=high_frequency_ratio(fake, slices.images, body, body),
+        checkerboard=checkerboard_index(fake),
+        absolute_error=float(np.abs(fake - slices.images)[body].mean()),
+        rows_real=rows_real,
+        rows_synthetic=rows_fake,
+    )
+    return result, fake
+
+
+def save_sample_grid(
+    path: Path, slices: ValidationSlices, fake: np.ndarray, schema: LabelSchema, count: int = 8
+) -> None:
+    """A PNG: labels, synthetic and real slices of held-out people below one another."""
+    from matplotlib.colors import ListedColormap
+    from matplotlib.figure import Figure
+
+    chosen = np.linspace(0, len(fake) - 1, min(count, len(fake))).round().astype(int)
+    rows, columns = fake.shape[1:]
+    figure = Figure(figsize=(1.6 * len(chosen), 1.6 * 3 * rows / columns), dpi=100)
+    figure.patch.set_facecolor("black")
+    colors = ListedColormap([tuple(c / 255 for c in one.color) for one in schema.classes])
+    axes = figure.subplots(3, len(chosen), squeeze=False, gridspec_kw={"wspace": 0.02, "hspace": 0.02})
+    for column, index in enumerate(chosen):
+        axes[0][column].imshow(
+            slices.labels[index], cmap=colors, vmin=-0.5, vmax=len(schema.classes) - 0.5, interpolation="nearest"
+        )
+        axes[1][column].imshow(fake[index], cmap="gray", vmin=0, vmax=1.1)
+        axes[2][column].imshow(slices.images[index], cmap="gray", vmin=0, vmax=1.1)
+    for row, title in enumerate(("labels", "SYNTHETIC", "real")):
+        axes[row][0].text(4, 14, title, color="yellow", fontsize=8)
+        for axis in axes[row]:
+            axis.axis("off")
+    figure.subplots_adjust(0, 0, 1, 1)
+    temporary = path.with_suffix(".tmp.png")
+    figure.savefig(temporary)
+    temporary.replace(path)
+
+
+def class_table_text(validation: Validation) -> str:
+    """The per-class intensity table as Markdown."""
+    lines = ["| class | real | synthetic | difference |", "|---|---|---|---|"]
+    for real, fake in zip(validation.rows_real, validation.rows_synthetic, strict=True):
+        if real.count and fake.count:
+            lines.append(f"| {real.name} | {real.mean:.3f} | {fake.mean:.3f} | {fake.mean - real.mean:+.3f} |")
+    return "\n".join(lines) + "\n"
