@@ -100,8 +100,10 @@ def zero_exterior(array: np.ndarray) -> np.ndarray | None:
         if array.shape[axis] > 1 or axis > 0:
             for face in _end_faces(numbered, axis):
                 border[np.unique(face)] = True
-    border[0] = False
-    exterior = border[numbered]
+    # Single voxels of water in the first and last slice touch a face as well; the outside is large.
+    sizes = np.bincount(numbered.ravel()) * border
+    sizes[0] = 0
+    exterior = (sizes >= max(1, 0.1 * sizes.max()))[numbered]
     return exterior if exterior.mean() > 0.05 else None
 
 

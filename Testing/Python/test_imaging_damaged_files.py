@@ -138,7 +138,7 @@ def test_singular_and_sheared_orientation_is_refused(tmp_path):
 @pytest.mark.parametrize("vectors", ["(0,0,0) (0,1,0) (0,0,1)", "(1,0,0) (1,0,0) (0,0,1)", "(1,0,0) (0.5,1,0) (0,0,1)"])
 def test_nrrd_with_impossible_axes_is_refused(tmp_path, vectors):
     path = tmp_path / f"{NAME}.nrrd"
-    header = f"NRRD0004\ntype: short\ndimension: 3\nspace: left-posterior-superior\nsizes: 4 5 6\n"
+    header = "NRRD0004\ntype: short\ndimension: 3\nspace: left-posterior-superior\nsizes: 4 5 6\n"
     header += f"space directions: {vectors}\n"
     header += "encoding: raw\nendian: little\nspace origin: (0,0,0)\n\n"
     path.write_bytes(header.encode() + bytes(240))
