@@ -7,12 +7,13 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from MedUSISLib.networks.condition_convolution import ConditionConvolution
 from MedUSISLib.networks.conditioning import Condition, Conditioning, check_size
 from MedUSISLib.networks.generator_state import TrunkState
 from MedUSISLib.networks.initialisation import Initialisation
 from MedUSISLib.networks.layers import check_spatial_dims, convolution, leaky_relu, nearest_up
 from MedUSISLib.networks.precision import in_full_precision
-from MedUSISLib.networks.spade import ConditionConvolution, Spade
+from MedUSISLib.networks.spade import Spade
 
 STANDARD_WIDTHS = (1024, 1024, 1024, 512, 256, 128, 64)
 
