@@ -78,3 +78,56 @@ def _mean_difference(
         total += float(difference[valid].sum(dtype=np.float64))
         count += int(np.count_nonzero(valid))
     return total, count
+
+
+def slice_flicker(
+    volume: np.ndarray,
+    mask: np.ndarray | None = None,
+    labels: np.ndarray | None = None,
+    slice_axis: int = 0,
+    minimum_pairs: int = 200,
+) -> float | None:
+    """Standard deviation of the brightness that whole slices have against their neighbours, in intensity units.
+
+    The mean difference to the next slice is taken over all pairs (of the same class, with ``labels``), so texture
+    averages out and only what a slice has in common remains; second differences remove slow trends, such as a coil's
+    sensitivity. Finds stripes that the stripe index cannot tell from texture.
+
+    Parameters
+    ----------
+    volume, mask, labels, slice_axis
+        As for `stripe_index`.
+    minimum_pairs : int
+        Neighbouring slices with fewer pairs are left out.
+
+    Returns
+    -------
+    float or None
+        In the brain of a real T1 (white matter = 0.7) 0.0015 for slices of 1 mm and 0.0045 for 5 mm; 0.01 is visible
+        in a flat region. ``None`` with fewer than three slices.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> texture = 0.7 + 0.05 * rng.normal(size=(40, 24, 24))
+    >>> slice_flicker(texture) < 0.005
+    True
+    >>> abs(slice_flicker(texture + 0.03 * rng.normal(size=(40, 1, 1))) - 0.03) < 0.01
+    True
+    """
+    if volume.ndim != 3:
+        raise ValueError(f"flicker needs a volume, not an array of shape {volume.shape}")
+    steps = np.full(max(volume.shape[slice_axis] - 1, 0), np.nan)
+    for k in range(len(steps)):
+        a, b = (np.take(volume, n, slice_axis).astype(np.float32) for n in (k, k + 1))
+        valid = np.isfinite(a) & np.isfinite(b)
+        if mask is not None:
+            valid &= np.take(mask, k, slice_axis).astype(bool) & np.take(mask, k + 1, slice_axis).astype(bool)
+        if labels is not None:
+            valid &= np.take(labels, k, slice_axis) == np.take(labels, k + 1, slice_axis)
+        if np.count_nonzero(valid) >= minimum_pairs:
+            steps[k] = float((b - a)[valid].mean(dtype=np.float64))
+    second = np.diff(steps)
+    second = second[np.isfinite(second)]
+    # Independent slices of variance s**2 have second differences of variance (1 + 4 + 1) s**2.
+    return float(np.sqrt(np.mean(second**2) / 6)) if second.size else None

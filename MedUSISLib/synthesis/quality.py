@@ -16,7 +16,7 @@ from MedUSISLib.errors import ErrorCode, MedUSISError
 from MedUSISLib.evaluation.class_table import ClassRow, class_table, compare_class_means
 from MedUSISLib.evaluation.dice import DiceRow, dice, dice_per_class
 from MedUSISLib.evaluation.mask_consistency import extract_mask, summarise_consistency
-from MedUSISLib.evaluation.stripe_index import stripe_index
+from MedUSISLib.evaluation.stripe_index import slice_flicker, stripe_index
 from MedUSISLib.evaluation.surface_distance import hd95
 from MedUSISLib.evaluation.uncertainty import review_needed, summarise_uncertainty
 from MedUSISLib.synthesis.quality_flags import quality_flags, verdict
@@ -267,6 +267,7 @@ def _stripes(result: SynthesisResult) -> dict[str, Any]:
     return {
         "index": stripe_index(mr, body, result.labels.array_kji, axis),
         "index_with_anatomy": stripe_index(mr, body, None, axis),
+        "flicker": slice_flicker(mr, body, result.labels.array_kji, axis),
         "view": view,
         "array_axis": "kji"[axis],
         "slice_distance_over_pixel": spacing[axis] / (sum(within) / len(within)),

@@ -6,7 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from MedUSISLib.synthesis.quality_guide import MASK_DICE, MEASURES, STRIPES, UNCERTAINTY, Level, stripe_limit
+from MedUSISLib.synthesis.quality_guide import (
+    FLICKER,
+    MASK_DICE,
+    MEASURES,
+    STRIPES,
+    UNCERTAINTY,
+    Level,
+    stripe_limit,
+)
 
 POOR_CLASS_DICE = 0.5
 POOR_CLASS_ML = 10.0
@@ -43,9 +51,10 @@ def verdict(flags: Sequence[Mapping[str, Any]]) -> Level:
 
 def limit_of(key: str, quality: Mapping[str, Any]) -> float | None:
     """The limit that this result is held to where it is not the general one: from the bundle or the slice distance."""
-    if key == STRIPES.key:
-        ratio = (quality.get("stripes") or {}).get("slice_distance_over_pixel")
-        return stripe_limit(float(ratio)) if ratio else None
+    for measure in (STRIPES, FLICKER):
+        if key == measure.key:
+            ratio = (quality.get("stripes") or {}).get("slice_distance_over_pixel")
+            return stripe_limit(measure, float(ratio)) if ratio else None
     if key == MASK_DICE.key:
         threshold = (quality.get("mask_consistency") or {}).get("threshold")
         return float(threshold) if threshold else None

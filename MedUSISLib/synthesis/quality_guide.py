@@ -150,6 +150,14 @@ STRIPES = Measure(
     look=1.5,
     worry=2.5,
 )
+FLICKER = Measure(
+    "stripes.flicker",
+    "Brightness jumps of slices",
+    "How much whole slices are brighter or darker than their neighbours, same tissue only, in intensity units.",
+    "Above 0.012 at cubic voxels (more for thick slices): slices do not fit each other. Try three-view mode.",
+    look=0.012,
+    worry=0.05,
+)
 UNLABELLED = Measure(
     "unlabelled_body_fraction",
     "Body without a label",
@@ -188,15 +196,19 @@ MEASURES: tuple[Measure, ...] = (
     CLASS_CORRELATION,
     UNCERTAINTY,
     STRIPES,
+    FLICKER,
     UNLABELLED,
 )
 """In the order of the report's table."""
 
 
-def stripe_limit(step_ratio: float) -> float:
-    """Stripe index from which one should look, by the ratio of slice distance to pixel size.
+def stripe_limit(measure: Measure, step_ratio: float) -> float | None:
+    """First limit of a stripe measure, by the ratio of slice distance to pixel size.
 
-    Anatomy changes more across thick slices even within one class: a real T1 has 1.1 at 1 mm and 1.8 at 5 mm.
+    Anatomy changes more across thick slices even within one class: a real T1 has a stripe index of 1.1 at 1 mm and of
+    1.8 at 5 mm, and three times the flicker.
     """
-    limit = STRIPES.look if STRIPES.look is not None else 1.5
-    return limit + 0.15 * max(step_ratio - 1.0, 0.0)
+    if measure.look is None:
+        return None
+    growth = 0.1 if measure is STRIPES else 0.4
+    return measure.look * (1 + growth * max(step_ratio - 1.0, 0.0))

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from MedUSISLib.evaluation.stripe_index import stripe_index
+from MedUSISLib.evaluation.stripe_index import slice_flicker, stripe_index
 
 
 def _texture(seed: int = 0) -> np.ndarray:
@@ -55,3 +55,32 @@ def test_a_single_slice_a_flat_volume_and_an_empty_mask_have_no_index() -> None:
     assert stripe_index(_texture()[:1]) is None
     assert stripe_index(np.ones((4, 4, 4))) is None
     assert stripe_index(_texture(), np.zeros((24, 24, 24), bool)) is None
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_flicker_is_the_deviation_of_whole_slices(axis: int) -> None:
+    shape = [40, 40, 40]
+    volume = 0.05 * np.random.default_rng(0).normal(size=shape)
+    jumps = [1, 1, 1]
+    jumps[axis] = 40
+    volume += 0.02 * np.random.default_rng(1).normal(size=jumps)
+    values = [slice_flicker(volume, slice_axis=a) for a in range(3)]
+    assert values[axis] == pytest.approx(0.02, rel=0.35)
+    assert all(v < 0.004 for a, v in enumerate(values) if a != axis)
+
+
+def test_a_slow_trend_is_not_flicker() -> None:
+    volume = _texture() * 0.01 + np.linspace(0, 5, 24)[:, None, None]
+    assert slice_flicker(volume) < 0.002
+
+
+def test_anatomy_does_not_flicker_when_labels_are_given() -> None:
+    labels = np.zeros((24, 24, 24), np.uint8)
+    labels[9:13, 4:20] = 1
+    volume = 0.01 * _texture() + labels
+    assert slice_flicker(volume) > 0.1
+    assert slice_flicker(volume, labels=labels) < 0.002
+
+
+def test_two_slices_have_no_flicker() -> None:
+    assert slice_flicker(_texture()[:2]) is None
