@@ -27,7 +27,9 @@ class SubpixelUNet(nn.Module):
     Input (B, in_channels, H, W), output (B, out_channels, H, W) logits; H and W multiples of 32.
     """
 
-    def __init__(self, in_channels: int, out_channels: int, features: Sequence[int] = (32, 48, 96, 128, 160, 48)) -> None:
+    def __init__(
+        self, in_channels: int, out_channels: int, features: Sequence[int] = (32, 48, 96, 128, 160, 48)
+    ) -> None:
         super().__init__()
         self.size_multiple = 32
         self.body = BasicUNet(

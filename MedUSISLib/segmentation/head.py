@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+
 import numpy as np
 from scipy import ndimage
 
 from MedUSISLib.anatomy.schema import LabelSchema
 from MedUSISLib.imaging.conform import restore
+from MedUSISLib.imaging.crop import crop_to_box
 from MedUSISLib.imaging.geometry import Geometry
 from MedUSISLib.imaging.volume import Volume
 from MedUSISLib.segmentation.hu_rules import brain_reference_hu, hu_penalty, smoothed_brain_hu
@@ -14,11 +17,35 @@ from MedUSISLib.segmentation.hu_rules import brain_reference_hu, hu_penalty, smo
 _BRAIN = ("cortex", "white_matter", "deep_grey", "cerebellum", "brainstem")
 #: T1-weighted fat is brighter than muscle; on the scale on which white matter is 0.7.
 _FAT_T1 = 0.68
+#: The array is worked through in slabs of so many planes, so that only slabs are ever held in float.
+_SLAB = 24
+_MARGIN = 4
+
+#: What the intensities of a slab say against a class: name of the class to penalty.
+Penalties = Callable[[str], np.ndarray | float]
 
 
-def _one_class(scores: Volume, index: int, target: Geometry) -> np.ndarray:
-    one = Volume(scores.meta["scores"][index].astype(np.float32), scores.geometry)
-    return restore(one, target, "linear", fill=-20.0).array_kji
+def _slabs(volume: Volume) -> Iterator[tuple[slice, Volume, slice]]:
+    """Planes of the output, the part of the volume to look at for them (with a margin), and their place in it."""
+    planes = volume.array_kji.shape[0]
+    for first in range(0, planes, _SLAB):
+        last = min(first + _SLAB, planes)
+        low, high = max(0, first - _MARGIN), min(planes, last + _MARGIN)
+        part = crop_to_box(volume, (slice(low, high), slice(None), slice(None)))
+        yield slice(first, last), part, slice(first - low, last - low)
+
+
+def _best_classes(scores: Volume, target: Geometry, schema: LabelSchema, sources: dict[str, int], penalties: Penalties):
+    """The class with the highest score minus penalty at every voxel of the target; one class in memory at a time."""
+    best = np.full(target.shape_kji, -np.inf, np.float32)
+    labels = np.zeros(target.shape_kji, np.uint8)
+    for name, source in sources.items():
+        one = Volume(scores.meta["scores"][source], scores.geometry)
+        score = restore(one, target, "linear", fill=-20.0, dtype=np.float32).array_kji
+        score -= penalties(name)
+        labels[score > best] = schema.index_of(name)
+        np.maximum(best, score, out=best)
+    return labels
 
 
 def _largest_component(mask: np.ndarray) -> np.ndarray:
@@ -28,18 +55,28 @@ def _largest_component(mask: np.ndarray) -> np.ndarray:
     return components == 1 + int(np.argmax(np.bincount(components.reshape(-1))[1:]))
 
 
-def _without_stray_brain(labels: np.ndarray, schema: LabelSchema, instead: str) -> None:
+def _without_stray_brain(labels: np.ndarray, schema: LabelSchema) -> None:
     """Brain is one piece: what the network finds of it in the neck or behind the nose becomes soft tissue."""
     brain = np.isin(labels, [schema.index_of(name) for name in _BRAIN])
-    stray = brain & ~_largest_component(brain)
-    labels[stray] = schema.index_of(instead)
+    if brain.any():
+        labels[brain & ~_largest_component(brain)] = schema.index_of("soft_tissue")
+
+
+def _reference_hu(scores: Volume, ct: Volume, schema: LabelSchema) -> float:
+    """Median CT number of the brain that the network sees, measured on the network's own, coarser grid."""
+    from MedUSISLib.imaging.conform import conform
+
+    answer = scores.meta["scores"].argmax(0)
+    brain = np.isin(answer, [schema.index_of(name) for name in ("cortex", "white_matter", "deep_grey")])
+    on_grid = conform(ct, scores.geometry, "linear", fill=-1024.0)
+    return brain_reference_hu(smoothed_brain_hu(on_grid.array_kji, on_grid.geometry), brain)
 
 
 def ct_labels(scores: Volume, ct: Volume, body: np.ndarray, schema: LabelSchema) -> np.ndarray:
     """Class indices on the CT's grid.
 
-    Every class's score is brought to the CT's own voxels, one class at a time, and lowered by what the CT number
-    says against it; the best one wins. Fat shares the network's score for soft tissue and is told apart by HU.
+    Every class's score is brought to the CT's own voxels and lowered by what the CT number says against the class;
+    the best one wins. Fat shares the network's score for soft tissue and is told apart by HU.
 
     Parameters
     ----------
@@ -54,28 +91,22 @@ def ct_labels(scores: Volume, ct: Volume, body: np.ndarray, schema: LabelSchema)
     -------
     ndarray of uint8, shape of the CT
     """
-    hu = ct.array_kji
-    smoothed = smoothed_brain_hu(hu, ct.geometry)
-    network_classes = scores.meta["scores"].shape[0]
-    on_grid = scores.meta["scores"].argmax(0).astype(np.uint8)
-    nearest = restore(Volume(on_grid, scores.geometry), ct.geometry, "nearest").array_kji
-    brain = np.isin(nearest, [schema.index_of(name) for name in ("cortex", "white_matter", "deep_grey")])
-    reference = brain_reference_hu(smoothed, brain)
-    best = np.full(hu.shape, -np.inf, np.float32)
-    labels = np.zeros(hu.shape, np.uint8)
-    soft = schema.index_of("soft_tissue")
-    for name in schema.names:
-        index = schema.index_of(name)
-        source = soft if name == "fat" else index
-        if name in ("background", "brain") or source >= network_classes:
+    classes = scores.meta["scores"].shape[0]
+    sources = {name: schema.index_of(name) for name in schema.names[1:classes]}
+    sources["fat"] = schema.index_of("soft_tissue")
+    reference = _reference_hu(scores, ct, schema)
+    labels = np.zeros(ct.array_kji.shape, np.uint8)
+    for planes, part, inner in _slabs(ct):
+        if not body[planes].any():
             continue
-        score = _one_class(scores, source, ct.geometry)
-        score -= hu_penalty(name, hu, smoothed, reference)
-        better = score > best
-        labels[better] = index
-        np.maximum(best, score, out=best)
+        hu, smoothed = part.array_kji, smoothed_brain_hu(part.array_kji, part.geometry)
+
+        def penalties(name: str, hu: np.ndarray = hu, smoothed: np.ndarray = smoothed) -> np.ndarray:
+            return hu_penalty(name, hu, smoothed, reference)
+
+        labels[planes] = _best_classes(scores, part.geometry, schema, sources, penalties)[inner]
     labels[~body] = schema.index_of("background")
-    _without_stray_brain(labels, schema, "soft_tissue")
+    _without_stray_brain(labels, schema)
     return labels
 
 
@@ -86,18 +117,15 @@ def mr_labels(scores: Volume, mr: Volume, schema: LabelSchema) -> np.ndarray:
     -------
     ndarray of uint8, shape of the MR
     """
-    best = np.full(mr.array_kji.shape, -np.inf, np.float32)
+    classes = scores.meta["scores"].shape[0]
+    sources = {name: schema.index_of(name) for name in schema.names[:classes] if name != "fat"}
     labels = np.zeros(mr.array_kji.shape, np.uint8)
-    for index in range(scores.meta["scores"].shape[0]):
-        if schema.names[index] in ("fat", "brain"):
-            continue
-        score = _one_class(scores, index, mr.geometry)
-        labels[score > best] = index
-        np.maximum(best, score, out=best)
-    _without_stray_brain(labels, schema, "soft_tissue")
+    for planes, part, inner in _slabs(mr):
+        labels[planes] = _best_classes(scores, part.geometry, schema, sources, lambda name: 0.0)[inner]
+    _without_stray_brain(labels, schema)
     white = mr.array_kji[labels == schema.index_of("white_matter")]
     if white.size:
         soft = labels == schema.index_of("soft_tissue")
-        bright = mr.array_kji.astype(np.float32) * (0.7 / max(float(np.median(white)), 1e-6)) > _FAT_T1
+        bright = mr.array_kji > _FAT_T1 / 0.7 * float(np.median(white))
         labels[soft & bright] = schema.index_of("fat")
     return labels

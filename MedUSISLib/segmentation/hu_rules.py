@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-from MedUSISLib.anatomy.schema import LabelSchema
 from MedUSISLib.imaging.geometry import Geometry
 
 #: Brain tissue of CTs differs by scanner and kernel; rules inside the skull are relative to its median.
@@ -108,17 +107,3 @@ def hu_penalty(name: str, hu: np.ndarray, smoothed: np.ndarray, reference_hu: fl
     elif name in _BRAIN_CLASSES:
         penalty += np.clip(((border - 3) - smoothed) / 3, 0, 4)
     return penalty
-
-
-def tissue_by_hu(hu: np.ndarray, schema: LabelSchema) -> np.ndarray:
-    """Class indices from HU alone: air, fat, soft tissue, cancellous and cortical bone (for voxels without a label).
-
-    Parameters
-    ----------
-    hu : ndarray
-    schema : LabelSchema
-        ``head``, or another one with these class names.
-    """
-    edges = np.array([-400.0, -30.0, 200.0, 600.0])
-    names = ("air", "fat", "soft_tissue", "cancellous_bone", "cortical_bone")
-    return np.array([schema.index_of(name) for name in names], np.uint8)[np.digitize(hu, edges)]

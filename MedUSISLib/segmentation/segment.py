@@ -109,11 +109,12 @@ def segment(request: SegmentationRequest, progress: Progress) -> SegmentationRes
     kind: Kind = "ct" if request.ct is not None else "mr"
     progress.stage("reading")
     image = read_volume(request.image, role="the CT" if kind == "ct" else "the MR")
+    warnings: tuple[str, ...] = ()
     if request.tool == "totalsegmentator":
         from MedUSISLib.segmentation.totalsegmentator import run_totalsegmentator
 
         labels = run_totalsegmentator(image, kind, request.device, progress)
-        schema_id, warnings = "totalsegmentator", ()
+        schema_id = "totalsegmentator"
     else:
         labels = segment_volume(image, kind, device=request.device, progress=progress)
         schema_id, warnings = "head", (PRIOR_ONLY,) if kind == "ct" else ()

@@ -110,7 +110,7 @@ def prepare_image(source: ImageSource, schema: LabelSchema, cache: Path, progres
         stored = {
             "image": image[inside].astype(np.float16),
             "labels": labels[inside].astype(np.uint8),
-            "thickness": np.float64(on_grid.geometry.spacing_mm[2]),
+            "thickness": np.asarray(on_grid.geometry.spacing_mm[2]),
         }
         _remember(cache, key, **stored)
     assert float(stored["image"].max()) <= CLIP + 1e-2
@@ -139,7 +139,7 @@ def prepare_labels(source: LabelSource, schema: LabelSchema, cache: Path, progre
         grid = plan_grid(labels.geometry, GridSpec(size_ij=None), labels.array_kji > 0)
         on_grid = conform(labels, grid, "nearest")
         inside = _box(on_grid.array_kji > 0)
-        stored = {"labels": on_grid.array_kji[inside].astype(np.uint8), "thickness": np.float64(grid.spacing_mm[2])}
+        stored = {"labels": on_grid.array_kji[inside].astype(np.uint8), "thickness": np.asarray(grid.spacing_mm[2])}
         _remember(cache, key, **stored)
     return Case(source.person, stored["labels"], None, float(stored["thickness"]))
 

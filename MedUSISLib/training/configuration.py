@@ -124,6 +124,29 @@ class PhaseConfiguration(_Part):
     ema: float = Field(default=0.999, ge=0, lt=1)
 
 
+class CardData(_Part):
+    """One row of the model card's table of training data."""
+
+    name: str
+    licence: str
+    source: str = ""
+    use: str = ""
+    subjects: int | None = None
+
+
+class CardConfiguration(_Part):
+    """What the model card says that no measurement can: for whom, by what licence, and what not."""
+
+    version: str = "0.1.0"
+    title: str = ""
+    licence: str = "owner to state"
+    modality: str = "T1w MR"
+    body_region: str = "head"
+    intended_use: str = "research"
+    known_limits: tuple[str, ...] = ()
+    training_data: tuple[CardData, ...] = ()
+
+
 class GeneratorTraining(_Part):
     """Training of a generator (``task: generator``)."""
 
@@ -142,8 +165,10 @@ class GeneratorTraining(_Part):
     segmentator: dict[str, Any] = {}
     betas: tuple[float, float] = (0.0, 0.99)
     phases: tuple[PhaseConfiguration, ...] = Field(min_length=1)
+    card: CardConfiguration = CardConfiguration()
     validate_every: int = Field(default=250, gt=0)
     checkpoint_every: int = Field(default=250, gt=0)
+    resume: bool = Field(default=False, description="go on from the last checkpoint in `out`")
 
 
 class SegmentatorTraining(_Part):
@@ -166,8 +191,10 @@ class SegmentatorTraining(_Part):
     ema: float = Field(default=0.99, ge=0, lt=1)
     ct_share: float = Field(default=0.45, ge=0, le=1)
     t1_share: float = Field(default=0.35, ge=0, le=1)
+    card: CardConfiguration = CardConfiguration()
     validate_every: int = Field(default=200, gt=0)
     checkpoint_every: int = Field(default=200, gt=0)
+    resume: bool = Field(default=False, description="go on from the last checkpoint in `out`")
 
 
 TrainingConfiguration = Annotated[GeneratorTraining | SegmentatorTraining, Field(discriminator="task")]

@@ -9,6 +9,7 @@ from torch import nn
 
 from MedUSISLib.networks.ema import ExponentialMovingAverage
 from MedUSISLib.networks.factory import build_network
+from MedUSISLib.networks.memory_format import channels_last
 from MedUSISLib.training.configuration import GeneratorTraining, PhaseConfiguration
 
 
@@ -34,7 +35,7 @@ class Adversaries:
         self.generator_arguments = {"number_of_classes": classes, **arguments}
         rows, columns = configuration.data.crop
         betas = configuration.betas
-        plain = build_network(name, self.generator_arguments).to(memory_format=torch.channels_last)
+        plain = channels_last(build_network(name, self.generator_arguments))
         self.ema = ExponentialMovingAverage(plain, decay=configuration.phases[0].ema)
         self.generator, self.generator_optimiser = fabric.setup(
             plain, torch.optim.Adam(plain.parameters(), lr=1e-4, betas=betas)
@@ -43,15 +44,15 @@ class Adversaries:
         self.discriminator: nn.Module | None = None
         self.segmentator: nn.Module | None = None
         if any(phase.adversarial > 0 for phase in configuration.phases):
-            network = build_network(
-                "wavelet_discriminator", {"image_size": (rows, columns), **configuration.discriminator}
-            ).to(memory_format=torch.channels_last)
+            network = channels_last(
+                build_network("wavelet_discriminator", {"image_size": (rows, columns), **configuration.discriminator})
+            )
             self.discriminator, self.discriminator_optimiser = fabric.setup(
                 network, torch.optim.Adam(network.parameters(), lr=2e-3, betas=betas)
             )
         if any(phase.segmentation > 0 for phase in configuration.phases):
-            network = build_network("segmentator", {"number_of_classes": classes, **configuration.segmentator}).to(
-                memory_format=torch.channels_last
+            network = channels_last(
+                build_network("segmentator", {"number_of_classes": classes, **configuration.segmentator})
             )
             self.segmentator, self.segmentator_optimiser = fabric.setup(
                 network, torch.optim.Adam(network.parameters(), lr=4e-4, betas=betas)

@@ -40,7 +40,7 @@ class GeneratorRun:
 
     The life of a run: ``prepare`` reads and caches the data; ``run`` goes through the phases of the configuration,
     writes ``last.ckpt`` (atomically), ``samples/NNNNNN.png``, ``class_table.md`` and ``log.jsonl`` into ``out`` as it
-    goes, and stops at ``progress.checkpoint`` when the user cancels. A second ``run`` with ``resume`` continues
+    goes, and stops at ``progress.checkpoint`` when the user cancels. With ``configuration.resume`` it continues
     with the same random numbers, so on the CPU it ends where an uninterrupted one would have ended.
 
     Parameters
@@ -91,10 +91,11 @@ class GeneratorRun:
                 ErrorCode.BAD_SETTING, "there is no real image to train with", "add some under data.images"
             )
         classes = self.schema.number_of_classes
+        shares: dict[str, float] = {view: share for view, share in data.views.items()}
 
         def source(kind: str) -> SliceSource | None:
             found = cases.get((kind, "train"))
-            return SliceSource(found, data.crop, data.views, classes, data.bottom_mm) if found else None
+            return SliceSource(found, data.crop, shares, classes, data.bottom_mm) if found else None
 
         images = source("image")
         assert images is not None
@@ -104,7 +105,9 @@ class GeneratorRun:
             raise MedUSISError(
                 ErrorCode.BAD_SETTING, "unpaired training needs label maps", "add some under data.label_maps"
             )
-        self.held_out = validation_slices(cases.get(("image", "validation")) or cases[("image", "train")], data.crop)
+        held_out = cases.get(("image", "validation")) or cases[("image", "train")]
+        self.held_out = validation_slices(held_out, data.crop)
+        self.held_out_cases = [*held_out, *cases.get(("labels", "validation"), [])]
 
     def _batch(self, phase: PhaseConfiguration) -> Batch:
         count = self.configuration.batch_size
@@ -145,12 +148,12 @@ class GeneratorRun:
             start += phase.iterations
         return self.configuration.phases[-1], 1.0
 
-    def run(self, resume: bool = False) -> Validation:
+    def run(self) -> Validation:
         """Train to the end; returns the last validation."""
         configuration = self.configuration
         checkpoint = configuration.out / LAST
         configuration.out.mkdir(parents=True, exist_ok=True)
-        if resume and checkpoint.is_file():
+        if configuration.resume and checkpoint.is_file():
             self.load(checkpoint)
         elif checkpoint.is_file():
             raise MedUSISError(

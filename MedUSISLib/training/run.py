@@ -11,17 +11,16 @@ from MedUSISLib.training.configuration import GeneratorTraining, SegmentatorTrai
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """Where a training was written and what it reached on held-out people."""
+    """Where a training was written, its bundle, and what it reached on held-out people."""
 
     out: Path
+    bundle: Path
     iterations: int
     figures: dict[str, float]
 
 
-def train(
-    configuration: GeneratorTraining | SegmentatorTraining, progress: Progress, resume: bool = False
-) -> TrainingResult:
-    """Train to the end of the configuration, or continue an interrupted training.
+def train(configuration: GeneratorTraining | SegmentatorTraining, progress: Progress) -> TrainingResult:
+    """Train to the end of the configuration, or continue an interrupted training (``configuration.resume``).
 
     Raises
     ------
@@ -29,16 +28,21 @@ def train(
         ``BAD_SETTING`` for settings that contradict one another or an output folder in use, those of reading the
         data, ``CANCELLED``.
     """
+    from MedUSISLib.training.export import export_generator, export_segmentator
+
+    bundle = configuration.out / "bundle" / configuration.name
     if isinstance(configuration, GeneratorTraining):
         from MedUSISLib.training.generator_run import GeneratorRun
 
         run = GeneratorRun(configuration, progress)
         run.prepare()
-        figures = run.run(resume).figures()
-        return TrainingResult(configuration.out, run.iteration, figures)
+        figures = run.run().figures()
+        export_generator(run, bundle)
+        return TrainingResult(configuration.out, bundle, run.iteration, figures)
     from MedUSISLib.training.segmentator_run import SegmentatorRun
 
     segmentator = SegmentatorRun(configuration, progress)
     segmentator.prepare()
-    dice = segmentator.run(resume)
-    return TrainingResult(configuration.out, segmentator.iteration, dice)
+    dice = segmentator.run()
+    export_segmentator(segmentator, bundle, dice)
+    return TrainingResult(configuration.out, bundle, segmentator.iteration, dice)

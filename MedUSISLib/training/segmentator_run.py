@@ -15,6 +15,7 @@ from MedUSISLib.errors import ErrorCode, MedUSISError
 from MedUSISLib.generators.devices import choose_device
 from MedUSISLib.networks.ema import ExponentialMovingAverage, refresh_batch_norm
 from MedUSISLib.networks.factory import build_network
+from MedUSISLib.networks.memory_format import channels_last
 from MedUSISLib.progress import Progress
 from MedUSISLib.segmentation.encoding import CHANNELS
 from MedUSISLib.training.checkpoints import LAST, load_checkpoint, save_checkpoint
@@ -30,7 +31,7 @@ _WEIGHTS = {"fat": 0.0, "eyes": 3.0, "vessels": 3.0, "skin": 3.0}
 _DOUBLE = ("cortical_bone", "cancellous_bone", "air", "csf", "deep_grey", "brainstem")
 
 
-class _Slices(torch.utils.data.IterableDataset):  # type: ignore[type-arg]
+class _Slices(torch.utils.data.IterableDataset):
     """An endless stream of batches, made in a worker process while the network trains."""
 
     def __init__(self, configuration: SegmentatorTraining, heads: list[Any], classes: dict[str, int], first: int):
@@ -57,7 +58,8 @@ class _Slices(torch.utils.data.IterableDataset):  # type: ignore[type-arg]
 class SegmentatorRun:
     """One training of the segmentator.
 
-    Writes ``last.ckpt`` and ``log.jsonl`` into the output folder; ``run(resume=True)`` continues.
+    Writes ``last.ckpt`` and ``log.jsonl`` into the output folder; ``configuration.resume`` continues an
+    interrupted one.
 
     Parameters
     ----------
@@ -82,7 +84,7 @@ class SegmentatorRun:
         )
         torch.manual_seed(configuration.seed)
         self.arguments = {"in_channels": CHANNELS, "out_channels": OUTPUTS, "features": list(configuration.features)}
-        network = build_network("subpixel_unet", self.arguments).to(memory_format=torch.channels_last)
+        network = channels_last(build_network("subpixel_unet", self.arguments))
         self.ema = ExponentialMovingAverage(network, decay=configuration.ema)
         self.ema.network.to(self.fabric.device)
         self.network, self.optimiser = self.fabric.setup(
@@ -111,12 +113,12 @@ class SegmentatorRun:
         self.heads = heads["train"]
         self.held_out = SliceSampler(heads["validation"] or self.heads, self.classes, seed=7).batch(32)
 
-    def run(self, resume: bool = False) -> dict[str, float]:
+    def run(self) -> dict[str, float]:
         """Train to the end; returns the Dice of every class on invented slices of held-out people."""
         c = self.configuration
         checkpoint = c.out / LAST
         c.out.mkdir(parents=True, exist_ok=True)
-        if resume and checkpoint.is_file():
+        if c.resume and checkpoint.is_file():
             self.load(checkpoint)
         stream = iter(
             torch.utils.data.DataLoader(
@@ -149,7 +151,7 @@ class SegmentatorRun:
                 dice = self.validate()
             if last or self.iteration % c.checkpoint_every == 0:
                 self.save(checkpoint)
-        return dice
+        return dice or self.validate()
 
     def validate(self) -> dict[str, float]:
         """Dice per class on the held-out slices."""

@@ -158,6 +158,6 @@ def class_table_text(validation: Validation) -> str:
     """The per-class intensity table as Markdown."""
     lines = ["| class | real | synthetic | difference |", "|---|---|---|---|"]
     for real, fake in zip(validation.rows_real, validation.rows_synthetic, strict=True):
-        if real.count and fake.count:
+        if real.mean is not None and fake.mean is not None:
             lines.append(f"| {real.name} | {real.mean:.3f} | {fake.mean:.3f} | {fake.mean - real.mean:+.3f} |")
     return "\n".join(lines) + "\n"
