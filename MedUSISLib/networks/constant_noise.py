@@ -56,7 +56,7 @@ class _AddByRegion(torch.autograd.Function):
     def forward(ctx: Any, out: Tensor, cases: Tensor) -> Tensor:
         ctx.cases_like = cases.shape, cases.dtype
         for pixels, case in _regions(out.shape[2:]):
-            out[pixels] += cases[case]
+            out[pixels].add_(cases[case])
         ctx.mark_dirty(out)
         return out
 

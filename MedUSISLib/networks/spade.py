@@ -50,7 +50,7 @@ class Spade(nn.Module):
 
     def modulation(self, condition: Condition) -> Tensor:
         """``[B, 2c, ...]``: first ``1 + gamma``, then ``beta``; one convolution makes both."""
-        hidden = F.relu(self.shared(condition))
+        hidden = F.relu(self.shared(condition), inplace=True)
         assert self.gamma.bias is not None and self.beta.bias is not None
         weight = torch.cat((self.gamma.weight, self.beta.weight))
         bias = torch.cat((self.gamma.bias + 1, self.beta.bias))
