@@ -15,7 +15,7 @@ from MedUSISLib.imaging.geometry import Geometry
 _AXES = {"sagittal": 0, "coronal": 1, "axial": 2}
 # Generators take sides that are multiples of this (networks with six halvings).
 _SIZE_STEP = 64
-# A grid whose spacing is the CT's to this part is laid voxel on voxel, so that nothing is blurred.
+# A grid whose spacing is the CT's to this part takes exactly the CT's: voxels are then copied, not blurred.
 _SAME_SPACING = 1e-3
 
 
@@ -152,8 +152,7 @@ def plan_grid(
             size[axis] = max(1, ceil(n * own / spacing[axis] - 1e-3))
             middle = (n - 1) * own / 2
         start[axis] = middle - (size[axis] - 1) * spacing[axis] / 2
-        if spacing[axis] == own:
-            start[axis] = round(start[axis] / own) * own
+        start[axis] = _on_voxels(start[axis], spacing[axis], own)
     origin = corner + direction @ np.asarray(start)
     return Geometry(
         (size[0], size[1], size[2]),
@@ -161,6 +160,18 @@ def plan_grid(
         (float(origin[0]), float(origin[1]), float(origin[2])),
         tuple(direction.ravel()),
     )
+
+
+def _on_voxels(start_mm: float, spacing_mm: float, own_mm: float) -> float:
+    """The start, moved by at most half a voxel of the volume so that nearest sampling has no preferred direction.
+
+    A coarser or equal grid has its first centre on a voxel's centre (at twice the spacing all samples would otherwise
+    lie half way between two voxels, and all labels shift the same way); a finer one has its edge on a voxel's edge.
+    """
+    if spacing_mm >= own_mm * (1 - 1e-6):
+        return round(start_mm / own_mm) * own_mm
+    edge = (start_mm - spacing_mm / 2) / own_mm + 0.5
+    return (round(edge) - 0.5) * own_mm + spacing_mm / 2
 
 
 def _fitting_size(wanted: int, extent_mm: float, spacing_mm: float) -> int:

@@ -65,6 +65,21 @@ def test_the_whole_body_lies_in_the_grid(extent, start, spacing):
     assert (index <= np.asarray(grid.size_ijk) - 0.5 + 1e-9).all()
 
 
+@pytest.mark.parametrize("flipped", [False, True])
+@pytest.mark.parametrize("n", [40, 41])
+def test_labels_on_a_coarser_grid_are_not_shifted(n, flipped):
+    """At twice the spacing every sample could lie half way between two voxels, and rounding would move them all."""
+    ct = geometry_about((0, 0, 0), (n, n, n), (1.0, 1.0, 1.0), np.diag([-1, -1, 1]) if flipped else None)
+    grid = plan_grid(ct, GridSpec((2.0, 2.0, 2.0), None, isotropic=True))
+    for axis in range(3):
+        index = np.indices(ct.shape_kji)[2 - axis].astype(np.uint8)
+        sampled = conform(Volume(index, ct), grid, "nearest").array_kji
+        where = ct.lps_to_index(grid.index_to_lps([(a, a, a) for a in range(grid.size_ijk[0])]))[:, axis]
+        found = np.array([sampled[a, a, a] for a in range(grid.size_ijk[0])])
+        inside = (where >= 0) & (where <= n - 1)
+        np.testing.assert_allclose(found[inside], where[inside], atol=1e-6)
+
+
 def test_axes_are_the_cts_own_in_lps_order():
     axes = rotation((0.2, -0.1, 0.15))[:, [2, 0, 1]] @ np.diag([-1, 1, -1])
     ct = geometry_about((1, 2, 3), (20, 30, 40), (1.0, 2.0, 3.0), axes)
