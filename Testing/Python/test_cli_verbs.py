@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -37,9 +37,11 @@ def test_help_is_instant_and_loads_nothing_heavy() -> None:
         "heavy = {'torch', 'SimpleITK', 'monai', 'numpy', 'psutil'} & set(sys.modules)\n"
         "assert not heavy, heavy\n"
     )
-    began = time.monotonic()
+    before = os.times()
     subprocess.run([sys.executable, "-c", script], check=True, capture_output=True)
-    assert time.monotonic() - began < 5.0  # 0.2 s on an idle machine
+    after = os.times()
+    # processor time, so that a busy machine does not matter; importing torch alone takes 1.5 s
+    assert after.children_user + after.children_system - before.children_user - before.children_system < 1.0
 
 
 @pytest.mark.parametrize("arguments", [["version"], ["--version"]])

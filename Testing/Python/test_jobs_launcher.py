@@ -49,8 +49,13 @@ def assert_nothing_left(tmp_path: Path) -> None:
     assert list((tmp_path / "temporary").iterdir()) == []
 
 
+def starvation() -> float:
+    """1 where the processors suffice; how much longer everything takes on a machine with more work than processors."""
+    return max(1.0, 3.0 * os.getloadavg()[0] / (os.cpu_count() or 1) - 2.0)
+
+
 def wait_until_gone(pid: int, timeout_s: float = 2.0) -> bool:
-    end = time.monotonic() + timeout_s
+    end = time.monotonic() + timeout_s * starvation()
     while time.monotonic() < end:
         try:
             if psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
@@ -147,7 +152,7 @@ def test_cancel_ends_the_whole_tree_within_two_seconds(tmp_path: Path, behaviour
             helper = int(last.value or 0)
             began = time.monotonic()
             launcher.cancel()
-    assert time.monotonic() - began < 2.0
+    assert time.monotonic() - began < 2.0 * starvation()
     assert isinstance(last, Failure)
     assert (last.code, launcher.exit_code) == ("CANCELLED", 130)
     assert wait_until_gone(helper)
@@ -159,7 +164,7 @@ def test_leaving_the_loop_cancels(tmp_path: Path) -> None:
     for event in launcher.events():
         if isinstance(event, Metric):
             break
-    assert launcher.wait(2.0)
+    assert launcher.wait(2.0 * starvation())
     assert launcher.exit_code == 130
     assert_nothing_left(tmp_path)
 
@@ -184,7 +189,7 @@ def test_job_ends_when_its_launcher_dies(tmp_path: Path) -> None:
     assert child.stdin is not None and child.stdout is not None
     child.stdout.readline()
     child.stdin.close()  # what the system does when the launcher is gone
-    assert child.wait(5) == 130
+    assert child.wait(30) == 130
     assert b"CANCELLED" in child.stdout.read()
     child.stdout.close()
     job.unlink()
