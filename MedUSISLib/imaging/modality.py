@@ -13,6 +13,8 @@ AIR_HU = -1024
 # Metal and reconstruction overshoot reach far beyond; nothing below air exists, scanners write it outside their circle
 # (-2000, -3024, -1100 .. -1207 by resampling ringing in the shared data).
 _SAMPLE = 2_000_000
+# So many voxels at one value above air were a window's lower end: air, lungs and couch cannot be told apart any more.
+_CLIPPED = 0.1
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,7 @@ class _Values:
     soft: float
     bone: float
     median_tissue: float
-    zero: float
+    at_low: float
 
 
 def looks_like_ct(volume: Volume) -> bool:
@@ -134,7 +136,7 @@ def _values(sample: np.ndarray) -> _Values:
         soft=float(np.count_nonzero((tissue >= -150) & (tissue <= 200)) / count),
         bone=float(np.count_nonzero(tissue > 250) / count),
         median_tissue=float(np.median(tissue)) if tissue.size else float("nan"),
-        zero=zero,
+        at_low=float(np.mean(sample == sample.min())),
     )
 
 
@@ -157,6 +159,8 @@ def _objection(volume: Volume) -> tuple[str, str] | None:
     if v.low >= -20 or (v.air < 0.001 and v.fat < 0.01):
         kind = "like an 8-bit picture" if v.low >= 0 and v.high <= 255 else "like an MR"
         return f"has neither air nor fat: {span}, {kind}", give
+    if v.low > -300 and v.at_low > _CLIPPED:
+        return f"is clipped: {100 * v.at_low:.0f} % of its voxels have its lowest value, {v.low:.4g}", give
     if v.high < 60:
         return f"has no soft tissue or bone: {span}", give
     if not _is_ct_like(v):

@@ -6,7 +6,7 @@ import errno
 import gzip
 import os
 import shutil
-import tempfile
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +15,7 @@ import numpy as np
 
 from MedUSISLib.errors import ErrorCode, MedUSISError
 from MedUSISLib.imaging.volume import Volume, to_sitk
+from MedUSISLib.leftovers import temporary
 
 _NIFTI = (".nii.gz", ".nii")
 _ITK = (".nrrd", ".mha", ".mhd", ".nhdr")
@@ -78,29 +79,16 @@ def atomic_path(path: str | Path, suffix: str = "") -> Iterator[Path]:
         ``DISK_FULL``, or ``BAD_SETTING`` when the folder cannot be written to.
     """
     path = Path(path)
-    temporary: Path | None = None
+    # The name must not hold the target's: that can be a patient's, and someone may see it before it is renamed.
+    half = path.parent / f".medusis-{uuid.uuid4().hex}{suffix or path.suffix}"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        # The name must not hold the target's: it can be a patient's, and a killed process leaves it behind.
-        handle, name = tempfile.mkstemp(prefix=".medusis-", suffix=suffix or path.suffix, dir=path.parent)
-        os.close(handle)
-        temporary = Path(name)
-        yield temporary
-        _sync(temporary)
-        temporary.chmod(0o666 & ~_umask())
-        os.replace(temporary, path)
-        temporary = None
+        with temporary(half):
+            yield half
+            _sync(half)
+            os.replace(half, path)
     except OSError as error:
         raise _write_error(error, path) from None
-    finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def _sync(path: Path) -> None:

@@ -63,6 +63,14 @@ def test_what_nibabel_writes_is_read_at_the_same_place(tmp_path):
     np.testing.assert_allclose(volume.geometry.affine_ras, OBLIQUE.affine_ras, atol=2e-5)
 
 
+@pytest.mark.parametrize("geometry", [OBLIQUE, MIRRORED, SINGLE], ids=["oblique", "mirrored", "single slice"])
+def test_a_result_has_the_affine_of_its_source_to_the_last_bit(tmp_path, geometry):
+    source = write_volume(random_volume(geometry), tmp_path / "ct.nii.gz")
+    result = write_volume(read_volume(source), tmp_path / "mr.nii.gz")
+    assert np.array_equal(nibabel.load(source).header["pixdim"], nibabel.load(result).header["pixdim"])
+    assert np.array_equal(nibabel.load(source).affine, nibabel.load(result).affine)
+
+
 def test_scaled_nifti_values_are_rescaled(tmp_path):
     image = nibabel.Nifti1Image(np.arange(24, dtype=np.int16).reshape(2, 3, 4), np.eye(4))
     image.header.set_slope_inter(2, -1024)
@@ -173,6 +181,17 @@ def test_an_interrupted_write_leaves_nothing(tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         write_volume(random_volume(OBLIQUE), tmp_path / "mr.nii.gz")
     assert os.listdir(tmp_path) == []
+
+
+def test_a_killed_process_has_written_down_what_it_leaves(tmp_path, monkeypatch):
+    from MedUSISLib.leftovers import WORKSPACE_VARIABLE
+
+    (tmp_path / "workspace").mkdir()
+    monkeypatch.setenv(WORKSPACE_VARIABLE, str(tmp_path / "workspace"))
+    with writing.atomic_path(tmp_path / "mr.nii.gz", ".nii.gz") as temporary:
+        noted = "".join(path.read_text() for path in (tmp_path / "workspace").iterdir())
+        assert temporary.name in noted
+        temporary.write_bytes(b"x")
 
 
 def test_a_temporary_name_never_holds_the_target_name(tmp_path):

@@ -85,6 +85,11 @@ def test_a_window_of_grey_values_is_refused():
     refusal(picture, "8-bit")
 
 
+@pytest.mark.parametrize("lower", [-100, -160, -250])
+def test_a_ct_clipped_to_a_soft_tissue_window_is_refused(lower):
+    refusal(head_ct().clip(lower, 300), "clipped", str(lower))
+
+
 def test_constant_volumes_and_noise_are_refused():
     refusal(np.zeros(SHAPE, np.int16), "same value everywhere")
     refusal(np.full(SHAPE, -1024, np.int16), "same value everywhere")
