@@ -7,11 +7,11 @@ name. The path is kept apart and shown only on the terminal of the person who ga
 
 from __future__ import annotations
 
-from enum import Enum
+from enum import StrEnum
 from pathlib import Path
 
 
-class ErrorCode(str, Enum):
+class ErrorCode(StrEnum):
     """Kinds of failure, as written in events (``error.code``) and in the documentation."""
 
     INPUT_NOT_READABLE = "INPUT_NOT_READABLE"
