@@ -64,7 +64,7 @@ footer { color: var(--soft); font-size: 13px; padding: 22px 0 0; }
   body { background: #fff; font-size: 10.5pt; } main { max-width: none; padding: 0; }
   * { -webkit-print-color-adjust: exact; print-color-adjust: exact; }
   section { border: 0; padding: 0; margin-top: 14px; } section.verdict { border-left: 6px solid; padding-left: 12px; }
-  figure, tr, li { break-inside: avoid; } h2 { break-after: avoid; } .scroll { overflow: visible; }
+  figure, tr, li { break-inside: avoid; } h2, h3 { break-after: avoid; } .scroll { overflow: visible; }
   table { font-size: 9pt; } .columns { grid-template-columns: 1fr 1fr; }
 }
 """

@@ -34,11 +34,12 @@ def montage_png(scene: Scene, dpi: int = 160) -> bytes:
         ("CT", scene.ct_picture, scene.ct),
         ("Labels given", scene.label_picture, None),
         ("Synthetic MR", scene.mr_picture, scene.mr),
-        ("Uncertainty", scene.uncertainty_picture, scene.uncertainty),
-        ("Mask consistency", scene.consistency_picture, None),
     ]
+    if scene.uncertainty is not None:
+        columns.append(("Uncertainty", scene.uncertainty_picture, scene.uncertainty))
     if scene.spread is not None:
-        columns.insert(4, ("Noise spread", scene.spread_picture, scene.spread))
+        columns.append(("Noise spread", scene.spread_picture, scene.spread))
+    columns.append(("Mask consistency", scene.consistency_picture, None))
     shown = [p for p in scene.planes if min(_shape(scene, p)) >= 2] or [scene.planes[0]]
     heights = [scene.extent_mm(p)[0] for p in shown]
     width = max(scene.extent_mm(p)[1] for p in shown)
@@ -58,7 +59,7 @@ def montage_png(scene: Scene, dpi: int = 160) -> bytes:
         for column, (title, picture, _) in enumerate(columns):
             x = side + column * (width * inch + gap)
             axes = figure.add_axes((x / size[0], y / size[1], width * inch / size[0], height / size[1]))
-            _panel(axes, picture(plane, index), scene.extent_mm(plane), title == "Labels given" or column == 5)
+            _panel(axes, picture(plane, index), scene.extent_mm(plane), title == "Labels given")
             _orientation(axes, plane, above_caution=title == "Synthetic MR")
             if title == "Synthetic MR":
                 _burn(axes, width * inch)
@@ -130,23 +131,24 @@ def _panel(axes: Axes, picture: np.ndarray, extent_mm: tuple[float, float], cate
 
 
 def _orientation(axes: Axes, plane: Plane, above_caution: bool = False) -> None:
-    places = {
-        plane.left: (0.02, 0.5, "left", "center"),
-        plane.right: (0.98, 0.5, "right", "center"),
-        plane.top: (0.5, 0.985, "center", "top"),
-        plane.bottom: (0.5, 0.06 if above_caution else 0.015, "center", "bottom"),
-    }
-    for letter, (x, y, horizontal, vertical) in places.items():
-        axes.text(
-            x, y, letter, transform=axes.transAxes, color=PALE, fontsize=8, ha=horizontal, va=vertical,
-            weight="bold", path_effects=_STROKE,
+    bottom_points = 13 if above_caution else 2
+    places = (
+        (plane.left, 0.0, 0.5, 2, 0, "left", "center"),
+        (plane.right, 1.0, 0.5, -2, 0, "right", "center"),
+        (plane.top, 0.5, 1.0, 0, -2, "center", "top"),
+        (plane.bottom, 0.5, 0.0, 0, bottom_points, "center", "bottom"),
+    )
+    for letter, x, y, right, up, horizontal, vertical in places:
+        axes.annotate(
+            letter, (x, y), (right, up), xycoords="axes fraction", textcoords="offset points", color=PALE, fontsize=8,
+            ha=horizontal, va=vertical, weight="bold", path_effects=_STROKE,
         )  # fmt: skip
 
 
 def _burn(axes: Axes, width_inch: float) -> None:
-    axes.text(
-        0.5, 0.01, SYNTHETIC_NOTICE, transform=axes.transAxes, color=WARNING, ha="center", va="bottom",
-        fontsize=min(9.0, 72 * width_inch / 22), weight="bold", path_effects=_STROKE,
+    axes.annotate(
+        SYNTHETIC_NOTICE, (0.5, 0), (0, 2), xycoords="axes fraction", textcoords="offset points", color=WARNING,
+        ha="center", va="bottom", fontsize=min(9.0, 72 * width_inch / 22), weight="bold", path_effects=_STROKE,
     )  # fmt: skip
 
 

@@ -58,9 +58,12 @@ class Scene:
         unit = result.manifest.intensity.unit
         self.mr = Window(float(min(low, minimum)), _above(high, minimum), "gray", f"intensity ({unit})" if unit else "")
         self.ct = self._ct_window()
-        self.uncertainty = self._deviation(result.uncertainty.array_kji, f"SD over {result.request.passes} passes")
+        passes = result.request.passes if result.manifest.dropout.rate > 0 else 1
+        self.uncertainty: Window | None = None
+        if passes > 1:
+            self.uncertainty = self._deviation(result.uncertainty.array_kji, f"SD over {passes} passes")
         spread = result.noise_spread
-        self.spread = None
+        self.spread: Window | None = None
         if spread is not None:
             label = f"SD over {result.request.noise_samples} noise samples"
             self.spread = self._deviation(spread.array_kji, label)
@@ -83,6 +86,7 @@ class Scene:
 
     def uncertainty_picture(self, plane: Plane, index: int) -> np.ndarray:
         """Standard deviation over the passes."""
+        assert self.uncertainty is not None
         return self.uncertainty.picture(_root(plane.cut(self.result.uncertainty.array_kji, index, self.box)))
 
     def spread_picture(self, plane: Plane, index: int) -> np.ndarray:
