@@ -13,12 +13,12 @@ from MedUSISLib.progress import Progress
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-_PIXELS_IN_FLIGHT = {"cpu": 4 * 256 * 256, "cuda": 16 * 256 * 256}
+_PIXELS_IN_FLIGHT = {"cpu": 2 * 256 * 256, "cuda": 16 * 256 * 256}
 _OUT_OF_MEMORY_TEXTS = ("out of memory", "not enough memory", "can't allocate memory", "cannot allocate memory")
 
 
 def default_batch_size(device: torch.device, pixels_per_image: int) -> int:
-    """Images at once: four 256x256 slices on a CPU (more is not faster there), sixteen on an accelerator."""
+    """Images at once: two 256x256 slices on a CPU (more is not faster there), sixteen on an accelerator."""
     return max(1, _PIXELS_IN_FLIGHT["cuda" if device.type == "cuda" else "cpu"] // max(1, pixels_per_image))
 
 

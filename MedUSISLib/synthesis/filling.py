@@ -24,7 +24,8 @@ SKIN_MM = 2.5
 """Thickness of the skin of the whole-head label maps."""
 CSF_REACH_MM = 10.0
 """How far from labelled brain unlabelled fluid is still cerebrospinal fluid (sulci and cisterns of aged brains)."""
-_CSF_HU = (-25, 100)
+_CSF_HU = (-25, BONE_ABOVE_HU)
+"""Up to bone: its blurred inner edge is as dark in T1 as fluid, and soft tissue there would draw a bright line."""
 
 
 @dataclass(frozen=True)
