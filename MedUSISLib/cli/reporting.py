@@ -83,25 +83,34 @@ class TerminalReport:
         self._bar.print(f"[dim]{escape(line)}[/]")
 
 
+HEADLINES = {
+    "quality.body.dice": "body outline, Dice",
+    "quality.body.hd95_mm": "body outline, HD95 (mm)",
+    "quality.mask_consistency.missing_fraction": "tissue missing in the MR (fraction)",
+    "quality.mask_consistency.excess_fraction": "tissue too much (fraction)",
+    "quality.resegmentation.mean_dice": "classes found again, mean Dice",
+    "quality.uncertainty.global": "uncertainty (mean variance)",
+    "quality.uncertainty.review": "review advised",
+    "quality.stripes.index": "stripes between slices (index)",
+    "quality.unlabelled_body_fraction": "body without labels (fraction)",
+    "quality.peak_memory_mb": "peak memory (MB)",
+}
+"""The figures of quality.json that a terminal shows, and what they are called there."""
+
+
 def report_result(result: Result) -> None:
-    """Where the output is, and the figures that fit on a line each, on standard output."""
-    for name, value in _flat(result.summary):
-        print(f"{name}: {value}")
+    """Where the output is, and its headline figures, on standard output."""
+    for path, title in HEADLINES.items():
+        value: Any = result.summary
+        for name in path.split("."):
+            value = value.get(name) if isinstance(value, dict) else None
+        if value is not None:
+            print(f"{title}: {_readable(value)}")
     if result.out is not None:
         print(result.out)
 
 
-def _flat(summary: dict[str, Any], prefix: str = "", depth: int = 0) -> list[tuple[str, str]]:
-    """Numbers and short texts of the first two levels, as ``quality.body_dice``."""
-    lines: list[tuple[str, str]] = []
-    for name, value in summary.items():
-        if isinstance(value, dict):
-            if depth < 1:
-                lines += _flat(value, f"{prefix}{name}.", depth + 1)
-        elif isinstance(value, bool):
-            lines.append((prefix + name, "yes" if value else "no"))
-        elif isinstance(value, float):
-            lines.append((prefix + name, f"{value:.4g}"))
-        elif isinstance(value, (int, str)):
-            lines.append((prefix + name, str(value)))
-    return lines
+def _readable(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -85,4 +85,13 @@ def _result_event(value: Any, request: BaseModel) -> Result:
         out = value
     elif is_dataclass(value):
         summary = {name: getattr(value, name) for name in ("quality", "timings") if getattr(value, name, None)}
-    return Result(out=str(out) if out is not None else None, summary=summary)
+    return Result(out=str(out) if out is not None else None, summary=_without_lists(summary))
+
+
+def _without_lists(summary: Mapping[str, Any]) -> dict[str, Any]:
+    """Single figures only: tables and histograms are in the files that the job wrote."""
+    return {
+        name: _without_lists(value) if isinstance(value, Mapping) else value
+        for name, value in summary.items()
+        if not isinstance(value, (list, tuple))
+    }

@@ -42,7 +42,7 @@ def work(request: FakeRequest, progress: Progress) -> dict[str, object]:
         progress.stage("working")
         globals()[request.behaviour](request, progress)
         (partial / "half").rename(partial / "whole")
-    return {"dice": 0.5, "nothing": float("nan")}
+    return {"dice": 0.5, "nothing": float("nan"), "histogram": [1, 2]}
 
 
 def succeed(request: FakeRequest, progress: Progress) -> None:

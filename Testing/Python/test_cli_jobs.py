@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 
 from MedUSISLib.cli import running
 from MedUSISLib.cli.main import app
+from MedUSISLib.jobs.events import Result, to_json
 from MedUSISLib.jobs.kinds import JobKind
 from MedUSISLib.jobs.launcher import Launcher
 
@@ -43,7 +44,8 @@ def received(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, object]]:
             self._specification.request()
             self._listener = listener
             self.output_line('{"event": "stage", "name": "reading"}')
-            self.output_line('{"event": "result", "out": "there", "summary": {"quality": {"body_dice": 0.98}}}')
+            quality = {"body": {"dice": 0.98}, "uncertainty": {"review": True}}
+            self.output_line(to_json(Result("there", {"quality": quality})))
             self.finished(0)
 
     monkeypatch.setattr(running, "Launcher", Recorder)
@@ -94,7 +96,7 @@ def test_defaults_of_command_and_request_agree(received: list[dict[str, object]]
 
 def test_result_is_on_standard_output_and_progress_is_not(received: list[dict[str, object]]) -> None:
     result = CliRunner().invoke(app, synthesize())
-    assert result.stdout.splitlines() == ["quality.body_dice: 0.98", "there"]
+    assert result.stdout.splitlines() == ["body outline, Dice: 0.98", "review advised: yes", "there"]
 
 
 def test_json_events_are_the_only_thing_on_standard_output(received: list[dict[str, object]]) -> None:
