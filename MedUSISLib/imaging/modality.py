@@ -13,6 +13,7 @@ AIR_HU = -1024
 # Metal and reconstruction overshoot reach far beyond; nothing below air exists, scanners write it outside their circle
 # (-2000, -3024, -1100 .. -1207 by resampling ringing in the shared data).
 _SAMPLE = 2_000_000
+_SLAB = 16
 # So many voxels at one value above air were a window's lower end: air, lungs and couch cannot be told apart any more.
 _CLIPPED = 0.1
 
@@ -97,15 +98,18 @@ def zero_exterior(array: np.ndarray) -> np.ndarray | None:
 
     zeros = array == 0
     numbered, _ = label(zeros)
-    border = np.zeros(int(numbered.max()) + 1, dtype=bool)
-    for axis in range(3):
-        if array.shape[axis] > 1 or axis > 0:
-            for face in _end_faces(numbered, axis):
-                border[np.unique(face)] = True
+    at_border = [face for axis in range(3) if array.shape[axis] > 1 or axis > 0 for face in _end_faces(numbered, axis)]
+    touching = np.unique(np.concatenate([np.unique(face) for face in at_border]))
+    touching = touching[touching > 0]
     # Single voxels of water in the first and last slice touch a face as well; the outside is large.
-    sizes = np.bincount(numbered.ravel()) * border
-    sizes[0] = 0
-    exterior = (sizes >= max(1, 0.1 * sizes.max()))[numbered]
+    rank = np.zeros(int(numbered.max()) + 1, dtype=np.int32)
+    rank[touching] = np.arange(1, touching.size + 1)
+    sizes = np.zeros(touching.size + 1, dtype=np.int64)
+    for first in range(0, array.shape[0], _SLAB):
+        sizes += np.bincount(rank[numbered[first : first + _SLAB]].ravel(), minlength=sizes.size)
+    large = sizes >= max(1, 0.1 * sizes[1:].max(initial=0))
+    large[0] = False
+    exterior = large[rank][numbered]
     return exterior if exterior.mean() > 0.05 else None
 
 

@@ -213,6 +213,14 @@ def test_colour_series_are_refused(tmp_path):
     refusal(write_series(tmp_path / "s", ct_on(), change=colour), ErrorCode.INPUT_NOT_READABLE, "colour")
 
 
+def test_multi_frame_files_are_refused_by_name(tmp_path):
+    def multi_frame(k, ds):
+        ds.NumberOfFrames = 8
+        return k == 0
+
+    refusal(write_series(tmp_path / "s", ct_on(), change=multi_frame), ErrorCode.INPUT_NOT_READABLE, "multi-frame")
+
+
 def test_a_real_slice_of_pydicom_is_read():
     from pydicom.data import get_testdata_file
 
