@@ -9,6 +9,8 @@ import torch
 CHANNELS = 4
 WIDE_WINDOW_HU = (-1000.0, 1000.0)
 BRAIN_WINDOW_HU = (-10.0, 80.0)
+#: Where white matter of a T1 lies in the invented training images, the brightest 0.5 % of the slice being 1.
+WHITE_MATTER_LEVEL = 0.68
 
 
 def _window(values: torch.Tensor, window: tuple[float, float]) -> torch.Tensor:

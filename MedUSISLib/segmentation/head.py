@@ -8,11 +8,12 @@ import numpy as np
 from scipy import ndimage
 
 from MedUSISLib.anatomy.schema import LabelSchema
-from MedUSISLib.imaging.conform import restore
+from MedUSISLib.imaging.conform import conform, restore
 from MedUSISLib.imaging.crop import crop_to_box
 from MedUSISLib.imaging.geometry import Geometry
 from MedUSISLib.imaging.volume import Volume
 from MedUSISLib.segmentation.hu_rules import brain_reference_hu, hu_penalty, smoothed_brain_hu
+from MedUSISLib.segmentation.intensity_rules import class_brightness
 
 _BRAIN = ("cortex", "white_matter", "deep_grey", "cerebellum", "brainstem")
 #: T1-weighted fat is brighter than muscle; on the scale on which white matter is 0.7.
@@ -64,8 +65,6 @@ def _without_stray_brain(labels: np.ndarray, schema: LabelSchema) -> None:
 
 def _reference_hu(scores: Volume, ct: Volume, schema: LabelSchema) -> float:
     """Median CT number of the brain that the network sees, measured on the network's own, coarser grid."""
-    from MedUSISLib.imaging.conform import conform
-
     answer = scores.meta["scores"].argmax(0)
     brain = np.isin(answer, [schema.index_of(name) for name in ("cortex", "white_matter", "deep_grey")])
     on_grid = conform(ct, scores.geometry, "linear", fill=-1024.0)
@@ -111,7 +110,18 @@ def ct_labels(scores: Volume, ct: Volume, body: np.ndarray, schema: LabelSchema)
 
 
 def mr_labels(scores: Volume, mr: Volume, schema: LabelSchema) -> np.ndarray:
-    """Class indices on a T1's own grid; fat is told from other soft tissue by its brightness.
+    """Class indices on a T1's own grid.
+
+    Two rounds: the network's answer tells how bright each part of the brain is in this image, and that moves the
+    borders between fluid, grey and white matter to where the image has them. Fat is told from other soft tissue by
+    its brightness.
+
+    Parameters
+    ----------
+    scores : Volume
+        From ``network_scores.class_scores``.
+    mr : Volume
+        Bias field removed.
 
     Returns
     -------
@@ -119,9 +129,17 @@ def mr_labels(scores: Volume, mr: Volume, schema: LabelSchema) -> np.ndarray:
     """
     classes = scores.meta["scores"].shape[0]
     sources = {name: schema.index_of(name) for name in schema.names[:classes] if name != "fat"}
+    on_grid = conform(mr, scores.geometry, "linear", fill=0.0)
+    first = scores.meta["scores"].argmax(0)
+    brightness = class_brightness(on_grid.array_kji, first, schema)
     labels = np.zeros(mr.array_kji.shape, np.uint8)
     for planes, part, inner in _slabs(mr):
-        labels[planes] = _best_classes(scores, part.geometry, schema, sources, lambda name: 0.0)[inner]
+        values = part.array_kji.astype(np.float32)
+
+        def penalties(name: str, values: np.ndarray = values) -> np.ndarray | float:
+            return brightness[name].penalty(values) if name in brightness else 0.0
+
+        labels[planes] = _best_classes(scores, part.geometry, schema, sources, penalties)[inner]
     _without_stray_brain(labels, schema)
     white = mr.array_kji[labels == schema.index_of("white_matter")]
     if white.size:

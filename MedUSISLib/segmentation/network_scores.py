@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal
 
 import numpy as np
@@ -14,7 +15,7 @@ from MedUSISLib.imaging.geometry import Geometry
 from MedUSISLib.imaging.grid import GridSpec, plan_grid
 from MedUSISLib.imaging.volume import Volume
 from MedUSISLib.progress import Progress
-from MedUSISLib.segmentation.encoding import encode_ct, encode_mr, mr_scale, with_depth
+from MedUSISLib.segmentation.encoding import WHITE_MATTER_LEVEL, encode_ct, encode_mr, mr_scale, with_depth
 
 Kind = Literal["ct", "mr"]
 
@@ -50,6 +51,7 @@ def class_scores(
     progress: Progress,
     *,
     size_ij: tuple[int, int] = (192, 256),
+    white_matter: int = 9,
     batch_size: int = 8,
 ) -> Volume:
     """Log-probabilities on a grid of 1 mm in the plane.
@@ -63,6 +65,8 @@ def class_scores(
     head : bool array [k, j, i]
         What belongs to the patient, on the image's grid; gives the centre and the vertex.
     kind : {"ct", "mr"}
+    white_matter : int
+        Its class index; an MR is scaled by it.
 
     Returns
     -------
@@ -74,26 +78,53 @@ def class_scores(
     on_grid = conform(image, grid, "linear")
     head_on_grid = conform(Volume(head.astype(np.uint8), image.geometry), grid, "nearest").array_kji > 0
     top = vertex_mm(head_on_grid, grid)
-    scale = mr_scale(on_grid.array_kji) if kind == "mr" else 1.0
     device = next(network.parameters()).device
+
+    def log_probabilities(indices: np.ndarray, scale: float) -> torch.Tensor:
+        batch = torch.from_numpy(on_grid.array_kji[indices].astype(np.float32)).to(device)
+        windows = encode_ct(batch) if kind == "ct" else encode_mr(batch / scale)
+        depth = top - torch.from_numpy(indices).to(device) * grid.spacing_mm[2]
+        return F.log_softmax(_padded(network, with_depth(windows, depth)).float(), 1)
+
     slices = grid.size_ijk[2]
     scores: np.ndarray | None = None
     with torch.inference_mode():
+        scale = 1.0 if kind == "ct" else _white_matter_scale(on_grid.array_kji, log_probabilities, white_matter)
         for first in range(0, slices, batch_size):
             progress.checkpoint()
             last = min(first + batch_size, slices)
-            batch = torch.from_numpy(on_grid.array_kji[first:last].astype(np.float32)).to(device)
-            windows = encode_ct(batch) if kind == "ct" else encode_mr(batch / scale)
-            depth = top - torch.arange(first, last, device=device) * grid.spacing_mm[2]
-            log_probabilities = F.log_softmax(_padded(network, with_depth(windows, depth)).float(), 1)
+            answer = log_probabilities(np.arange(first, last), scale)
             if scores is None:
-                scores = np.empty((log_probabilities.shape[1], *on_grid.array_kji.shape), np.float16)
-            scores[:, first:last] = log_probabilities.clamp(min=_LOWEST).transpose(0, 1).cpu().numpy()
+                scores = np.empty((answer.shape[1], *on_grid.array_kji.shape), np.float16)
+            scores[:, first:last] = answer.clamp(min=_LOWEST).transpose(0, 1).cpu().numpy()
             progress.step(last, slices)
     assert scores is not None
     if grid.spacing_mm[2] <= _SMOOTHING_LIMIT_MM and slices > 2:
         _smooth_across_slices(scores)
     return Volume(scores[0], grid, {"scores": scores})
+
+
+def _white_matter_scale(
+    volume: np.ndarray, log_probabilities: Callable[[np.ndarray, float], torch.Tensor], white_matter: int
+) -> float:
+    """What the MR is divided by, so that white matter, found in a first look, comes to where it was in training.
+
+    A percentile alone depends on how bright the fat is: on a real T1 it left white matter at .44 instead of .68, and
+    cortex at a Dice of .65 instead of .78.
+    """
+    scale = 0.7 * mr_scale(volume)
+    tissue = (volume > 0.1 * scale).sum(axis=(1, 2))
+    occupied = np.flatnonzero(tissue > 0.3 * tissue.max()) if tissue.any() else np.arange(0)
+    if not occupied.size:
+        return max(scale, 1e-6)
+    for _ in range(2):  # the second look is on the right scale and hardly moves
+        looked = occupied[np.linspace(0, occupied.size - 1, min(8, occupied.size)).round().astype(int)]
+        answer = log_probabilities(looked, scale).argmax(1).cpu().numpy()
+        white = volume[looked][answer == white_matter]
+        if white.size < 500:
+            break
+        scale = float(np.median(white)) / WHITE_MATTER_LEVEL
+    return max(scale, 1e-6)
 
 
 def _padded(network: nn.Module, batch: torch.Tensor) -> torch.Tensor:

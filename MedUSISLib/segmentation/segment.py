@@ -9,6 +9,7 @@ import numpy as np
 from scipy import ndimage
 
 from MedUSISLib.anatomy.schema import load_schema
+from MedUSISLib.imaging.bias_field import n4
 from MedUSISLib.imaging.body import body_mask
 from MedUSISLib.imaging.modality import clean_ct
 from MedUSISLib.imaging.reading import read_volume
@@ -90,9 +91,10 @@ def segment_volume(volume: Volume, kind: Kind, *, device: str = "auto", progress
         head = body_mask(volume)
     else:
         head = mr_head_mask(volume)
+        volume = n4(volume, head)
     network = load_bundle(HEAD_SEG, kind="segmentator").load_network(choose_device(device))
     progress.stage("segmenting")
-    scores = class_scores(network, volume, head, kind, progress)
+    scores = class_scores(network, volume, head, kind, progress, white_matter=schema.index_of("white_matter"))
     progress.stage("applying the intensity rules")
     labels = ct_labels(scores, volume, head, schema) if kind == "ct" else mr_labels(scores, volume, schema)
     return Volume(labels, volume.geometry)

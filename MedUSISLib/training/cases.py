@@ -52,6 +52,14 @@ def _content_key(*parts: bytes | str) -> str:
     return digest.hexdigest()[:20]
 
 
+def _network_hash() -> str:
+    """Of the weights alone: a corrected model card is no reason to label everything again."""
+    from MedUSISLib.generators.bundle import load_bundle
+    from MedUSISLib.segmentation.segment import HEAD_SEG
+
+    return "".join(hash for name, hash in load_bundle(HEAD_SEG).manifest.files.items() if name.startswith("weights"))
+
+
 def _cached(cache: Path, key: str) -> dict[str, np.ndarray] | None:
     path = cache / f"case-{key}.npz"
     if not path.is_file():
@@ -86,11 +94,10 @@ def prepare_image(source: ImageSource, schema: LabelSchema, cache: Path, progres
         Label the image with `head-seg` where the source has no labels of its own. Without any labels the case cannot
         be scaled by white matter, so `head-seg` is used for that too.
     """
-    from MedUSISLib.generators.bundle import load_bundle
-    from MedUSISLib.segmentation.segment import HEAD_SEG, mr_head_mask, segment_volume
+    from MedUSISLib.segmentation.segment import mr_head_mask, segment_volume
 
     own = source.labels.read_bytes() if source.labels else b""
-    network = load_bundle(HEAD_SEG).sha256 if source.labels is None else ""
+    network = _network_hash() if source.labels is None else ""
     key = _content_key(source.image.read_bytes(), own, source.mapping, schema.id, schema.version, network)
     stored = _cached(cache, key)
     if stored is None:
@@ -119,12 +126,11 @@ def prepare_image(source: ImageSource, schema: LabelSchema, cache: Path, progres
 
 def prepare_labels(source: LabelSource, schema: LabelSchema, cache: Path, progress: Progress) -> Case:
     """Labels without an image: a label map through its mapping, or a head CT through `head-seg`."""
-    from MedUSISLib.generators.bundle import load_bundle
-    from MedUSISLib.segmentation.segment import HEAD_SEG, segment_volume
+    from MedUSISLib.segmentation.segment import segment_volume
 
     file = source.labels or source.ct
     assert file is not None
-    network = load_bundle(HEAD_SEG).sha256 if source.labels is None else ""
+    network = _network_hash() if source.labels is None else ""
     key = _content_key(file.read_bytes(), source.mapping, schema.id, schema.version, network)
     stored = _cached(cache, key)
     if stored is None:

@@ -135,7 +135,10 @@ class CardData(_Part):
 
 
 class CardConfiguration(_Part):
-    """What the model card says that no measurement can: for whom, by what licence, and what not."""
+    """What the model card says that the export does not measure: for whom, by what licence, and what not.
+
+    ``measurements`` are sentences on figures measured by a command of their own, which each names.
+    """
 
     version: str = "0.1.0"
     title: str = ""
@@ -144,6 +147,7 @@ class CardConfiguration(_Part):
     body_region: str = "head"
     intended_use: str = "research"
     known_limits: tuple[str, ...] = ()
+    measurements: tuple[str, ...] = ()
     training_data: tuple[CardData, ...] = ()
 
 

@@ -142,6 +142,7 @@ def export_segmentator(run: SegmentatorRun, directory: Path, dice: dict[str, flo
     rows = "".join(f"| {name} | {value:.2f} |\n" for name, value in dice.items())
     data = "".join(f"* {row.name}, {row.licence}: {row.use}\n" for row in card.training_data)
     limits = "".join(f"* {limit}\n" for limit in card.known_limits)
+    measurements = "".join(f"{sentence}\n" for sentence in card.measurements)
     text = f"""# {card.title or configuration.name}
 
 {CAUTION.replace("generator draws", "segmentator answers").replace("picture", "label map")}
@@ -158,6 +159,7 @@ Dice on invented slices of held-out label maps ({run.iteration} iterations):
 | class | Dice |
 |---|---|
 {rows}
+{measurements}
 ## Trained on
 
 {data}"""

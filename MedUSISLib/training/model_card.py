@@ -67,6 +67,7 @@ def model_card(
     for row in card.training_data:
         data.append(f"| {row.name} {row.source} | {row.subjects or ''} | {row.licence} | {row.use} |")
     limits = "".join(f"* {limit}\n" for limit in card.known_limits)
+    measurements = "".join(f"{sentence}\n" for sentence in card.measurements)
     used = "".join(f"* {key}: {value}\n" for key, value in settings.items())
     return f"""# {card.title or name}
 
@@ -94,6 +95,7 @@ inside a class), over whole volumes:
 
 {_volumes_text(volumes, threshold)}
 {_noise_text(noise)}
+{measurements}
 ## What it was trained on
 
 {chr(10).join(data)}

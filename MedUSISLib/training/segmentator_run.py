@@ -13,7 +13,7 @@ import torch
 from MedUSISLib.anatomy.schema import load_schema
 from MedUSISLib.errors import ErrorCode, MedUSISError
 from MedUSISLib.generators.devices import choose_device
-from MedUSISLib.networks.ema import ExponentialMovingAverage, refresh_batch_norm
+from MedUSISLib.networks.ema import ExponentialMovingAverage
 from MedUSISLib.networks.factory import build_network
 from MedUSISLib.networks.memory_format import channels_last
 from MedUSISLib.progress import Progress
@@ -170,13 +170,11 @@ class SegmentatorRun:
         return dice
 
     def averaged_network(self) -> torch.nn.Module:
-        """The moving average with BatchNorm statistics measured anew."""
-        c = self.configuration
-        batches = []
-        for number in range(4):
-            sampler = SliceSampler(self.heads, self.classes, ct_share=c.ct_share, t1_share=c.t1_share, seed=number)
-            batches.append(sampler.batch(c.batch_size)[0].to(self.fabric.device))
-        refresh_batch_norm(self.ema.network, batches)
+        """The moving average with the live network's running BatchNorm statistics.
+
+        They are not measured anew: CT-like and MR-like slices differ so much that the statistics of a few batches are
+        worse than the running ones (cortex on a real T1: Dice .748 against .779).
+        """
         return self.ema.network
 
     def save(self, path: Path) -> None:
