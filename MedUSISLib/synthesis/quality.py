@@ -7,35 +7,31 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from MedUSISLib.errors import ErrorCode, MedUSISError
 from MedUSISLib.evaluation.class_table import ClassRow, class_table, compare_class_means
-from MedUSISLib.evaluation.dice import DiceRow, dice, dice_per_class
+from MedUSISLib.evaluation.dice import dice
 from MedUSISLib.evaluation.mask_consistency import extract_mask, summarise_consistency
 from MedUSISLib.evaluation.stripe_index import slice_flicker, stripe_index
 from MedUSISLib.evaluation.surface_distance import hd95
 from MedUSISLib.evaluation.uncertainty import review_needed, summarise_uncertainty
+from MedUSISLib.progress import Progress
 from MedUSISLib.synthesis.quality_flags import quality_flags, verdict
+from MedUSISLib.synthesis.resegmentation import Segmentator, millilitres, resegmentation
 from MedUSISLib.synthesis.result import SYNTHETIC_NOTICE, SynthesisResult
 
 if TYPE_CHECKING:
     from MedUSISLib.imaging.geometry import Geometry
-    from MedUSISLib.imaging.volume import Volume
-
-Segmentator = Callable[["Volume"], "Volume"]
-"""From an MR to class indices of the generator's schema, on the MR's grid."""
-
-SMALL_CLASS_ML = 1.0
-"""Classes smaller than this do not count in the mean Dice: a shift by half a voxel ruins them."""
 
 _ANATOMICAL_AXIS = {"sagittal": 0, "coronal": 1, "axial": 2}
 
 
-def quality_report(result: SynthesisResult, network_segmentator: Segmentator | None = None) -> dict[str, Any]:
+def quality_report(
+    result: SynthesisResult, network_segmentator: Segmentator | None = None, progress: Progress | None = None
+) -> dict[str, Any]:
     """Measure a result; the dictionary is what quality.json holds.
 
     Parameters
@@ -46,6 +42,8 @@ def quality_report(result: SynthesisResult, network_segmentator: Segmentator | N
     network_segmentator : callable, optional
         Segments the MR again. Default: the bundled ``head-seg`` when the schema is ``head`` and the bundle is there;
         otherwise the report says why there is no per-class Dice.
+    progress : Progress, optional
+        Hears the steps of the bundled segmentator, by far the longest part, and may cancel it.
 
     Returns
     -------
@@ -66,7 +64,7 @@ def quality_report(result: SynthesisResult, network_segmentator: Segmentator | N
         "generator": {"id": result.manifest.id, "version": result.manifest.version},
         "body": _body(result),
         "mask_consistency": _mask_consistency(result),
-        "resegmentation": _resegmentation(result, network_segmentator),
+        "resegmentation": resegmentation(result, network_segmentator, progress),
         "intensity": _intensity(result),
         "uncertainty": _uncertainty(result),
         "noise_spread": _noise_spread(result),
@@ -109,8 +107,8 @@ def _body(result: SynthesisResult) -> dict[str, Any]:
     return {
         "dice": dice(body, in_mr),
         "hd95_mm": hd95(body, in_mr, spacing_kji(result.ct.geometry)),
-        "ct_volume_ml": _millilitres(result, int(np.count_nonzero(body))),
-        "mr_volume_ml": _millilitres(result, int(np.count_nonzero(in_mr))),
+        "ct_volume_ml": millilitres(result.ct.geometry, int(np.count_nonzero(body))),
+        "mr_volume_ml": millilitres(result.ct.geometry, int(np.count_nonzero(in_mr))),
     }
 
 
@@ -127,65 +125,21 @@ def _outline(body: np.ndarray, axis: int, spacing: tuple[float, float, float]) -
 
 
 def _mask_consistency(result: SynthesisResult) -> dict[str, Any]:
-    summary = summarise_consistency(result.mask_consistency.array_kji)
-    known = [(value, k) for k, value in enumerate(summary.slice_dice) if value is not None]
+    axis = slice_axis_of(result.ct.geometry, result.manifest.grid.slice_axis)
+    slices = np.moveaxis(result.mask_consistency.array_kji, axis, 0)
+    summary = summarise_consistency(slices)
+    # A slice that only grazes the vertex has no Dice worth naming.
+    area = np.array([np.count_nonzero(plane) for plane in slices])
+    large = area >= 0.1 * area.max(initial=0)
+    known = [(value, n) for n, value in enumerate(summary.slice_dice) if value is not None and large[n]]
     worst = min(known, default=None)
     return {
         "dice": summary.dice,
         "missing_fraction": summary.missing_fraction,
         "excess_fraction": summary.excess_fraction,
         "threshold": result.manifest.review.body_dice,
-        "worst_slice": None if worst is None else {"k": worst[1], "dice": worst[0]},
+        "worst_slice": None if worst is None else {"array_axis": "kji"[axis], "index": worst[1], "dice": worst[0]},
     }
-
-
-def _resegmentation(result: SynthesisResult, segmentator: Segmentator | None) -> dict[str, Any]:
-    try:
-        if segmentator is None:
-            segmentator, reason = _bundled_segmentator(result)
-            if segmentator is None:
-                return {"available": False, "reason": reason, "mean_dice": None, "classes": []}
-        again = segmentator(result.mr)
-        rows = dice_per_class(result.labels.array_kji, again.array_kji, result.schema)
-    except MedUSISError as error:
-        if error.code == ErrorCode.CANCELLED:
-            raise
-        return _not_segmented(f"the segmentation of the MR failed: {error.message}")
-    except Exception as error:  # a measure must not cost the user the finished volume
-        return _not_segmented(f"the segmentation of the MR failed ({type(error).__name__})")
-    counted = [
-        row.dice for row in rows if row.dice is not None and _millilitres(result, row.reference_voxels) > SMALL_CLASS_ML
-    ]
-    return {
-        "available": True,
-        "reason": "",
-        "mean_dice": sum(counted) / len(counted) if counted else None,
-        "small_class_ml": SMALL_CLASS_ML,
-        "classes": [_with_volume(row, result) for row in rows],
-    }
-
-
-def _bundled_segmentator(result: SynthesisResult) -> tuple[Segmentator | None, str]:
-    if result.schema.id != "head":
-        return None, f"there is no bundled segmentation network for the label schema '{result.schema.id}'"
-    try:
-        from MedUSISLib.generators.bundle import load_bundle
-        from MedUSISLib.segmentation.segment import segment_volume
-
-        load_bundle("head-seg")
-    except ImportError:
-        return None, "the segmentation part of MedUSIS is not installed"
-    except MedUSISError as error:
-        return None, f"the segmentation network 'head-seg' is not available ({error.code.value})"
-    return lambda volume: segment_volume(volume, kind="mr"), ""
-
-
-def _not_segmented(reason: str) -> dict[str, Any]:
-    return {"available": False, "reason": reason, "mean_dice": None, "classes": []}
-
-
-def _with_volume(row: DiceRow, result: SynthesisResult) -> dict[str, Any]:
-    return {**row.as_dict(), "volume_ml": _millilitres(result, row.reference_voxels)}
 
 
 def _intensity(result: SynthesisResult) -> dict[str, Any]:
@@ -203,7 +157,9 @@ def _intensity(result: SynthesisResult) -> dict[str, Any]:
         "unit": result.manifest.intensity.unit,
         "minimum": result.manifest.intensity.minimum,
         "maximum": result.manifest.intensity.maximum,
-        "classes": [{**row.as_dict(), "volume_ml": _millilitres(result, row.count)} for row in rows if row.count],
+        "classes": [
+            {**row.as_dict(), "volume_ml": millilitres(result.ct.geometry, row.count)} for row in rows if row.count
+        ],
         "expected": {k: v for k, v in expected.items()} if isinstance(expected, Mapping) else None,
         "comparison": comparison,
     }
@@ -284,10 +240,6 @@ def _unlabelled(result: SynthesisResult) -> float | None:
         inside += int(np.count_nonzero(body))
         without += int(np.count_nonzero(labels[body] == 0))
     return without / inside if inside else None
-
-
-def _millilitres(result: SynthesisResult, voxels: int) -> float:
-    return voxels * result.ct.geometry.voxel_volume_mm3 / 1000
 
 
 def _plain(value: Any) -> Any:

@@ -54,6 +54,7 @@ class Scene:
         self.centre = self._centre()
         values = _inside(result.mr.array_kji, result.body.array_kji)
         low, high = np.percentile(values, (0.5, 99.5)) if values.size else (0.0, 1.0)
+        high = min(high, self._brain_window_top())
         minimum = result.manifest.intensity.minimum
         unit = result.manifest.intensity.unit
         self.mr = Window(float(min(low, minimum)), _above(high, minimum), "gray", f"intensity ({unit})" if unit else "")
@@ -120,6 +121,13 @@ class Scene:
         k, j, i = ((b.start + b.stop - 1) // 2 for b in self.box)
         return k, j, i
 
+    def _brain_window_top(self) -> float:
+        """Upper end of a window that shows the brain: over the full range of a T1, fat leaves it half the greys."""
+        brain = np.zeros(256, bool)
+        brain[[c.index for c in self.result.schema.classes if c.tissue == "brain"]] = True
+        values = _inside(self.result.mr.array_kji, self.result.labels.array_kji, brain)
+        return 1.25 * float(np.percentile(values, 98)) if values.size > 1000 else float("inf")
+
     def _ct_window(self) -> Window:
         if self.result.schema.body_region == "head":
             return Window(-100.0, 200.0, "gray", "HU")
@@ -131,11 +139,12 @@ class Scene:
         return Window(0.0, top if top > 0 else 1e-3, "inferno", label)
 
 
-def _inside(values: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """A regular subset of the values inside a mask, at most about half a million."""
+def _inside(values: np.ndarray, mask: np.ndarray, wanted: np.ndarray | None = None) -> np.ndarray:
+    """A regular subset of the values inside a mask (or where a label is wanted), at most about half a million."""
     step = max(1, int(np.ceil((values.size / _SAMPLE) ** (1 / 3))))
     part = (slice(None, None, step),) * 3
-    chosen = values[part][mask[part].astype(bool)]
+    inside = mask[part].astype(bool) if wanted is None else wanted[mask[part]]
+    chosen = values[part][inside]
     return np.asarray(chosen[np.isfinite(chosen)], np.float32)
 
 

@@ -12,9 +12,10 @@ from report_example import HEAD, egg_labels, example_result
 from MedUSISLib.errors import ErrorCode, MedUSISError
 from MedUSISLib.imaging.geometry import Geometry
 from MedUSISLib.imaging.volume import Volume
-from MedUSISLib.synthesis import quality as module
+from MedUSISLib.progress import Progress
 from MedUSISLib.synthesis.quality import quality_report, slice_axis_of
 from MedUSISLib.synthesis.quality_guide import BODY_DICE, MEASURES, STRIPES, Level, stripe_limit
+from MedUSISLib.synthesis.resegmentation import bundled_segmentator
 
 
 def _same_labels(volume: Volume) -> Volume:
@@ -110,7 +111,7 @@ def test_a_failing_segmentator_is_reported_and_a_cancelled_one_cancels() -> None
 
 def test_another_schema_than_head_has_no_bundled_segmentator() -> None:
     schema = HEAD.model_copy(update={"id": "torso"})
-    segmentator, reason = module._bundled_segmentator(replace(example_result(), schema=schema))
+    segmentator, reason = bundled_segmentator(replace(example_result(), schema=schema))
     assert segmentator is None and "torso" in reason
 
 
@@ -155,3 +156,47 @@ def test_levels_follow_the_limits() -> None:
         Level.OK, Level.LOOK, Level.WORRY, Level.UNKNOWN,
     ]  # fmt: skip
     assert STRIPES.level(1.6) == Level.LOOK and STRIPES.level(1.6, stripe_limit(STRIPES, 5)) == Level.OK
+
+
+def test_the_bundled_segmentator_uses_the_requested_device_and_hears_cancelling(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from MedUSISLib.generators import bundle
+    from MedUSISLib.segmentation import segment
+
+    heard: dict = {}
+
+    def fake(volume: Volume, kind: str, device: str, progress: Progress) -> Volume:
+        heard.update(kind=kind, device=device)
+        progress.stage("a stage of the segmentator")
+        progress.step(1, 2)
+        progress.checkpoint()
+        return _same_labels(volume)
+
+    class Listener(Progress):
+        def stage(self, name: str) -> None:
+            raise AssertionError("the segmentator must not open stages of its own")
+
+        def step(self, done: int, total: int) -> None:
+            heard["step"] = (done, total)
+
+        def checkpoint(self) -> None:
+            raise MedUSISError(ErrorCode.CANCELLED, "cancelled")
+
+    monkeypatch.setattr(bundle, "load_bundle", lambda *_, **__: None)
+    monkeypatch.setattr(segment, "segment_volume", fake)
+    result = example_result()
+    result.request = result.request.model_copy(update={"device": "cpu"})
+    assert quality_report(result)["resegmentation"]["mean_dice"] == 1
+    with pytest.raises(MedUSISError, match="CANCELLED"):
+        quality_report(result, progress=Listener())
+    assert heard == {"kind": "mr", "device": "cpu", "step": (1, 2)}
+
+
+def test_the_worst_slice_is_named_along_the_generators_axis_and_is_not_a_sliver() -> None:
+    result = example_result(Geometry((24, 40, 48), direction=(0, 0, 1.0, 1.0, 0, 0, 0, -1.0, 0)))
+    code = result.mask_consistency.array_kji
+    code[:, 20][code[:, 20] == 1] = 2
+    code[:, 0, 5] = 3
+    worst = quality_report(result, _same_labels)["mask_consistency"]["worst_slice"]
+    assert (worst["array_axis"], worst["index"], worst["dice"]) == ("j", 20, 0)
