@@ -190,7 +190,7 @@ class JobProgress(Progress):
 
     def checkpoint(self) -> None:
         if self._cancelled.is_set():
-            raise MedUSISError(ErrorCode.CANCELLED, "the job was cancelled; nothing was written")
+            raise MedUSISError(ErrorCode.CANCELLED, "the job was cancelled")
 
 
 def _rounded(value: float | None) -> float | None:

@@ -57,7 +57,7 @@ def named_error(error: BaseException) -> MedUSISError:
     if isinstance(error, MedUSISError):
         return error
     if isinstance(error, KeyboardInterrupt):
-        return MedUSISError(ErrorCode.CANCELLED, "the job was cancelled; nothing was written")
+        return MedUSISError(ErrorCode.CANCELLED, "the job was cancelled")
     if isinstance(error, ValidationError):
         return bad_setting(error, "the settings are not valid")
     if _is_memory(error):

@@ -213,7 +213,7 @@ class Launcher:
         if exit_code == 0 and isinstance(self._last, Result):
             return self._last
         if self._cancelled.is_set():
-            return Failure.of(MedUSISError(ErrorCode.CANCELLED, "the job was cancelled; nothing was written"))
+            return Failure.of(MedUSISError(ErrorCode.CANCELLED, "the job was cancelled"))
         if exit_code != 0 and isinstance(self._last, Failure):
             return self._last
         return Failure(

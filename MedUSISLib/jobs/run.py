@@ -84,7 +84,8 @@ def _result_event(value: Any, request: BaseModel) -> Result:
     elif isinstance(value, (str, Path)):
         out = value
     elif is_dataclass(value):
-        summary = {name: getattr(value, name) for name in ("quality", "timings") if getattr(value, name, None)}
+        known = ("quality", "timings", "figures")
+        summary = {name: getattr(value, name) for name in known if getattr(value, name, None)}
     return Result(out=str(out) if out is not None else None, summary=_without_lists(summary))
 
 
