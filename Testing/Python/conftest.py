@@ -5,6 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# A busy machine is no reason to fail: hypothesis measures each example by the clock, 200 ms by default.
+settings.register_profile("medusis", deadline=None)
+settings.load_profile("medusis")
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
