@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-
-import numpy as np
+from dataclasses import dataclass
 
 from MedUSISLib.generators.manifest import Manifest
 from MedUSISLib.imaging.geometry import Geometry
@@ -90,31 +88,4 @@ def _grid(manifest: Manifest, body: Volume, isotropic: bool) -> Geometry:
         slice_axis=manifest.grid.slice_axis if len(size) == 2 else "axial",
         isotropic=isotropic,
     )
-    return aligned_to_voxels(plan_grid(body.geometry, spec, body.array_kji), body.geometry)
-
-
-def aligned_to_voxels(grid: Geometry, ct: Geometry) -> Geometry:
-    """The grid, moved by at most half a CT voxel so that nearest-neighbour sampling of labels has no bias.
-
-    On axes where the grid is coarser, its first voxel centre moves onto a voxel centre of the CT: at twice the CT's
-    spacing every sample would otherwise lie half way between two voxels, and all labels would shift by half a voxel
-    the same way. Where it is finer, its first voxel's edge moves onto an edge of the CT, so that the samples lie
-    symmetrically in each voxel.
-
-    Parameters
-    ----------
-    grid : Geometry
-        Its axes are the CT's, reordered and reversed.
-    ct : Geometry
-    """
-    start = ct.lps_to_index([grid.origin_lps_mm])[0]
-    cosines = ct.axes.T @ grid.axes
-    for axis, own_axis in enumerate(np.abs(cosines).argmax(axis=0)):
-        step = grid.spacing_mm[axis] / ct.spacing_mm[own_axis]
-        if step >= 1 - 1e-6:
-            start[own_axis] = round(start[own_axis])
-        else:
-            half = np.sign(cosines[own_axis, axis]) * step / 2
-            start[own_axis] = round(start[own_axis] - half - 0.5) + 0.5 + half
-    origin = ct.index_to_lps([start])[0]
-    return replace(grid, origin_lps_mm=(float(origin[0]), float(origin[1]), float(origin[2])))
+    return plan_grid(body.geometry, spec, body.array_kji)
