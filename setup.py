@@ -11,7 +11,7 @@ from pathlib import Path
 from setuptools import setup
 from setuptools.command.build_py import build_py
 
-SHIPPED = ("Generators", "SampleData", "Schemas")
+SHIPPED = ("Generators", "SampleData", "Schemas", "Training")
 
 
 class BuildWithResources(build_py):
