@@ -209,6 +209,44 @@ def summarise_consistency(consistency: np.ndarray) -> MaskConsistency:
     )
 
 
+def largest_disagreement(
+    consistency: np.ndarray, value: int, spacing_mm: tuple[float, float] = (1.0, 1.0)
+) -> tuple[float, int | None]:
+    """Area in mm2 of the largest compact patch of a value in any slice along axis 0, and that slice.
+
+    Finds a local defect that Dice and HD95 of a whole volume average away. The rim of a pixel that two outlines nearly
+    always disagree about is opened away (3 x 3 pixels) first.
+
+    Parameters
+    ----------
+    consistency : ndarray of uint8 [slices, H, W]
+    value : int
+        2, tissue missing, or 3, tissue too much.
+    spacing_mm : (float, float)
+        Pixel size within slices.
+
+    Examples
+    --------
+    >>> code = np.ones((3, 20, 20), np.uint8)
+    >>> code[1, 2:8, 3:9] = 2
+    >>> code[2, :, 0] = 2
+    >>> largest_disagreement(code, 2, (0.5, 2.0))
+    (36.0, 1)
+    """
+    best, where = 0, None
+    for k, plane in enumerate(consistency):
+        found = plane == value
+        if np.count_nonzero(found) <= max(best, 8):
+            continue
+        found = ndimage.maximum_filter(ndimage.minimum_filter(found, 3, mode="nearest"), 3, mode="nearest")
+        pieces, number = ndimage.label(found)
+        if number:
+            area = int(np.bincount(pieces.ravel())[1:].max())
+            if area > best:
+                best, where = area, k
+    return best * spacing_mm[0] * spacing_mm[1], where
+
+
 def tissue_threshold(minimum: float, maximum: float) -> float:
     """Intensity above which an MR shows tissue, from the generator's intensity range."""
     return minimum + THRESHOLD_FRACTION * (maximum - minimum)

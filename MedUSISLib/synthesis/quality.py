@@ -14,14 +14,14 @@ import numpy as np
 
 from MedUSISLib.evaluation.class_table import ClassRow, class_table, compare_class_means
 from MedUSISLib.evaluation.dice import dice
-from MedUSISLib.evaluation.mask_consistency import extract_mask, summarise_consistency
+from MedUSISLib.evaluation.mask_consistency import extract_mask, largest_disagreement, summarise_consistency
 from MedUSISLib.evaluation.stripe_index import slice_flicker, stripe_index
 from MedUSISLib.evaluation.surface_distance import hd95
 from MedUSISLib.evaluation.uncertainty import review_needed, summarise_uncertainty
 from MedUSISLib.progress import Progress
 from MedUSISLib.synthesis.quality_flags import quality_flags, verdict
 from MedUSISLib.synthesis.resegmentation import Segmentator, millilitres, resegmentation
-from MedUSISLib.synthesis.result import SYNTHETIC_NOTICE, SynthesisResult
+from MedUSISLib.synthesis.result import SYNTHETIC_NOTICE, MaskConsistency, SynthesisResult
 
 if TYPE_CHECKING:
     from MedUSISLib.imaging.geometry import Geometry
@@ -133,12 +133,22 @@ def _mask_consistency(result: SynthesisResult) -> dict[str, Any]:
     large = area >= 0.1 * area.max(initial=0)
     known = [(value, n) for n, value in enumerate(summary.slice_dice) if value is not None and large[n]]
     worst = min(known, default=None)
+    first, second = (s for a, s in enumerate(spacing_kji(result.ct.geometry)) if a != axis)
+    missing, excess = (
+        largest_disagreement(slices, code, (first, second))
+        for code in (MaskConsistency.TISSUE_MISSING, MaskConsistency.TISSUE_TOO_MUCH)
+    )
     return {
         "dice": summary.dice,
         "missing_fraction": summary.missing_fraction,
         "excess_fraction": summary.excess_fraction,
+        "largest_missing_mm2": missing[0],
+        "largest_missing_slice": missing[1],
+        "largest_excess_mm2": excess[0],
+        "largest_excess_slice": excess[1],
+        "slices_along": "kji"[axis],
         "threshold": result.manifest.review.body_dice,
-        "worst_slice": None if worst is None else {"array_axis": "kji"[axis], "index": worst[1], "dice": worst[0]},
+        "worst_slice": None if worst is None else {"index": worst[1], "dice": worst[0]},
     }
 
 

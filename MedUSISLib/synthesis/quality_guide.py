@@ -31,7 +31,7 @@ class Measure:
     title, meaning, worrying : str
         For a reader who knows anatomy but not this program.
     unit : str
-        "" (a plain number), "%" (a fraction shown as percent), "mm", or "variance" (its root is shown as well).
+        "" (a plain number), "%" (a fraction shown as percent), "mm", "mm2", or "variance" (its root is shown as well).
     look, worry : float or None
         From here on the value deserves a look, or worries.
     more_is_better : bool
@@ -78,6 +78,8 @@ class Measure:
             return f"{value:.2e} (SD {max(value, 0.0) ** 0.5:.3f})"
         if self.unit == "mm":
             return f"{value:.1f} mm"
+        if self.unit == "mm2":
+            return f"{value:.0f} mm²"
         return f"{value:.3f}" if value == 0 or abs(value) >= 0.01 else f"{value:.2e}"
 
 
@@ -125,6 +127,24 @@ EXCESS = Measure(
     unit="%",
     look=0.03,
     worry=0.10,
+)
+LARGEST_MISSING = Measure(
+    "mask_consistency.largest_missing_mm2",
+    "Largest gap in one slice",
+    "Area of the largest compact patch where the labels have tissue and the MR shows none.",
+    "Above 150 mm2: a local defect that the overlap of the whole volume does not show. See the consistency map.",
+    unit="mm2",
+    look=150.0,
+    worry=1000.0,
+)
+LARGEST_EXCESS = Measure(
+    "mask_consistency.largest_excess_mm2",
+    "Largest surplus in one slice",
+    "Area of the largest compact patch where the MR shows tissue outside the labels.",
+    "Above 150 mm2: tissue was invented there, or the labels have a hole.",
+    unit="mm2",
+    look=150.0,
+    worry=1000.0,
 )
 RESEGMENTATION = Measure(
     "resegmentation.mean_dice",
@@ -191,6 +211,8 @@ MEASURES: tuple[Measure, ...] = (
     MASK_DICE,
     MISSING,
     EXCESS,
+    LARGEST_MISSING,
+    LARGEST_EXCESS,
     RESEGMENTATION,
     CLASS_MEANS,
     CLASS_CORRELATION,

@@ -40,7 +40,7 @@ figure.dark { background: var(--panel); border-radius: 8px; padding: 8px; }
 figure img { display: block; width: 100%; height: auto; }
 figcaption { color: var(--soft); font-size: 13.5px; padding: 8px 2px 0; }
 figure.dark figcaption { color: #9aa5b1; padding: 8px 6px 4px; }
-.scroll { overflow-x: auto; }
+.scroll { overflow-x: auto; } section > .scroll table { min-width: 720px; }
 table { border-collapse: collapse; width: 100%; font-size: 14px; }
 th { text-align: left; font-weight: 600; color: var(--soft); font-size: 12.5px; border-bottom: 2px solid var(--line);
      padding: 5px 10px 5px 0; vertical-align: bottom; }
@@ -65,7 +65,7 @@ footer { color: var(--soft); font-size: 13px; padding: 22px 0 0; }
   * { -webkit-print-color-adjust: exact; print-color-adjust: exact; }
   section { border: 0; padding: 0; margin-top: 14px; } section.verdict { border-left: 6px solid; padding-left: 12px; }
   figure, tr, li { break-inside: avoid; } h2, h3 { break-after: avoid; } .scroll { overflow: visible; }
-  table { font-size: 9pt; } .columns { grid-template-columns: 1fr 1fr; }
+  section > .scroll table { min-width: 0; } table { font-size: 9pt; } .columns { grid-template-columns: 1fr 1fr; }
 }
 """
 

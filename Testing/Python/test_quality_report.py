@@ -198,5 +198,16 @@ def test_the_worst_slice_is_named_along_the_generators_axis_and_is_not_a_sliver(
     code = result.mask_consistency.array_kji
     code[:, 20][code[:, 20] == 1] = 2
     code[:, 0, 5] = 3
-    worst = quality_report(result, _same_labels)["mask_consistency"]["worst_slice"]
-    assert (worst["array_axis"], worst["index"], worst["dice"]) == ("j", 20, 0)
+    part = quality_report(result, _same_labels)["mask_consistency"]
+    assert part["slices_along"] == "j" and part["worst_slice"] == {"index": 20, "dice": 0}
+    assert part["largest_missing_slice"] == 20
+
+
+def test_a_local_gap_is_flagged_though_the_overlap_is_good() -> None:
+    result = example_result()
+    code = result.mask_consistency.array_kji
+    code[16, 20:25, 16:21] = 2  # 25 pixels of 16 mm2
+    quality = quality_report(result, _same_labels)
+    assert quality["mask_consistency"]["dice"] > 0.99
+    assert quality["mask_consistency"]["largest_missing_mm2"] == 400
+    assert "mask_consistency.largest_missing_mm2" in _keys(quality) and quality["verdict"] == "look"
