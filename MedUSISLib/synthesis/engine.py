@@ -32,6 +32,7 @@ from MedUSISLib.synthesis.previews import Previews, preview_folder
 from MedUSISLib.synthesis.provenance import provenance
 from MedUSISLib.synthesis.request import SynthesisRequest
 from MedUSISLib.synthesis.result import SynthesisResult
+from MedUSISLib.synthesis.second_look import look_again
 from MedUSISLib.synthesis.writing import write_json, write_maps
 
 
@@ -67,9 +68,10 @@ def synthesize(request: SynthesisRequest, progress: Progress | None = None) -> S
         bundle, schema = load_generator(request.generator)
         choose_device(request.device)
         case = read_case(request, schema, recorder)
-        result = synthesize_case(case, bundle, schema, request, recorder)
+        result = synthesize_case(case, bundle, schema, request, recorder, segment_again=True)
         recorder.stage("measuring")
-        result.quality = quality_report(result)
+        segmentator = None if result.second_look is None else result.second_look.segmentator()
+        result.quality = quality_report(result, segmentator, recorder)
         recorder.checkpoint()
         recorder.stage("writing")
         write_maps(result, folder, recorder)
@@ -106,9 +108,16 @@ def load_generator(path_or_id: str) -> tuple[Bundle, LabelSchema]:
 
 
 def synthesize_case(
-    case: Case, bundle: Bundle, schema: LabelSchema, request: SynthesisRequest, progress: RecordingProgress
+    case: Case,
+    bundle: Bundle,
+    schema: LabelSchema,
+    request: SynthesisRequest,
+    progress: RecordingProgress,
+    segment_again: bool = False,
 ) -> SynthesisResult:
     """Synthesize a case in memory; ``quality`` stays empty.
+
+    ``segment_again`` prepares what the quality report needs for its Dice per class (``second_look``).
 
     At its peak it holds the CT, labels and body, the maps on the generator's grid, and one finished map: each map is
     freed on the generator's grid as soon as it is back on the CT's.
@@ -129,6 +138,11 @@ def synthesize_case(
     device = sampler.device.type
     passes = request.passes if sampler.has_dropout else 1
     del sampler
+    second_look = None
+    if segment_again:
+        on_grid = Volume(maps.mean, plan.grid)
+        second_look = look_again(on_grid, plan.slice_axis, schema, device, progress)
+        del on_grid
 
     progress.stage("restoring")
     minimum, maximum = manifest.intensity.minimum, manifest.intensity.maximum
@@ -162,6 +176,7 @@ def synthesize_case(
         peak_memory_bytes=peak_memory_bytes(),
         warnings=progress.warnings,
         provenance=provenance(request, bundle, case, plan, device, passes),
+        second_look=second_look,
         statistics={
             "unlabelled_body_fraction": 1.0 - case.coverage,
             "filled_body_fraction": filled.filled_fraction,

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from MedUSISLib.generators.manifest import Manifest
     from MedUSISLib.imaging.volume import Volume
     from MedUSISLib.synthesis.request import SynthesisRequest
+    from MedUSISLib.synthesis.second_look import SecondLook
 
 SYNTHETIC_NOTICE = "SYNTHETIC - not for diagnosis"
 
@@ -69,6 +70,8 @@ class SynthesisResult:
         Written as provenance.json.
     quality : dict
         Written as quality.json; filled by ``quality.quality_report``.
+    second_look : SecondLook or None
+        The MR segmented again, for ``quality``; None when nobody asked or no network fits.
     statistics : dict
         What only the engine knows and the report shows: ``unlabelled_body_fraction``, ``filled_body_fraction``,
         ``segmentation_coverage``, ``segmentation_was_resampled``, ``global_uncertainty``, ``review``.
@@ -89,4 +92,5 @@ class SynthesisResult:
     warnings: list[SynthesisWarning] = field(default_factory=list)
     provenance: dict[str, Any] = field(default_factory=dict)
     quality: dict[str, Any] = field(default_factory=dict)
+    second_look: SecondLook | None = None
     statistics: dict[str, Any] = field(default_factory=dict)

@@ -22,6 +22,7 @@ from MedUSISLib.imaging.writing import write_volume
 from MedUSISLib.progress import Progress
 from MedUSISLib.synthesis.engine import synthesize
 from MedUSISLib.synthesis.request import SynthesisRequest
+from MedUSISLib.synthesis.second_look import SecondLook, every_nth_slice
 from MedUSISLib.synthesis.writing import FILES
 
 PATIENT = "Mustermann_Erika_1950"
@@ -65,14 +66,16 @@ def generator(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tiny_bundle(tmp_path_factory.mktemp("bundle") / "tiny").directory
 
 
+NOT_WANTED = MedUSISError(ErrorCode.INTERNAL, "not wanted in this test")
 WITH_REPORT = {"test_run_writes_all_files_in_the_grid_of_the_ct", "test_no_file_holds_a_name_or_a_path"}
 
 
 @pytest.fixture(autouse=True)
 def quick_report(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The report's pictures take most of the time of a tiny run; two tests draw them."""
+    """Pictures and segmentation take most of the time of a tiny run; two tests have them."""
     if request.function.__name__ not in WITH_REPORT:
         monkeypatch.setattr("MedUSISLib.synthesis.report.write_report", lambda result, path: path.write_text("report"))
+        monkeypatch.setattr("MedUSISLib.synthesis.engine.look_again", lambda *_: SecondLook(None, NOT_WANTED))
 
 
 @pytest.fixture
@@ -117,7 +120,8 @@ def test_run_writes_all_files_in_the_grid_of_the_ct(folder: Path, generator: Pat
         assert image.get_data_dtype() == np.dtype(types.get(name, "uint8"))
         kept = getattr(result, name).array_kji
         np.testing.assert_array_equal(read_volume(folder / "out" / file).array_kji, kept)
-    assert listener.stages == ["reading", "preparing", "synthesizing", "restoring", "measuring", "writing"]
+    stages = [stage for stage in listener.stages if stage != "segmenting"]
+    assert stages == ["reading", "preparing", "synthesizing", "restoring", "measuring", "writing"]
     assert listener.previews and all(picture.startswith(b"\x89PNG") for picture in listener.previews)
     assert not any(path.exists() for path in listener.preview_paths)
 
@@ -249,6 +253,21 @@ def test_segmentation_of_something_else_is_refused(folder: Path, generator: Path
 def test_missing_device_is_refused_before_anything_is_read(folder: Path, generator: Path) -> None:
     error = refused(folder, generator, device="cuda", ct=folder / "nothing.nii.gz")
     assert error.code is ErrorCode.DEVICE_NOT_AVAILABLE
+
+
+def test_second_look_at_every_nth_slice_stays_in_place() -> None:
+    volume, _ = head_phantom(Geometry((20, 21, 31), (1.0, 1.0, 2.0), (5.0, 6.0, 7.0)))
+    for axis in range(3):
+        thinned = every_nth_slice(volume, axis, 3)
+        assert thinned.array_kji.shape[axis] == len(range(1, volume.array_kji.shape[axis], 3))
+        corner, middle = [0.0, 0.0, 0.0], [0.0, 0.0, 0.0]
+        corner[2 - axis] = 1
+        middle[2 - axis] = 4
+        np.testing.assert_allclose(thinned.geometry.index_to_lps([(0, 0, 0)]), volume.geometry.index_to_lps([corner]))
+        one = [0.0, 0.0, 0.0]
+        one[2 - axis] = 1
+        np.testing.assert_allclose(thinned.geometry.index_to_lps([one]), volume.geometry.index_to_lps([middle]))
+    assert every_nth_slice(volume, 0, 1) is volume
 
 
 class Hungry(Painter):
