@@ -78,6 +78,8 @@ def write_bundle(
         _write(staged / MANIFEST_NAME, complete.to_json())
         verify_bundle(staged)
         staged.chmod(0o755)
+        for path in staged.rglob("*"):  # safetensors writes its files for the owner alone; a shipped bundle is for all
+            path.chmod(0o755 if path.is_dir() else 0o644)
         replace_directory(staged, target)
     except BaseException:
         shutil.rmtree(staged, ignore_errors=True)

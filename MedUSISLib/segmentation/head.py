@@ -140,6 +140,7 @@ def mr_labels(scores: Volume, mr: Volume, schema: LabelSchema) -> np.ndarray:
             return brightness[name].penalty(values) if name in brightness else 0.0
 
         labels[planes] = _best_classes(scores, part.geometry, schema, sources, penalties)[inner]
+    labels[~_largest_component(labels > 0)] = schema.index_of("background")  # ghosts and noise beside the head
     _without_stray_brain(labels, schema)
     white = mr.array_kji[labels == schema.index_of("white_matter")]
     if white.size:

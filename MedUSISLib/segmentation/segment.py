@@ -9,6 +9,7 @@ import numpy as np
 from scipy import ndimage
 
 from MedUSISLib.anatomy.schema import load_schema
+from MedUSISLib.errors import ErrorCode, MedUSISError
 from MedUSISLib.imaging.bias_field import n4
 from MedUSISLib.imaging.body import body_mask
 from MedUSISLib.imaging.modality import clean_ct
@@ -109,6 +110,13 @@ def segment(request: SegmentationRequest, progress: Progress) -> SegmentationRes
         See ``segment_volume``; also those of reading and writing.
     """
     kind: Kind = "ct" if request.ct is not None else "mr"
+    if request.out.exists() and not request.overwrite:
+        raise MedUSISError(
+            ErrorCode.BAD_SETTING,
+            "the output file exists already",
+            "choose another name, or allow it with --overwrite",
+            request.out,
+        )
     progress.stage("reading")
     image = read_volume(request.image, role="the CT" if kind == "ct" else "the MR")
     warnings: tuple[str, ...] = ()

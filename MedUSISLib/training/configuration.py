@@ -166,7 +166,13 @@ class GeneratorTraining(_Part):
     data: DataConfiguration
     network: dict[str, Any]
     discriminator: dict[str, Any] = {}
+    discriminator_crop: int | None = Field(
+        default=None, gt=0, description="side of the patches that the discriminator sees; all of the slice if absent"
+    )
     segmentator: dict[str, Any] = {}
+    grain: dict[str, NonNegative] = Field(
+        default={}, description="standard deviation of the noise of real images per class, white matter = 0.7"
+    )
     betas: tuple[float, float] = (0.0, 0.99)
     phases: tuple[PhaseConfiguration, ...] = Field(min_length=1)
     card: CardConfiguration = CardConfiguration()

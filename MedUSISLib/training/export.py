@@ -113,6 +113,7 @@ def export_generator(run: GeneratorRun, directory: Path) -> Bundle:
             "held_out": validation.figures(),
             "volumes": [vars(one) for one in volumes],
             "noise": noise,
+            "class_means_real": {row.name: row.mean for row in validation.rows_real if row.count},
             "class_means": {
                 real.name: {"real": real.mean, "synthetic": fake_row.mean, "voxels": real.count}
                 for real, fake_row in zip(validation.rows_real, validation.rows_synthetic, strict=True)

@@ -44,8 +44,10 @@ class Adversaries:
         self.discriminator: nn.Module | None = None
         self.segmentator: nn.Module | None = None
         if any(phase.adversarial > 0 for phase in configuration.phases):
+            patch = configuration.discriminator_crop
+            size = (patch, patch) if patch else (rows, columns)
             network = channels_last(
-                build_network("wavelet_discriminator", {"image_size": (rows, columns), **configuration.discriminator})
+                build_network("wavelet_discriminator", {"image_size": size, **configuration.discriminator})
             )
             self.discriminator, self.discriminator_optimiser = fabric.setup(
                 network, torch.optim.Adam(network.parameters(), lr=2e-3, betas=betas)

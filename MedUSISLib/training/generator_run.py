@@ -19,8 +19,9 @@ from MedUSISLib.training.checkpoints import LAST, load_checkpoint, random_state,
 from MedUSISLib.training.class_merging import ClassMerger
 from MedUSISLib.training.configuration import GeneratorTraining, PhaseConfiguration
 from MedUSISLib.training.generator_networks import Adversaries
-from MedUSISLib.training.generator_step import Batch, one_hot, train_step
+from MedUSISLib.training.generator_step import Batch, Grain, PatchSampler, one_hot, train_step
 from MedUSISLib.training.slices import SliceSource
+from MedUSISLib.training.t1_scaling import CLIP
 from MedUSISLib.training.validation import (
     Validation,
     class_table_text,
@@ -65,6 +66,8 @@ class GeneratorRun:
         torch.manual_seed(configuration.seed)
         self.rng = torch.Generator().manual_seed(configuration.seed + 1)
         self.networks = Adversaries(configuration, self.schema.number_of_classes, self.fabric)
+        self.patches = PatchSampler(configuration.discriminator_crop, self.rng)
+        self.grain = Grain(self._grain_by_class())
         self.merger = ClassMerger(self.schema, configuration.data.merge_classes)
         self.iteration = 0
 
@@ -109,6 +112,15 @@ class GeneratorRun:
         self.held_out = validation_slices(held_out, data.crop)
         self.held_out_cases = [*held_out, *cases.get(("labels", "validation"), [])]
 
+    def _grain_by_class(self) -> torch.Tensor | None:
+        """The configured noise as standard deviation in the network's range [-1, 1]."""
+        if not self.configuration.grain:
+            return None
+        table = torch.zeros(self.schema.number_of_classes)
+        for name, deviation in self.configuration.grain.items():
+            table[self.schema.index_of(name)] = deviation * 2 / CLIP
+        return table
+
     def _batch(self, phase: PhaseConfiguration) -> Batch:
         count = self.configuration.batch_size
         unpaired = self.configuration.data.pairing == "unpaired"
@@ -122,7 +134,10 @@ class GeneratorRun:
             assert self.label_maps is not None
             parts.append(self.label_maps.batch(without_image, self.rng, self._deform())[0])
         if phase.adversarial:
-            real = self.images.batch(count, self.rng, self._deform())[1]
+            # Never deformed: interpolation takes away the very texture that the discriminator is there for.
+            real = self.images.batch(count, self.rng, augment=False)[1]
+            if real is not None and torch.rand((), generator=self.rng) < 0.5:
+                real = real.flip(-1)
         return Batch(self.merger(torch.cat(parts), self.rng), targets, real).to(self.fabric.device)
 
     def _deform(self) -> bool:
@@ -181,6 +196,8 @@ class GeneratorRun:
                 phase,
                 self.iteration,
                 self.schema.number_of_classes,
+                self.patches,
+                self.grain,
             )
             self.iteration += 1
             if not all(value == value and abs(value) < 1e6 for value in log.values()):

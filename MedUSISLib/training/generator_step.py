@@ -38,13 +38,77 @@ class Batch:
         return Batch(*(None if t is None else t.to(device) for t in (self.labels, self.targets, self.real)))  # type: ignore[arg-type]
 
 
+class Grain:
+    """The noise of a real acquisition, laid over synthetic images before the discriminator sees them.
+
+    Labels and a noise vector that is constant in space cannot tell a generator where a grain of noise lies. Asked for
+    grain all the same, it answers with a regular pattern, a checkerboard in flat tissue. With grain laid over what the
+    discriminator sees, it is only asked for what labels can determine: contrast and sharp borders.
+
+    Parameters
+    ----------
+    by_class : Tensor, shape (C,), or None
+        Standard deviation in the unit of the images; None adds nothing.
+    """
+
+    def __init__(self, by_class: Tensor | None) -> None:
+        self.by_class = by_class
+
+    def __call__(self, images: Tensor, labels: Tensor) -> Tensor:
+        """(B, 1, H, W) with white noise by class, each image half to one and a half times as much."""
+        if self.by_class is None:
+            return images
+        strength = torch.rand(len(images), 1, 1, 1, device=images.device) + 0.5
+        deviation = self.by_class.to(images.device)[labels][:, None] * strength
+        return (images + deviation * torch.randn_like(images)).clamp(-1, 1)
+
+
+class PatchSampler:
+    """Random patches of a batch of images, or the images themselves.
+
+    A discriminator that sees whole slices has one answer a slice to learn from, and after 350 steps at batch 8 it still
+    answered by chance. Two patches a slice cost less and show more texture.
+
+    Parameters
+    ----------
+    size : int or None
+        Side of a patch; None shows whole images.
+    rng : torch.Generator
+    per_image : int
+    """
+
+    def __init__(self, size: int | None, rng: torch.Generator, per_image: int = 2) -> None:
+        self.size, self.rng, self.per_image = size, rng, per_image
+
+    def __call__(self, images: Any) -> Tensor:
+        """(B, 1, H, W) to (per_image * B, 1, size, size), around the middle where the head is."""
+        if self.size is None:
+            return images
+        patches = []
+        for image in images:
+            for _ in range(self.per_image):
+                starts = [
+                    int(torch.randint(0, n - self.size + 1, (), generator=self.rng)) if n > self.size else 0
+                    for n in image.shape[1:]
+                ]
+                patches.append(image[:, starts[0] : starts[0] + self.size, starts[1] : starts[1] + self.size])
+        return torch.stack(patches)
+
+
 def one_hot(labels: Tensor, classes: int) -> Tensor:
     """Class indices (B, H, W) to float (B, C, H, W), channels last in memory."""
     return F.one_hot(labels, classes).permute(0, 3, 1, 2).float()
 
 
 def train_step(
-    networks: Adversaries, batch: Batch, noise: Tensor | None, phase: PhaseConfiguration, iteration: int, classes: int
+    networks: Adversaries,
+    batch: Batch,
+    noise: Tensor | None,
+    phase: PhaseConfiguration,
+    iteration: int,
+    classes: int,
+    patches: PatchSampler,
+    grain: Grain,
 ) -> dict[str, float]:
     """Update all networks once.
 
@@ -58,6 +122,10 @@ def train_step(
     iteration : int
         Counts lazy R1.
     classes : int
+    patches : PatchSampler
+        What the discriminator is shown of the images.
+    grain : Grain
+        Noise that the synthetic ones are shown with.
 
     Returns
     -------
@@ -70,7 +138,8 @@ def train_step(
     fake = networks.generator(condition, noise)
     if adversarial:
         for number in range(phase.discriminator_steps):
-            log.update(_discriminator_step(networks, batch.real, fake.detach(), phase, iteration, number == 0))
+            shown = patches(batch.real), patches(grain(fake.detach(), batch.labels))
+            log.update(_discriminator_step(networks, *shown, phase, iteration, number == 0))
 
     loss = fake.new_zeros(())
     if batch.targets is not None and len(batch.targets):
@@ -84,7 +153,7 @@ def train_step(
     if adversarial:
         assert networks.discriminator is not None
         _require_grad(networks.discriminator, False)
-        value = generator_loss(networks.discriminator(fake))
+        value = generator_loss(networks.discriminator(patches(grain(fake, batch.labels))))
         _require_grad(networks.discriminator, True)
         loss, log["adversarial"] = loss + phase.adversarial * value, float(value.detach())
     if phase.segmentation and networks.segmentator is not None:
