@@ -141,7 +141,8 @@ def test_generator_without_dropout_or_noise_says_so(tmp_path: Path) -> None:
     plain = tiny_bundle(tmp_path / "tiny", noise=0, dropout=0.0)
     result = synthesized(plain, passes=4, noise_samples=2)
     assert {"NO_DROPOUT", "NO_NOISE"} <= {warning.code for warning in result.warnings}
-    assert result.provenance["passes"] == 1
+    assert result.provenance["passes"] == result.request.passes == 1
+    assert result.provenance["settings"]["passes"] == 4
     assert result.noise_spread is not None and not result.noise_spread.array_kji.any()
     assert not result.uncertainty.array_kji.any()
 
