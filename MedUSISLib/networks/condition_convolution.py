@@ -37,7 +37,7 @@ class ConditionConvolution(nn.Module):
 
     def forward(self, condition: Condition) -> Tensor:
         """``[B, outputs, ...]`` at the condition's size."""
-        labels, noise = condition
+        labels, noise = condition.labels, condition.noise
         weight, bias = self.convolution.weight, self.convolution.bias
         assert bias is not None
         if noise is None:

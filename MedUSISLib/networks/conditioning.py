@@ -7,6 +7,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from MedUSISLib.networks.grain import coarser_grain, grain_map
+
 
 class Condition(NamedTuple):
     """Labels and noise at one size."""
@@ -15,6 +17,8 @@ class Condition(NamedTuple):
     """One-hot map ``[B, C, ...]``."""
     noise: Tensor | None
     """``[B, Z]`` (the same everywhere), ``[B, Z, ...]`` (a map) or None (no noise channels)."""
+    grain: Tensor | None = None
+    """White noise ``[B, 1, ...]``, see `grain`, or None."""
 
 
 class Conditioning:
@@ -31,6 +35,8 @@ class Conditioning:
         ``[B, Z]``, ``[B, Z, H, W]`` or None. None means the mean noise, zero.
     noise_channels : int
         ``Z`` of the network; 0 for the deterministic variant.
+    grain : bool
+        Whether a map of white noise is made from labels and noise (needs noise that is constant in space).
 
     Raises
     ------
@@ -38,7 +44,7 @@ class Conditioning:
         If the noise does not fit the network or the labels.
     """
 
-    def __init__(self, onehot: Tensor, z: Tensor | None, noise_channels: int) -> None:
+    def __init__(self, onehot: Tensor, z: Tensor | None, noise_channels: int, grain: bool = False) -> None:
         if onehot.ndim not in (4, 5):
             raise ValueError(f"labels are [B, C, H, W] or [B, C, D, H, W], got {onehot.ndim} axes")
         if noise_channels == 0:
@@ -53,6 +59,7 @@ class Conditioning:
                 raise ValueError(f"noise is {constant} or {mapped} for these labels, got {tuple(z.shape)}")
         self._onehot = onehot if onehot.is_floating_point() else onehot.float()
         self._z = z
+        self._grain = grain_map(onehot, z) if grain and z is not None and z.ndim == 2 else None
         self._sizes: dict[int, Condition] = {}
 
     def at(self, factor: int) -> Condition:
@@ -61,7 +68,8 @@ class Conditioning:
             noise = self._z
             if noise is not None and noise.ndim > 2:
                 noise = _every(noise, factor)
-            self._sizes[factor] = Condition(_every(self._onehot, factor), noise)
+            grain = None if self._grain is None else coarser_grain(self._grain, factor)
+            self._sizes[factor] = Condition(_every(self._onehot, factor), noise, grain)
         return self._sizes[factor]
 
 

@@ -11,6 +11,9 @@ from MedUSISLib.networks.conditioning import Condition
 from MedUSISLib.networks.initialisation import Initialisation
 from MedUSISLib.networks.layers import batch_norm, convolution, convolve
 
+#: Small enough not to disturb trained weights that grain is added to, large enough to be found useful.
+_GRAIN_START = 0.05
+
 
 class Spade(nn.Module):
     """``norm(x) * (1 + gamma) + beta`` with gamma and beta convolved from labels and noise.
@@ -26,6 +29,8 @@ class Spade(nn.Module):
     spatial_dims : {2, 3}
     scheme, gain
         Start of the three convolutions, see `initialisation`.
+    grain : bool
+        A learned strength per channel with which grain is added to beta.
 
     Notes
     -----
@@ -41,8 +46,10 @@ class Spade(nn.Module):
         spatial_dims: int = 2,
         scheme: Initialisation = Initialisation.XAVIER,
         gain: float = 1.0,
+        grain: bool = False,
     ) -> None:
         super().__init__()
+        self.grain = nn.Parameter(torch.full((channels,), _GRAIN_START)) if grain else None
         self.norm = batch_norm(spatial_dims, channels)
         self.shared = ConditionConvolution(classes, noise_channels, hidden, spatial_dims, scheme, gain)
         self.gamma = convolution(spatial_dims, hidden, channels, 3, scheme=scheme, gain=gain)
@@ -54,7 +61,12 @@ class Spade(nn.Module):
         assert self.gamma.bias is not None and self.beta.bias is not None
         weight = torch.cat((self.gamma.weight, self.beta.weight))
         bias = torch.cat((self.gamma.bias + 1, self.beta.bias))
-        return convolve(hidden, weight, bias, padding=1)
+        modulation = convolve(hidden, weight, bias, padding=1)
+        if self.grain is None or condition.grain is None:
+            return modulation
+        strength = self.grain.view(1, -1, *(1,) * (modulation.ndim - 2))
+        scale, shift = modulation.chunk(2, 1)
+        return torch.cat((scale, shift + (strength * condition.grain).to(shift.dtype)), 1)
 
     def modulate(self, x: Tensor, modulation: Tensor) -> Tensor:
         """Normalise ``x`` (``[B, c, ...]``) and apply a modulation from `modulation`."""

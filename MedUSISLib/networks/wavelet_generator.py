@@ -22,9 +22,11 @@ STANDARD_WIDTHS = (1024, 1024, 1024, 512, 256, 128, 64)
 class WaveletNorm(nn.Module):
     """Inverse Haar -> BatchNorm -> SPADE at twice the size -> Haar back."""
 
-    def __init__(self, channels: int, classes: int, noise_channels: int, hidden: int, spatial_dims: int) -> None:
+    def __init__(
+        self, channels: int, classes: int, noise_channels: int, hidden: int, spatial_dims: int, grain: bool
+    ) -> None:
         super().__init__()
-        self.spade = Spade(channels // 2**spatial_dims, classes, noise_channels, hidden, spatial_dims)
+        self.spade = Spade(channels // 2**spatial_dims, classes, noise_channels, hidden, spatial_dims, grain=grain)
 
     def modulation(self, condition: Condition) -> Tensor:
         """Scale and shift at twice the size of the features."""
@@ -48,12 +50,13 @@ class WaveletBlock(nn.Module):
         spatial_dims: int,
         dropout: float,
         spectral: bool,
+        grain: bool,
     ) -> None:
         super().__init__()
         middle = min(inputs, outputs)
-        self.norm1 = WaveletNorm(inputs, classes, noise_channels, hidden, spatial_dims)
+        self.norm1 = WaveletNorm(inputs, classes, noise_channels, hidden, spatial_dims, grain)
         self.conv1 = convolution(spatial_dims, inputs, middle, 3, spectral=spectral)
-        self.norm2 = WaveletNorm(middle, classes, noise_channels, hidden, spatial_dims)
+        self.norm2 = WaveletNorm(middle, classes, noise_channels, hidden, spatial_dims, grain)
         self.dropout = nn.Dropout(dropout) if dropout else nn.Identity()
         self.conv2 = convolution(spatial_dims, middle, outputs, 3, spectral=spectral)
         self.skip: nn.Module = nn.Identity()
@@ -101,6 +104,9 @@ class WaveletGenerator(nn.Module):
         How many of the last blocks have it; also where `trunk` ends.
     spectral : bool
         Spectral norm on the blocks' convolutions; False to load weights that `fold_spectral_norm` has folded.
+    grain_blocks : int
+        How many of the last blocks are given grain, see `grain`; 0 is the published network. Without noise channels,
+        or with a noise map, there is none.
 
     Raises
     ------
@@ -128,6 +134,7 @@ class WaveletGenerator(nn.Module):
         dropout: float = 0.0,
         dropout_blocks: int = 3,
         spectral: bool = True,
+        grain_blocks: int = 0,
     ) -> None:
         super().__init__()
         bands = 2 ** check_spatial_dims(spatial_dims)
@@ -136,6 +143,7 @@ class WaveletGenerator(nn.Module):
         blocks = len(widths) - 1
         self.number_of_classes = number_of_classes
         self.noise_channels = noise_channels
+        self._has_grain = grain_blocks > 0
         self._first_of_tail = blocks - min(max(dropout_blocks, 1), blocks)
         self.start = ConditionConvolution(
             number_of_classes, noise_channels, widths[0], spatial_dims, Initialisation.XAVIER, 1.0
@@ -150,6 +158,7 @@ class WaveletGenerator(nn.Module):
                 spatial_dims,
                 dropout if i >= blocks - dropout_blocks else 0.0,
                 spectral,
+                i >= blocks - grain_blocks,
             )
             for i in range(blocks)
         )
@@ -186,7 +195,7 @@ class WaveletGenerator(nn.Module):
     def trunk(self, onehot: Tensor, z: Tensor | None = None) -> TrunkState:
         """Everything before the first dropout, with the modulations of all blocks after it."""
         check_size(onehot, self.number_of_classes, self.size_multiple)
-        conditioning = Conditioning(onehot, z, self.noise_channels)
+        conditioning = Conditioning(onehot, z, self.noise_channels, grain=self._has_grain)
         x = self.start(conditioning.at(self.size_multiple))
         for i, block in enumerate(self._all()[: self._first_of_tail]):
             x = self._enlarge(*block(x, block.modulations(conditioning.at(self._factor(i)))))

@@ -12,6 +12,8 @@ from MedUSISLib.anatomy.schema import load_schema
 from MedUSISLib.errors import ErrorCode, MedUSISError
 from MedUSISLib.imaging.bias_field import n4
 from MedUSISLib.imaging.body import body_mask
+from MedUSISLib.imaging.conform import conform, restore
+from MedUSISLib.imaging.grid import GridSpec, plan_grid
 from MedUSISLib.imaging.modality import clean_ct
 from MedUSISLib.imaging.reading import read_volume
 from MedUSISLib.imaging.volume import Volume
@@ -86,19 +88,24 @@ def segment_volume(volume: Volume, kind: Kind, *, device: str = "auto", progress
 
     progress = progress or Progress()
     schema = load_schema("head")
+    target = volume.geometry
     progress.stage("finding the head")
     if kind == "ct":
         volume = clean_ct(volume)
         head = body_mask(volume)
     else:
+        # At 1 mm in the plane from here on: nothing finer is known, and N4 on 512x512x400 voxels would take 3 GB.
+        volume = conform(volume, plan_grid(target, GridSpec(size_ij=None)), "linear", fill=0.0)
         head = mr_head_mask(volume)
         volume = n4(volume, head)
     network = load_bundle(HEAD_SEG, kind="segmentator").load_network(choose_device(device))
     progress.stage("segmenting")
     scores = class_scores(network, volume, head, kind, progress, white_matter=schema.index_of("white_matter"))
     progress.stage("applying the intensity rules")
-    labels = ct_labels(scores, volume, head, schema) if kind == "ct" else mr_labels(scores, volume, schema)
-    return Volume(labels, volume.geometry)
+    if kind == "ct":
+        return Volume(ct_labels(scores, volume, head, schema), target)
+    labels = Volume(mr_labels(scores, volume, schema), volume.geometry)
+    return restore(labels, target, "nearest", fill=0)
 
 
 def segment(request: SegmentationRequest, progress: Progress) -> SegmentationResult:

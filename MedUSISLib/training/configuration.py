@@ -28,6 +28,8 @@ class ImageSource(_Part):
     person : str
         Pseudonym; images of one person never fall on both sides of the split.
     split : {"train", "validation"}
+    weight : float
+        How often its person is drawn, relative to others.
     labels, mapping : optional
         Its own label map in its own grid, and what its values mean (``paired``). Without one the image is labelled by
         `head-seg` (``pseudo``) or used without labels (``unpaired``).
@@ -36,6 +38,7 @@ class ImageSource(_Part):
     image: Path
     person: str
     split: Split = "train"
+    weight: float = Field(default=1.0, gt=0)
     labels: Path | None = None
     mapping: str = "head"
 
@@ -65,6 +68,9 @@ class DataConfiguration(_Part):
         Whether real images come with labels of their own, with labels by `head-seg`, or with none.
     crop : (int, int)
         Rows and columns of a training slice, in voxels of 1 mm.
+    field_of_view : (int, int), optional
+        Rows and columns that the finished generator is given in one piece, if more than the crop; the network is fully
+        convolutional, and what a head leaves over is background.
     views : dict
         Share of axial, coronal and sagittal slices; the latter two only from volumes with thin slices.
     merge_classes : float
@@ -76,6 +82,7 @@ class DataConfiguration(_Part):
     images: tuple[ImageSource, ...] = ()
     label_maps: tuple[LabelSource, ...] = ()
     crop: tuple[int, int] = (256, 256)
+    field_of_view: tuple[int, int] | None = None
     views: dict[Literal["axial", "coronal", "sagittal"], NonNegative] = {"axial": 1.0}
     merge_classes: float = Field(default=0.15, ge=0, le=1)
     bottom_mm: float = Field(default=200.0, description="slices further below the vertex than this are not used")
@@ -96,10 +103,12 @@ class PhaseConfiguration(_Part):
     Attributes
     ----------
     iterations : int
-    l1, ssim : float
+    l1, class_means, ssim : float
         Weights of the losses against the real image; for paired and pseudo-paired slices only.
     adversarial, segmentation, mask : float
         Weights of the discriminator's, the segmentator's and the mask-consistency loss (equation 3.1).
+    periodic_pattern : float
+        Weight of the loss against checkerboards.
     unpaired_share : float
         Share of each batch whose labels have no image.
     """
@@ -107,10 +116,12 @@ class PhaseConfiguration(_Part):
     name: str
     iterations: int = Field(gt=0)
     l1: NonNegative = 0
+    class_means: NonNegative = 0
     ssim: NonNegative = 0
     adversarial: NonNegative = 0
     segmentation: NonNegative = 0
     mask: NonNegative = 0
+    periodic_pattern: NonNegative = 0
     unpaired_share: float = Field(default=0.0, ge=0, le=1)
     generator_rate: float = Field(default=1e-4, gt=0)
     final_rate: float = Field(

@@ -83,6 +83,7 @@ def export_generator(run: GeneratorRun, directory: Path) -> Bundle:
     noise = measure_noise(network, run.held_out.labels[::4], channels, schema)
     threshold = review_threshold(volumes, network)
     card = configuration.card
+    frame = configuration.data.field_of_view or crop
     settings = {
         "iterations": run.iteration,
         "batch size": configuration.batch_size,
@@ -99,7 +100,8 @@ def export_generator(run: GeneratorRun, directory: Path) -> Bundle:
         schema_id=schema.id,
         spatial_dims=2,
         grid=GridDescription(
-            size=(crop[1], crop[0]), views=tuple(view for view, share in configuration.data.views.items() if share > 0)
+            size=(frame[1], frame[0]),
+            views=tuple(view for view, share in configuration.data.views.items() if share > 0),
         ),
         intensity=IntensityDescription(minimum=0.0, maximum=CLIP, unit="white matter = 0.7"),
         network=NetworkDescription(name=networks.generator_name, arguments=networks.generator_arguments),

@@ -94,11 +94,12 @@ class GeneratorRun:
                 ErrorCode.BAD_SETTING, "there is no real image to train with", "add some under data.images"
             )
         classes = self.schema.number_of_classes
+        weights = {image.person: image.weight for image in data.images}
         shares: dict[str, float] = {view: share for view, share in data.views.items()}
 
         def source(kind: str) -> SliceSource | None:
             found = cases.get((kind, "train"))
-            return SliceSource(found, data.crop, shares, classes, data.bottom_mm) if found else None
+            return SliceSource(found, data.crop, shares, classes, data.bottom_mm, weights) if found else None
 
         images = source("image")
         assert images is not None

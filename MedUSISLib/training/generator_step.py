@@ -11,8 +11,10 @@ from torch.nn import functional as F
 from MedUSISLib.training.configuration import PhaseConfiguration
 from MedUSISLib.training.generator_networks import Adversaries
 from MedUSISLib.training.losses.adversarial import discriminator_loss, generator_loss, r1_penalty
+from MedUSISLib.training.losses.class_means import class_mean_loss
 from MedUSISLib.training.losses.l1 import l1_loss
 from MedUSISLib.training.losses.mask_consistency import filled_body, mask_consistency_loss
+from MedUSISLib.training.losses.periodic_pattern import periodic_pattern_loss
 from MedUSISLib.training.losses.segmentation import segmentation_loss
 from MedUSISLib.training.losses.ssim import ssim_loss
 
@@ -147,6 +149,9 @@ def train_step(
         if phase.l1:
             value = l1_loss(paired, batch.targets)
             loss, log["l1"] = loss + phase.l1 * value, float(value.detach())
+        if phase.class_means:
+            value = class_mean_loss(paired, batch.targets, batch.labels[: len(paired)], classes)
+            loss, log["class_means"] = loss + phase.class_means * value, float(value.detach())
         if phase.ssim:
             value = ssim_loss(paired, batch.targets)
             loss, log["ssim"] = loss + phase.ssim * value, float(value.detach())
@@ -164,6 +169,9 @@ def train_step(
     if phase.mask:
         value = mask_consistency_loss(fake, filled_body(batch.labels))
         loss, log["mask"] = loss + phase.mask * value, float(value.detach())
+    if phase.periodic_pattern:
+        value = periodic_pattern_loss(fake, batch.labels, classes)
+        loss, log["periodic_pattern"] = loss + phase.periodic_pattern * value, float(value.detach())
 
     networks.generator_optimiser.zero_grad(set_to_none=True)
     networks.fabric.backward(loss)

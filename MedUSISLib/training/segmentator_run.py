@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,6 +29,8 @@ from MedUSISLib.training.losses.dice_cross_entropy import dice_cross_entropy
 OUTPUTS = 15
 #: Small structures weigh more in the cross-entropy; fat is never a target (no label map divides it from muscle).
 _WEIGHTS = {"fat": 0.0, "eyes": 3.0, "vessels": 3.0, "skin": 3.0}
+#: Share of the training in which the learning rate rises.
+_RISE = 0.05
 _DOUBLE = ("cortical_bone", "cancellous_bone", "air", "csf", "deep_grey", "brainstem")
 
 
@@ -90,9 +93,6 @@ class SegmentatorRun:
         self.network, self.optimiser = self.fabric.setup(
             network, torch.optim.AdamW(network.parameters(), lr=configuration.rate, weight_decay=1e-4)
         )
-        self.schedule = torch.optim.lr_scheduler.OneCycleLR(
-            self.optimiser, configuration.rate, configuration.iterations, pct_start=0.05
-        )
         weights = [_WEIGHTS.get(name, 2.0 if name in _DOUBLE else 1.0) for name in self.names]
         self.weights = torch.tensor(weights, device=self.fabric.device)
         self.iteration = 0
@@ -131,6 +131,8 @@ class SegmentatorRun:
         self.network.train()
         while self.iteration < c.iterations:
             self.progress.checkpoint()
+            for group in self.optimiser.param_groups:
+                group["lr"] = self._rate()
             pictures, labels = (t.to(self.fabric.device) for t in next(stream))
             logits = self.network(pictures.contiguous(memory_format=torch.channels_last))
             loss = dice_cross_entropy(logits, labels, self.weights)
@@ -138,7 +140,6 @@ class SegmentatorRun:
             self.fabric.backward(loss)
             self.fabric.clip_gradients(self.network, self.optimiser, max_norm=5.0)
             self.optimiser.step()
-            self.schedule.step()
             self.ema.update(self.network.module)
             self.iteration += 1
             if self.iteration % 10 == 0:
@@ -152,6 +153,12 @@ class SegmentatorRun:
             if last or self.iteration % c.checkpoint_every == 0:
                 self.save(checkpoint)
         return dice or self.validate()
+
+    def _rate(self) -> float:
+        """Learning rate of the current iteration: a short linear rise, then a cosine to zero."""
+        done = self.iteration / self.configuration.iterations
+        rise = min(1.0, 0.04 + done / _RISE)
+        return self.configuration.rate * rise * 0.5 * (1 + math.cos(math.pi * max(0.0, (done - _RISE) / (1 - _RISE))))
 
     def validate(self) -> dict[str, float]:
         """Dice per class on the held-out slices."""
@@ -185,7 +192,6 @@ class SegmentatorRun:
                 "iteration": self.iteration,
                 "network": self.network.state_dict(),
                 "optimiser": self.optimiser.state_dict(),
-                "schedule": self.schedule.state_dict(),
                 "ema": self.ema.state_dict(),
             },
         )
@@ -195,7 +201,6 @@ class SegmentatorRun:
         state = load_checkpoint(path, self.fabric.device)
         self.network.load_state_dict(state["network"])
         self.optimiser.load_state_dict(state["optimiser"])
-        self.schedule.load_state_dict(state["schedule"])
         self.ema.load_state_dict(state["ema"])
         self.iteration = int(state["iteration"])
 

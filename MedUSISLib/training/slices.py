@@ -42,6 +42,8 @@ class SliceSource:
     classes : int
     bottom_mm : float
         Axial slices further below the top of the case are not used.
+    person_weights : mapping of str to float, optional
+        How often each person is drawn, relative to the others; 1 where none is given.
     """
 
     def __init__(
@@ -51,6 +53,7 @@ class SliceSource:
         views: Mapping[str, float],
         classes: int,
         bottom_mm: float = 200.0,
+        person_weights: Mapping[str, float] | None = None,
     ) -> None:
         if not cases:
             raise ValueError("no cases to draw slices from")
@@ -74,11 +77,12 @@ class SliceSource:
         for (person, view), rows in tables.items():
             weights = torch.tensor([float(0.5 / len(present) * classes + (rarity * flags).sum()) for _, flags in rows])
             self.persons.setdefault(person, {})[view] = ([address for address, _ in rows], weights)
+        self.person_weights = torch.tensor([float((person_weights or {}).get(name, 1.0)) for name in self.persons])
 
     def _address(self, rng: torch.Generator) -> _Address:
         names = list(self.persons)
         while True:
-            by_view = self.persons[names[int(torch.randint(len(names), (), generator=rng))]]
+            by_view = self.persons[names[int(torch.multinomial(self.person_weights, 1, generator=rng))]]
             shares = torch.tensor([share if view in by_view else 0.0 for view, share in self.views])
             if shares.sum() > 0:
                 break

@@ -55,7 +55,7 @@ def test_bone_air_and_background_agree_with_the_hu(head_ct: Volume, labels: np.n
     assert np.percentile(hu[bone], 5) > 100
     assert (hu[labels == SCHEMA.index_of("air")] < -200).mean() > 0.95
     assert np.median(hu[labels == SCHEMA.index_of("fat")]) < -30
-    assert (hu[labels == 0] < -200).mean() > 0.99
+    assert (hu[labels == 0] < -200).mean() > 0.98  # the head rest is background too
 
 
 def test_the_bundled_segmentation_is_what_the_bundled_network_gives(labels: np.ndarray) -> None:

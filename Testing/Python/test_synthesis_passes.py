@@ -52,7 +52,12 @@ def test_uncertainty_is_the_variance_over_dropout_passes(bundle: Bundle) -> None
     sampler = PassSampler(bundle.load_network(), bundle.manifest, settings)
     maps = sampler.maps(labels, keys=["a"])
     network = bundle.load_network()
-    onehot = torch.nn.functional.one_hot(torch.from_numpy(labels).long(), 16).permute(0, 3, 1, 2).float().contiguous(memory_format=torch.channels_last)
+    onehot = (
+        torch.nn.functional.one_hot(torch.from_numpy(labels).long(), 16)
+        .permute(0, 3, 1, 2)
+        .float()
+        .contiguous(memory_format=torch.channels_last)
+    )
     z = volume_noise(8, 2.0, 3)
     images = []
     from MedUSISLib.networks.dropout import set_mc_dropout
