@@ -14,6 +14,7 @@ from MedUSISLib.networks.haar import haar_forward, haar_inverse
 from MedUSISLib.networks.initialisation import Initialisation
 from MedUSISLib.networks.layers import check_spatial_dims, convolution, leaky_relu, linear_up, nearest_up
 from MedUSISLib.networks.precision import in_full_precision
+from MedUSISLib.networks.sharpening import sharpened
 from MedUSISLib.networks.spade import Spade
 
 STANDARD_WIDTHS = (1024, 1024, 1024, 512, 256, 128, 64)
@@ -104,6 +105,9 @@ class WaveletGenerator(nn.Module):
         How many of the last blocks have it; also where `trunk` ends.
     spectral : bool
         Spectral norm on the blocks' convolutions; False to load weights that `fold_spectral_norm` has folded.
+    sharpening : float
+        Strength of a last unsharp mask, ``x + s (x - blurred x)`` with the binomial kernel [1, 2, 1]; set when a
+        generator is exported, so that its fine detail is as strong as in real images. 0 is the published network.
     grain_blocks : int
         How many of the last blocks are given grain, see `grain`; 0 is the published network. Without noise channels,
         or with a noise map, there is none.
@@ -135,6 +139,7 @@ class WaveletGenerator(nn.Module):
         dropout_blocks: int = 3,
         spectral: bool = True,
         grain_blocks: int = 0,
+        sharpening: float = 0.0,
     ) -> None:
         super().__init__()
         bands = 2 ** check_spatial_dims(spatial_dims)
@@ -144,6 +149,7 @@ class WaveletGenerator(nn.Module):
         self.number_of_classes = number_of_classes
         self.noise_channels = noise_channels
         self._has_grain = grain_blocks > 0
+        self.sharpening = sharpening
         self._first_of_tail = blocks - min(max(dropout_blocks, 1), blocks)
         self.start = ConditionConvolution(
             number_of_classes, noise_channels, widths[0], spatial_dims, Initialisation.XAVIER, 1.0
@@ -217,7 +223,7 @@ class WaveletGenerator(nn.Module):
             dx, skip = block(nearest_up(dx) + skip, modulations)
         with in_full_precision(dx):
             bands = self.to_bands(dx.float() + skip.float())
-            return torch.tanh(haar_inverse(bands))
+            return sharpened(torch.tanh(haar_inverse(bands)), self.sharpening)
 
     def _all(self) -> list[WaveletBlock]:
         return list(self.blocks)  # type: ignore[arg-type]

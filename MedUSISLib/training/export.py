@@ -23,6 +23,7 @@ from MedUSISLib.generators.manifest import (
 from MedUSISLib.generators.writing import write_bundle
 from MedUSISLib.networks.spectral_norm import fold_spectral_norm
 from MedUSISLib.segmentation.encoding import CHANNELS
+from MedUSISLib.training.calibration import fitted_sharpening
 from MedUSISLib.training.configuration import CardConfiguration
 from MedUSISLib.training.generator_run import GeneratorRun
 from MedUSISLib.training.measurements import PASSES, measure_noise, measure_volume, review_threshold
@@ -72,8 +73,12 @@ def export_generator(run: GeneratorRun, directory: Path) -> Bundle:
     """
     configuration, networks, schema = run.configuration, run.networks, run.schema
     run.progress.stage("measuring the generator")
-    network = half_precision_copy(run.averaged_network())
+    network: Any = half_precision_copy(run.averaged_network())
     classes, channels, crop = schema.number_of_classes, networks.noise_channels, configuration.data.crop
+    arguments = dict(networks.generator_arguments)
+    if "sharpening" not in arguments and hasattr(network, "sharpening"):
+        network.sharpening = fitted_sharpening(network, run.images.cases, crop, channels, classes)
+        arguments["sharpening"] = network.sharpening
     validation, fake = validate(network, run.held_out, schema, channels)
     volumes = []
     for number, case in enumerate(run.held_out_cases):
@@ -93,6 +98,7 @@ def export_generator(run: GeneratorRun, directory: Path) -> Bundle:
         "phases": ", ".join(f"{phase.name} ({phase.iterations})" for phase in configuration.phases),
         "parameters": sum(p.numel() for p in network.parameters()),
         "random seed": configuration.seed,
+        "sharpening (fitted on the training people)": arguments.get("sharpening", 0),
     }
     manifest = Manifest(
         **_common(configuration.name, card),
@@ -104,7 +110,7 @@ def export_generator(run: GeneratorRun, directory: Path) -> Bundle:
             views=tuple(view for view, share in configuration.data.views.items() if share > 0),
         ),
         intensity=IntensityDescription(minimum=0.0, maximum=CLIP, unit="white matter = 0.7"),
-        network=NetworkDescription(name=networks.generator_name, arguments=networks.generator_arguments),
+        network=NetworkDescription(name=networks.generator_name, arguments=arguments),
         noise=NoiseDescription(channels=channels, truncation=2.0),
         dropout=DropoutDescription(
             rate=networks.generator_arguments.get("dropout", 0.0),
