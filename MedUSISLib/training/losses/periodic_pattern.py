@@ -20,8 +20,8 @@ def periodic_pattern_loss(
 
     Fine detail (the image minus its 5x5 mean) is averaged over all pixels of a class that lie at the same place of a
     ``period`` x ``period`` raster. In texture and anatomy these averages are near zero; a pattern with that period, or
-    a part of it, is what remains. The small period is measured by itself as well: its averages are over sixteen times as
-    many pixels, and so show what the large one loses in chance.
+    a part of it, is what remains. The small period is measured by itself as well: its averages are over sixteen times
+    as many pixels, and so show what the large one loses in chance.
 
     Parameters
     ----------
