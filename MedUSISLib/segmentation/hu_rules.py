@@ -14,6 +14,7 @@ USUAL_BRAIN_HU = 33.0
 _PLAUSIBLE_BRAIN_HU = (20.0, 50.0)
 #: Fluid lies about this far below the brain's median, and grey matter never that low.
 _FLUID_BELOW_BRAIN_HU = 11.0
+_BLOOD_ABOVE_BRAIN_HU = 12.0
 _BRAIN_CLASSES = ("cortex", "white_matter", "deep_grey", "cerebellum", "brainstem", "brain")
 
 
@@ -106,4 +107,7 @@ def hu_penalty(name: str, hu: np.ndarray, smoothed: np.ndarray, reference_hu: fl
         penalty += np.clip((smoothed - (border + 3)) / 3, 0, 4)
     elif name in _BRAIN_CLASSES:
         penalty += np.clip(((border - 3) - smoothed) / 3, 0, 4)
+    elif name == "vessels":
+        # Blood in the sinuses lies some 20 HU above brain; without this, brain behind the skull became vessel.
+        penalty += np.clip((reference_hu + _BLOOD_ABOVE_BRAIN_HU - smoothed) / 3, 0, 4)
     return penalty
