@@ -94,7 +94,8 @@ def test_the_generator_learns_the_brightness_of_classes(tmp_path: Path) -> None:
     configuration = tiny_training(tmp_path)
     phase = configuration.phases[0].model_copy(update={"iterations": 100, "generator_rate": 5e-3, "ema": 0.8})
     result = train(
-        configuration.model_copy(update={"phases": (phase,), "validate_every": 100, "checkpoint_every": 100}), Recorder()
+        configuration.model_copy(update={"phases": (phase,), "validate_every": 100, "checkpoint_every": 100}),
+        Recorder(),
     )
     assert result.figures["correlation"] > 0.9
     assert np.isfinite(result.figures["mean_error"])
