@@ -81,7 +81,7 @@ def _box(mask: np.ndarray, margin: int = 2) -> tuple[slice, ...]:
     return tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
 
 
-def prepare_image(source: ImageSource, schema: LabelSchema, cache: Path, progress: Progress, *, label: bool) -> Case:
+def prepare_image(source: ImageSource, schema: LabelSchema, cache: Path, progress: Progress) -> Case:
     """Read, correct, label and scale one T1; remembered by the content of its files.
 
     Parameters
@@ -90,9 +90,11 @@ def prepare_image(source: ImageSource, schema: LabelSchema, cache: Path, progres
     schema : LabelSchema
     cache : Path
         Folder for prepared cases; holds patient data.
-    label : bool
-        Label the image with `head-seg` where the source has no labels of its own. Without any labels the case cannot
-        be scaled by white matter, so `head-seg` is used for that too.
+
+    Notes
+    -----
+    An image without labels of its own is labelled by `head-seg` also for unpaired training: without white matter it
+    could not be scaled.
     """
     from MedUSISLib.segmentation.segment import mr_head_mask, segment_volume
 

@@ -10,6 +10,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from MedUSISLib.errors import ErrorCode, MedUSISError
+from MedUSISLib.generators.manifest import TrainingData
 
 Split = Literal["train", "validation"]
 NonNegative = Annotated[float, Field(ge=0)]
@@ -135,16 +136,6 @@ class PhaseConfiguration(_Part):
     ema: float = Field(default=0.999, ge=0, lt=1)
 
 
-class CardData(_Part):
-    """One row of the model card's table of training data."""
-
-    name: str
-    licence: str
-    source: str = ""
-    use: str = ""
-    subjects: int | None = None
-
-
 class CardConfiguration(_Part):
     """What the model card says that the export does not measure: for whom, by what licence, and what not.
 
@@ -159,7 +150,7 @@ class CardConfiguration(_Part):
     intended_use: str = "research"
     known_limits: tuple[str, ...] = ()
     measurements: tuple[str, ...] = ()
-    training_data: tuple[CardData, ...] = ()
+    training_data: tuple[TrainingData, ...] = ()
 
 
 class GeneratorTraining(_Part):

@@ -18,7 +18,6 @@ from MedUSISLib.generators.manifest import (
     NetworkDescription,
     NoiseDescription,
     ReviewThresholds,
-    TrainingData,
 )
 from MedUSISLib.generators.writing import write_bundle
 from MedUSISLib.networks.spectral_norm import fold_spectral_norm
@@ -44,7 +43,7 @@ def _common(name: str, card: CardConfiguration) -> dict[str, Any]:
         "body_region": card.body_region,
         "intended_use": card.intended_use,
         "known_limits": card.known_limits,
-        "training_data": tuple(TrainingData(**row.model_dump()) for row in card.training_data),
+        "training_data": card.training_data,
     }
 
 

@@ -81,7 +81,7 @@ class GeneratorRun:
         cases: dict[tuple[str, str], list[Case]] = {}
         for number, image in enumerate(data.images):
             self.progress.checkpoint()
-            case = prepare_image(image, self.schema, cache, Progress(), label=data.pairing == "pseudo")
+            case = prepare_image(image, self.schema, cache, Progress())
             cases.setdefault(("image", image.split), []).append(case)
             self.progress.step(number + 1, total)
         for number, labels in enumerate(data.label_maps):

@@ -6,6 +6,7 @@ import numpy as np
 from scipy import ndimage
 
 from MedUSISLib.anatomy.schema import LabelSchema
+from MedUSISLib.imaging.scaling import scale_to_white_matter
 
 WHITE_MATTER = 0.7
 CLIP = 1.2
@@ -29,14 +30,10 @@ def scaled_by_white_matter(t1: np.ndarray, labels: np.ndarray, schema: LabelSche
 
     Raises
     ------
-    ValueError
-        Without white matter.
+    MedUSISError
+        ``INPUT_NOT_READABLE`` without white matter.
     """
     white = labels == schema.index_of("white_matter")
     core = ndimage.binary_erosion(white)
-    values = t1[core if core.sum() > 1000 else white]
-    if not values.size:
-        raise ValueError("no white matter is labelled, so the T1 cannot be scaled by it")
-    scaled = t1.astype(np.float32) * (WHITE_MATTER / max(float(np.median(values)), 1e-6))
     head = ndimage.binary_dilation(labels > 0, iterations=2)
-    return np.where(head, np.clip(scaled, 0, CLIP), 0).astype(np.float32)
+    return scale_to_white_matter(t1, core if core.sum() > 1000 else white, WHITE_MATTER, CLIP, head)
