@@ -28,3 +28,21 @@ class Progress:
 
     def checkpoint(self) -> None:
         """Raise ``MedUSISError(CANCELLED)`` when the user has cancelled; called between units of work."""
+
+
+class StepsOnly(Progress):
+    """Passes steps and cancelling on to another listener: for work that is a part of the caller's stage.
+
+    Parameters
+    ----------
+    listener : Progress
+    """
+
+    def __init__(self, listener: Progress) -> None:
+        self._listener = listener
+
+    def step(self, done: int, total: int) -> None:
+        self._listener.step(done, total)
+
+    def checkpoint(self) -> None:
+        self._listener.checkpoint()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from MedUSISLib.errors import ErrorCode, MedUSISError
 from MedUSISLib.evaluation.dice import DiceRow, dice_per_class
-from MedUSISLib.progress import Progress
+from MedUSISLib.progress import Progress, StepsOnly
 from MedUSISLib.synthesis.result import SynthesisResult
 
 if TYPE_CHECKING:
@@ -66,9 +66,7 @@ def resegmentation(
     }
 
 
-def bundled_segmentator(
-    result: SynthesisResult, progress: Progress | None = None
-) -> tuple[Segmentator | None, str]:
+def bundled_segmentator(result: SynthesisResult, progress: Progress | None = None) -> tuple[Segmentator | None, str]:
     """``head-seg`` for results of the ``head`` schema, or ``None`` and the reason."""
     if result.schema.id != "head":
         return None, f"there is no bundled segmentation network for the label schema '{result.schema.id}'"
@@ -81,21 +79,8 @@ def bundled_segmentator(
         return None, "the segmentation part of MedUSIS is not installed"
     except MedUSISError as error:
         return None, f"the segmentation network 'head-seg' is not available ({error.code.value})"
-    listener = _StepsOnly(progress or Progress())
+    listener = StepsOnly(progress or Progress())
     return lambda volume: segment_volume(volume, kind="mr", device=result.request.device, progress=listener), ""
-
-
-class _StepsOnly(Progress):
-    """Passes steps and cancelling on: the segmentation is a part of the stage "measuring", not stages of its own."""
-
-    def __init__(self, listener: Progress) -> None:
-        self._listener = listener
-
-    def step(self, done: int, total: int) -> None:
-        self._listener.step(done, total)
-
-    def checkpoint(self) -> None:
-        self._listener.checkpoint()
 
 
 def _not_segmented(reason: str) -> dict[str, Any]:

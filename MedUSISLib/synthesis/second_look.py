@@ -15,7 +15,7 @@ from MedUSISLib.generators.catalogue import available_generators
 from MedUSISLib.imaging.conform import restore
 from MedUSISLib.imaging.geometry import Geometry
 from MedUSISLib.imaging.volume import Volume
-from MedUSISLib.progress import Progress
+from MedUSISLib.progress import Progress, StepsOnly
 from MedUSISLib.synthesis.resegmentation import Segmentator
 
 VOXELS_AT_ONCE = 18_000_000
@@ -83,7 +83,7 @@ def look_again(mr: Volume, slice_axis: int, schema: LabelSchema, device: str, pr
         from MedUSISLib.segmentation.segment import segment_volume
 
         seen = every_nth_slice(mr, slice_axis, step)
-        return SecondLook(segment_volume(seen, kind="mr", device=device, progress=_StepsOnly(progress)))
+        return SecondLook(segment_volume(seen, kind="mr", device=device, progress=StepsOnly(progress)))
     except MedUSISError as error:
         if error.code == ErrorCode.CANCELLED:
             raise
@@ -115,16 +115,3 @@ def every_nth_slice(volume: Volume, axis: int, step: int) -> Volume:
             geometry.direction,
         ),
     )
-
-
-class _StepsOnly(Progress):
-    """Passes steps and cancelling on: the segmentation is one stage of the synthesis, not several."""
-
-    def __init__(self, listener: Progress) -> None:
-        self._listener = listener
-
-    def step(self, done: int, total: int) -> None:
-        self._listener.step(done, total)
-
-    def checkpoint(self) -> None:
-        self._listener.checkpoint()

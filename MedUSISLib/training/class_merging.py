@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 
+from MedUSISLib.anatomy.merging import merge_groups
 from MedUSISLib.anatomy.schema import LabelSchema
 
 
@@ -24,11 +25,8 @@ class ClassMerger:
     def __init__(self, schema: LabelSchema, probability: float) -> None:
         self.probability = probability
         self.size = schema.number_of_classes
-        groups: dict[int, list[int]] = {}
-        for one in schema.classes:
-            if one.merges_into:
-                groups.setdefault(schema.index_of(one.merges_into), []).append(one.index)
-        self.groups = sorted(groups.items())
+        groups = merge_groups(schema)
+        self.groups = sorted((schema.index_of(c), [schema.index_of(m) for m in fine]) for c, fine in groups.items())
 
     def __call__(self, labels: torch.Tensor, rng: torch.Generator) -> torch.Tensor:
         """Class indices (B, H, W) to class indices (B, H, W)."""

@@ -11,13 +11,13 @@ import torch
 
 from MedUSISLib.anatomy.schema import load_schema
 from MedUSISLib.errors import ErrorCode, MedUSISError
-from MedUSISLib.generators.devices import choose_device
 from MedUSISLib.networks.ema import refresh_batch_norm
 from MedUSISLib.progress import Progress
 from MedUSISLib.training.cases import Case, prepare_image, prepare_labels
 from MedUSISLib.training.checkpoints import LAST, load_checkpoint, random_state, restore_random_state, save_checkpoint
 from MedUSISLib.training.class_merging import ClassMerger
 from MedUSISLib.training.configuration import GeneratorTraining, PhaseConfiguration
+from MedUSISLib.training.fabric import make_fabric
 from MedUSISLib.training.generator_networks import Adversaries
 from MedUSISLib.training.generator_step import Batch, Grain, PatchSampler, one_hot, train_step
 from MedUSISLib.training.slices import SliceSource
@@ -51,19 +51,9 @@ class GeneratorRun:
     """
 
     def __init__(self, configuration: GeneratorTraining, progress: Progress) -> None:
-        from lightning_fabric import Fabric
-
         self.configuration, self.progress = configuration, progress
         self.schema = load_schema(configuration.data.label_schema)
-        device = choose_device(configuration.device)
-        if configuration.threads:
-            torch.set_num_threads(configuration.threads)
-        self.fabric = Fabric(
-            accelerator=device.type,
-            devices=[device.index or 0] if device.type == "cuda" else 1,
-            precision=configuration.precision,
-        )
-        torch.manual_seed(configuration.seed)
+        self.fabric = make_fabric(configuration)
         self.rng = torch.Generator().manual_seed(configuration.seed + 1)
         self.networks = Adversaries(configuration, self.schema.number_of_classes, self.fabric)
         self.patches = PatchSampler(configuration.discriminator_crop, self.rng)

@@ -13,7 +13,6 @@ import torch
 
 from MedUSISLib.anatomy.schema import load_schema
 from MedUSISLib.errors import ErrorCode, MedUSISError
-from MedUSISLib.generators.devices import choose_device
 from MedUSISLib.networks.ema import ExponentialMovingAverage
 from MedUSISLib.networks.factory import build_network
 from MedUSISLib.networks.memory_format import channels_last
@@ -23,6 +22,7 @@ from MedUSISLib.training.checkpoints import LAST, load_checkpoint, save_checkpoi
 from MedUSISLib.training.configuration import SegmentatorTraining
 from MedUSISLib.training.domain_randomisation.sampler import SliceSampler
 from MedUSISLib.training.domain_randomisation.volumes import prepare_cached
+from MedUSISLib.training.fabric import make_fabric
 from MedUSISLib.training.losses.dice_cross_entropy import dice_cross_entropy
 
 #: Classes 0..14 of the head schema; `brain` is what coarse segmentations have and no network answers.
@@ -71,21 +71,11 @@ class SegmentatorRun:
     """
 
     def __init__(self, configuration: SegmentatorTraining, progress: Progress) -> None:
-        from lightning_fabric import Fabric
-
         self.configuration, self.progress = configuration, progress
         schema = load_schema("head")
         self.names = schema.names[:OUTPUTS]
         self.classes = {name: schema.index_of(name) for name in schema.names}
-        device = choose_device(configuration.device)
-        if configuration.threads:
-            torch.set_num_threads(configuration.threads)
-        self.fabric = Fabric(
-            accelerator=device.type,
-            devices=[device.index or 0] if device.type == "cuda" else 1,
-            precision=configuration.precision,
-        )
-        torch.manual_seed(configuration.seed)
+        self.fabric = make_fabric(configuration)
         self.arguments = {"in_channels": CHANNELS, "out_channels": OUTPUTS, "features": list(configuration.features)}
         network = channels_last(build_network("subpixel_unet", self.arguments))
         self.ema = ExponentialMovingAverage(network, decay=configuration.ema)
