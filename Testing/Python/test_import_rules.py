@@ -19,7 +19,7 @@ LEVELS = [
     {"synthesis", "segmentation", "training", "evaluation", "study"},
     {"generators"},
     {"networks", "imaging", "anatomy"},
-    {"errors", "progress", "resources", "leftovers", "output_directory", "single_run"},
+    {"errors", "progress", "resources", "leftovers", "output_directory", "signal", "single_run"},
 ]
 """Highest first: a module imports from its own level and those below."""
 
