@@ -16,6 +16,7 @@ from MedUSISLib.generators.download import download
 from MedUSISLib.generators.manifest import MANIFEST_NAME
 from MedUSISLib.generators.unpack import Limits, copy_folder, unpack_zip
 from MedUSISLib.generators.writing import replace_directory
+from MedUSISLib.leftovers import note
 from MedUSISLib.progress import Progress
 
 __all__ = ["Limits", "install_generator", "remove_generator"]
@@ -118,6 +119,7 @@ def _staging_folder(root: Path) -> Iterator[Path]:
     try:
         root.mkdir(parents=True, exist_ok=True)
         staging = Path(tempfile.mkdtemp(prefix=".installing-", dir=root))
+        note(staging)  # whoever started this process removes it when the process is killed
     except OSError as error:
         raise MedUSISError(
             ErrorCode.BAD_SETTING, "the generator folder cannot be written to", "choose another one", path=root

@@ -22,6 +22,8 @@ class JobKind:
         ``"module:Name"`` of its pydantic request, a model or a union of models; the module must be light (no torch).
     function : str
         ``"module:function"`` that is called as ``function(request, progress)``; loaded only in the child process.
+        What it returns becomes the result event: a path is the place of the output; a mapping, or the known fields
+        of a dataclass, is the summary (single figures only); a method ``summary()`` says the summary itself.
     """
 
     name: str
@@ -65,6 +67,16 @@ KINDS: Mapping[str, JobKind] = {
             "train",
             "MedUSISLib.training.configuration:TrainingConfiguration",
             "MedUSISLib.training.run:train",
+        ),
+        JobKind(
+            "devices",
+            "MedUSISLib.generators.requests:DevicesRequest",
+            "MedUSISLib.generators.device_probe:list_devices",
+        ),
+        JobKind(
+            "install-generator",
+            "MedUSISLib.generators.requests:InstallRequest",
+            "MedUSISLib.generators.install_job:install",
         ),
     )
 }

@@ -79,6 +79,8 @@ def _result_event(value: Any, request: BaseModel) -> Result:
     """The event for what the function gave back: the output's place and the figures that fit on a screen."""
     out = getattr(request, "out", None)
     summary: dict[str, Any] = {}
+    if callable(getattr(value, "summary", None)):
+        return Result(out=str(out) if out is not None else None, summary=value.summary())
     if isinstance(value, Mapping):
         summary = dict(value)
     elif isinstance(value, (str, Path)):

@@ -29,7 +29,7 @@ class JobSpecification(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     version: Literal[1] = Field(default=1, description="format of this file")
-    kind: str = Field(description="synthesize, segment or train")
+    kind: str = Field(description="synthesize, segment, train, devices or install-generator")
     parameters: dict[str, Any] = Field(description="the request of that kind, see the exported schema")
 
     @classmethod
@@ -94,4 +94,5 @@ def _spelled_out(kind: JobKind) -> Any:
         "kind": (Literal[kind.name], ...),
         "parameters": (kind.request_type(), ...),
     }
-    return create_model(f"{kind.name.capitalize()}Job", __config__=ConfigDict(extra="forbid"), **fields)
+    title = "".join(part.capitalize() for part in kind.name.split("-"))
+    return create_model(f"{title}Job", __config__=ConfigDict(extra="forbid"), **fields)

@@ -53,6 +53,6 @@ def test_schema_spells_out_the_parameters_of_every_kind() -> None:
 
 def test_exported_schema_has_all_kinds() -> None:
     schema = json_schema()
-    assert set(schema["discriminator"]["mapping"]) == {"synthesize", "segment", "train"}
+    assert set(schema["discriminator"]["mapping"]) == {"synthesize", "segment", "train", "devices", "install-generator"}
     assert "truncation" in schema["$defs"]["SynthesisRequest"]["properties"]
     json.dumps(schema)
