@@ -8,7 +8,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 CONTROL_VARIABLE = "MEDUSIS_CONTROL"
@@ -36,6 +36,7 @@ def cancellable(on_cancel: Callable[[], None]) -> Iterator[None]:
 
     before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
     if os.environ.pop(CONTROL_VARIABLE, "") == "stdin":
+        _lead_own_session()
         _watch_standard_input()
     try:
         yield
@@ -43,6 +44,13 @@ def cancellable(on_cancel: Callable[[], None]) -> Iterator[None]:
         heard.set()
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _lead_own_session() -> None:
+    """So that all that this job starts can be ended together, whatever kind of process its launcher made."""
+    if sys.platform != "win32":
+        with suppress(OSError):  # it leads one already
+            os.setsid()
 
 
 def _watch_standard_input() -> None:

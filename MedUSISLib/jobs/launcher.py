@@ -21,7 +21,7 @@ from MedUSISLib.jobs.failures import exit_code_of
 from MedUSISLib.jobs.kinds import KINDS, JobKind
 from MedUSISLib.jobs.log import JobLog, Scrubber
 from MedUSISLib.jobs.process import ProcessProtocol, SubprocessProcess
-from MedUSISLib.jobs.process_tree import descendants, kill_processes, kill_tree, process_of
+from MedUSISLib.jobs.process_tree import descendants, kill_orphans, kill_processes, kill_tree, process_of
 from MedUSISLib.jobs.specification import JobSpecification
 from MedUSISLib.jobs.workspace import private_workspace, workspace_variables
 
@@ -200,6 +200,7 @@ class Launcher:
             return
         last = self._verdict(exit_code)
         kill_processes(self._helpers)  # those that outlived their parent
+        kill_orphans(self._process.pid)
         self._exit_code = 0 if isinstance(last, Result) else exit_code_of(last.error())
         if isinstance(last, Failure):
             self._log.write(f"error {last.code}: {last.message}")

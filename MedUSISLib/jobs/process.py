@@ -38,6 +38,9 @@ class ProcessProtocol(Protocol):
     def ask_to_stop(self) -> None:
         """Close its standard input, and send SIGTERM where that can be caught; return at once."""
 
+    def wait(self, timeout_s: float) -> bool:
+        """Wait in this thread until the listener has heard the end; False when it has not by then."""
+
 
 class SubprocessProcess:
     """A process of the standard library, in a session of its own, heard by threads.
@@ -47,6 +50,7 @@ class SubprocessProcess:
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[str] | None = None
+        self._waiting: threading.Thread | None = None
 
     @property
     def pid(self) -> int | None:
@@ -64,7 +68,9 @@ class SubprocessProcess:
             start_new_session=True,
             creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
         )
-        threading.Thread(target=self._wait, args=(self._process, listener), name="medusis-wait", daemon=True).start()
+        arguments = (self._process, listener)
+        self._waiting = threading.Thread(target=self._wait, args=arguments, name="medusis-wait", daemon=True)
+        self._waiting.start()
 
     def ask_to_stop(self) -> None:
         if self._process is None:
@@ -75,6 +81,11 @@ class SubprocessProcess:
         if sys.platform != "win32":
             with suppress(OSError):
                 self._process.send_signal(signal.SIGTERM)
+
+    def wait(self, timeout_s: float) -> bool:
+        if self._waiting is not None:
+            self._waiting.join(timeout_s)
+        return self._waiting is None or not self._waiting.is_alive()
 
     @staticmethod
     def _wait(process: subprocess.Popen[str], listener: ProcessListener) -> None:

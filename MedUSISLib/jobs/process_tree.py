@@ -42,3 +42,14 @@ def kill_processes(processes: Iterable[psutil.Process]) -> None:
     for process in processes:
         with suppress(psutil.Error):
             process.kill()
+
+
+def kill_orphans(leader: int | None) -> None:
+    """Kill what a process that is gone left in the session that it led.
+
+    While a group of processes lives its number is given to nobody else; a process with that number is a stranger.
+    """
+    if leader is None or sys.platform == "win32" or psutil.pid_exists(leader):
+        return
+    with suppress(OSError):
+        os.killpg(leader, signal.SIGKILL)
