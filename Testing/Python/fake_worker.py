@@ -132,5 +132,9 @@ if __name__ == "__main__":
     kinds = dict(KINDS)
     if sys.argv[1] == "--behaviour":
         segment = "MedUSISLib.segmentation.request:SegmentationRequest"
-        kinds = {"segment": JobKind("segment", segment, "__main__:behave")}
+        synthesis = "MedUSISLib.synthesis.request:SynthesisRequest"
+        kinds = {
+            "segment": JobKind("segment", segment, "__main__:behave"),
+            "synthesize": JobKind("synthesize", synthesis, "__main__:behave"),
+        }
     sys.exit(run_job(sys.argv[-1], take_standard_output(), kinds))

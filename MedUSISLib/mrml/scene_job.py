@@ -1,0 +1,322 @@
+"""One job at a time on nodes of the scene: inputs written, child process heard, result loaded, files removed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from MedUSISLib.errors import ErrorCode, MedUSISError
+from MedUSISLib.jobs.events import Failure, Result
+from MedUSISLib.mrml.job_run import JobRun
+from MedUSISLib.mrml.run_folder import RunFolder
+from MedUSISLib.mrml.run_log import RunLog
+from MedUSISLib.mrml.scene_observer import SceneObserver
+from MedUSISLib.mrml.stage_titles import LOADING_RESULT, PREPARING_INPUTS, stage_title
+from MedUSISLib.mrml.time_left import TimeLeft
+from MedUSISLib.mrml.worker import Worker
+from MedUSISLib.signal import Signal
+
+if TYPE_CHECKING:
+    from MedUSISLib.jobs.specification import JobSpecification
+
+Warn = Callable[[str, str], None]
+
+
+@dataclass(frozen=True)
+class SceneWork:
+    """What a job does with the scene before and after the child process.
+
+    Parameters
+    ----------
+    nodes : mapping of str to vtkMRMLNode
+        What the job is about, by role ("the CT"); when one goes away the job is ended.
+    prepare : callable
+        ``prepare(folder, warn)`` writes the files of the job into its private folder and says what the job is.
+    load : callable
+        ``load(folder)`` brings the result into the scene, all of it or nothing.
+    weights : mapping of str to float
+        Relative time of the stages, see ``time_left``.
+    """
+
+    nodes: Mapping[str, Any]
+    prepare: Callable[[Path, Warn], JobSpecification]
+    load: Callable[[Path], Any]
+    weights: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class JobSignals:
+    """What a job on the scene says. All signals come in the thread that started it.
+
+    ``stage(title)``; ``progressed(done, total, eta_s)`` within the stage; ``advanced(fraction, seconds_left)`` of the
+    whole, the seconds None while nobody knows; ``previewed(path)``, the file may be gone soon; ``warned(code,
+    message)``; ``logged(line)``. Then one outcome: ``finished(result)``, ``failed(Failure)`` or ``cancelled()``. A job
+    that ended because the scene or an input went away warns with SCENE_CLOSED or INPUT_REMOVED, then is cancelled.
+    """
+
+    stage: Signal = field(default_factory=Signal)
+    progressed: Signal = field(default_factory=Signal)
+    advanced: Signal = field(default_factory=Signal)
+    previewed: Signal = field(default_factory=Signal)
+    warned: Signal = field(default_factory=Signal)
+    logged: Signal = field(default_factory=Signal)
+    finished: Signal = field(default_factory=Signal)
+    failed: Signal = field(default_factory=Signal)
+    cancelled: Signal = field(default_factory=Signal)
+
+
+class SceneJob:
+    """Runs ``SceneWork`` after ``SceneWork``, never two at a time.
+
+    The life of a run: ``start`` makes a private folder and observes the scene, the inputs are written there (in this
+    thread, for the scene allows no other), the child process starts and ``start`` returns. When the child has
+    succeeded and every node is still there the result is loaded. However it ends, the observers and the folder with
+    the patient's data are gone before the outcome is told, and another run may be started by whoever hears it.
+
+    Parameters
+    ----------
+    worker : Worker
+    scene : callable
+        Gives the scene that the nodes live in.
+    """
+
+    def __init__(self, worker: Worker, scene: Callable[[], Any]) -> None:
+        self.signals = JobSignals()
+        self._worker = worker
+        self._scene = scene
+        self._work: SceneWork | None = None
+        self._kind = ""
+        self._folder: RunFolder | None = None
+        self._run: JobRun | None = None
+        self._observer: SceneObserver | None = None
+        self._log = RunLog()
+        self._clock = TimeLeft({})
+        self._stopping = False
+        self._closed = False
+
+    @property
+    def running(self) -> bool:
+        """True from ``start`` until the outcome is told."""
+        return self._work is not None
+
+    @property
+    def log(self) -> RunLog:
+        """What the last run said; no names and no paths of the patient in it."""
+        return self._log
+
+    def start(self, work: SceneWork, kind: str) -> None:
+        """Start a run; from the first signal on every failure is told by ``failed``.
+
+        Raises
+        ------
+        MedUSISError
+            BAD_SETTING when one is running or this object was closed; DEPENDENCY_MISSING; DISK_FULL. No signal has
+            been given then.
+        """
+        if self._closed:
+            raise MedUSISError(ErrorCode.BAD_SETTING, "this part of the module has been closed", "open it again")
+        if self.running:
+            raise MedUSISError(ErrorCode.BAD_SETTING, "a run is going on already", "wait for its end, or cancel it")
+        require_packages()
+        try:
+            self._folder = RunFolder()
+        except OSError as error:
+            raise as_named(error) from error
+        self._work, self._kind, self._stopping = work, kind, False
+        names = {node.GetName() or "": f"name of {role}" for role, node in work.nodes.items()}
+        self._log = RunLog(names)
+        self._clock = TimeLeft(work.weights)
+        self._observer = SceneObserver(self._scene(), work.nodes, self._lost)
+        self._begin(work, self._folder)
+
+    def cancel(self) -> None:
+        """End the run; ``cancelled`` follows when everything has ended, within 2 s."""
+        if not self.running or self._stopping:
+            return
+        self._stopping = True
+        self._log.add("asked to stop")
+        if self._run is not None:
+            self._run.cancel()
+
+    def pump(self) -> None:
+        """Give out signals that wait for this thread (processes of the standard library only)."""
+        if self._run is not None:
+            self._run.pump()
+
+    def wait(self, timeout_s: float | None = None, idle: Callable[[], object] | None = None) -> bool:
+        """Give out signals until the run has ended; False when it still runs after ``timeout_s``.
+
+        ``idle`` is called about thirty times a second (``slicer.app.processEvents``).
+        """
+        end = None if timeout_s is None else time.monotonic() + timeout_s
+        while self.running:
+            if end is not None and time.monotonic() >= end:
+                return False
+            self.pump()
+            if idle is not None:
+                idle()
+            time.sleep(0.03)
+        return True
+
+    def close(self) -> None:
+        """End everything now, without further signals; again does nothing."""
+        self._closed = True
+        for signal in vars(self.signals).values():
+            signal.disconnect_all()
+        self._tidy()
+
+    def _begin(self, work: SceneWork, folder: RunFolder) -> None:
+        try:
+            self._enter_stage(PREPARING_INPUTS)
+            specification = None if self._stopping else work.prepare(folder.path, self._warn)
+            if specification is None or self._stopping or self._work is not work:
+                self._ended_early(work)
+                return
+            self._run = self._new_run(specification, folder)
+            self._run.start()
+        except Exception as error:
+            self._fail_with(error)
+
+    def _ended_early(self, work: SceneWork) -> None:
+        """Somebody cancelled or closed while the inputs were prepared (a listener may handle events)."""
+        if self._work is work:
+            self._outcome(self.signals.cancelled)
+
+    def _new_run(self, specification: JobSpecification, folder: RunFolder) -> JobRun:
+        from MedUSISLib.jobs.kinds import KINDS
+        from MedUSISLib.jobs.log import Scrubber
+
+        kinds = KINDS if self._worker.kinds is None else self._worker.kinds
+        self._log.scrub_with(Scrubber(specification.request(kinds)))
+        run = JobRun(
+            specification,
+            self._worker.new_process(),
+            self._worker.command(),
+            self._worker.single_shot,
+            folder,
+            kinds,
+        )
+        run.stage.connect(self._enter_stage)
+        run.progressed.connect(self._progress)
+        run.previewed.connect(self.signals.previewed)
+        run.warned.connect(self._warn)
+        run.logged.connect(self._note)
+        run.succeeded.connect(self._succeed)
+        run.failed.connect(self._fail)
+        return run
+
+    # What is heard
+
+    def _enter_stage(self, name: str) -> None:
+        title = stage_title(name, self._kind)
+        self._note(title)
+        self._clock.stage(name)
+        self.signals.stage(title)
+        self.signals.advanced(*self._clock.step(0, 0, None))
+
+    def _progress(self, done: int, total: int, eta_s: float | None) -> None:
+        self.signals.progressed(done, total, eta_s)
+        self.signals.advanced(*self._clock.step(done, total, eta_s))
+
+    def _warn(self, code: str, message: str) -> None:
+        self._log.add(f"warning {code}: {message}")
+        self.signals.warned(code, message)
+
+    def _note(self, line: str) -> None:
+        self.signals.logged(self._log.add(line))
+
+    def _lost(self, code: str, message: str) -> None:
+        if self.running and not self._stopping:
+            self.cancel()
+            self._warn(code, f"{message} The run was ended, and nothing was loaded.")
+
+    def _succeed(self, result: Result) -> None:
+        work = self._work
+        if work is None or self._folder is None:
+            return
+        self._enter_stage(LOADING_RESULT)
+        if self._stopping or self._observer is None or not self._observer.complete():
+            self._outcome(self.signals.cancelled)
+            return
+        try:
+            loaded = work.load(self._folder.path)
+        except Exception as error:
+            self._fail_with(error)
+            return
+        self._log.add("done")
+        self.signals.advanced(1.0, 0.0)
+        self._outcome(partial(self.signals.finished, loaded))
+
+    def _fail(self, failure: Failure) -> None:
+        if self._stopping or failure.code == ErrorCode.CANCELLED.value:
+            self._outcome(self.signals.cancelled)
+            return
+        self._log.add(f"error {failure.code}: {failure.message}")
+        self._outcome(partial(self.signals.failed, failure))
+
+    def _fail_with(self, error: Exception) -> None:
+        self._fail(Failure.of(as_named(error)))
+
+    def _outcome(self, tell: Callable[[], None]) -> None:
+        self._tidy()
+        tell()
+
+    def _tidy(self) -> None:
+        """Nothing of the run is left: no observer, no process, no file. The scene's nodes are let go."""
+        if self._observer is not None:
+            self._observer.close()
+        if self._run is not None:
+            self._run.close()
+        if self._folder is not None:
+            self._folder.close()
+        self._observer = self._run = self._folder = self._work = None
+
+
+def require_packages() -> None:
+    """Raise DEPENDENCY_MISSING when the packages that start a job are absent."""
+    try:
+        import MedUSISLib.jobs.launcher  # noqa: F401
+    except ImportError as error:
+        raise MedUSISError(
+            ErrorCode.DEPENDENCY_MISSING,
+            f"the Python package {(error.name or 'needed').partition('.')[0]!r} is missing",
+            "install the packages that MedUSIS needs, from the module",
+        ) from error
+
+
+def as_named(error: Exception) -> MedUSISError:
+    """The named error for any exception."""
+    from MedUSISLib.jobs.failures import named_error
+
+    return named_error(error)
+
+
+class SceneJobProtocol(Protocol):
+    """What every logic that runs a job on the scene offers to a window or a script."""
+
+    stage: Signal
+    progressed: Signal
+    advanced: Signal
+    previewed: Signal
+    warned: Signal
+    logged: Signal
+    finished: Signal
+    failed: Signal
+    cancelled: Signal
+
+    @property
+    def running(self) -> bool:
+        """True from ``start`` until the outcome is told."""
+
+    def cancel(self) -> None:
+        """End the run; ``cancelled`` follows."""
+
+    def close(self) -> None:
+        """End everything, without further signals; again does nothing."""
+
+    def log_text(self) -> str:
+        """What the last run said, free of the patient's names and paths."""

@@ -1,0 +1,41 @@
+"""What a person reads for each stage of the work; the names are those that the engine emits."""
+
+from __future__ import annotations
+
+PREPARING_INPUTS = "preparing the inputs"
+LOADING_RESULT = "loading the result"
+
+_TITLES = {
+    PREPARING_INPUTS: "Preparing the inputs",
+    "reading": "Reading the images",
+    "preparing": "Checking the CT and the segmentation",
+    "synthesizing": "Making the synthetic MR",
+    "segmenting": "Segmenting the synthetic MR again, to check it",
+    "restoring": "Bringing everything onto the grid of the CT",
+    "measuring": "Measuring the quality",
+    "writing": "Writing the result",
+    LOADING_RESULT: "Loading the result into the scene",
+    "downloading": "Downloading",
+    "unpacking": "Unpacking",
+    "copying": "Copying",
+    "verifying": "Checking every file",
+    "finding the head": "Finding the head",
+    "applying the intensity rules": "Applying the intensity rules",
+    "running TotalSegmentator": "Running TotalSegmentator",
+}
+_SEGMENTATION_TITLES = {"segmenting": "Segmenting the CT"}
+
+
+def stage_title(name: str, kind: str = "synthesize") -> str:
+    """The title of a stage of a job of that kind; a stage that nobody wrote a title for keeps its name.
+
+    Examples
+    --------
+    >>> stage_title("synthesizing")
+    'Making the synthetic MR'
+    >>> stage_title("counting sheep")
+    'Counting sheep'
+    """
+    if kind == "segment" and name in _SEGMENTATION_TITLES:
+        return _SEGMENTATION_TITLES[name]
+    return _TITLES.get(name) or name[:1].upper() + name[1:]

@@ -1,0 +1,73 @@
+"""How child processes are made here: which Python, which kind of process, and who keeps the time."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from MedUSISLib.jobs.kinds import JobKind
+    from MedUSISLib.jobs.process import ProcessProtocol
+
+SingleShot = Callable[[int, Callable[[], None]], object]
+"""``single_shot(milliseconds, function)``: call the function once, later, in this thread (``QTimer.singleShot``)."""
+
+
+def worker_command() -> tuple[str, ...]:
+    """What starts a job, followed by the job file: Slicer's own Python, elsewhere the one that runs this."""
+    return (python_of_slicer(), "-m", "MedUSISLib.jobs", "run")
+
+
+def python_of_slicer() -> str:
+    """The ``PythonSlicer`` program: on the search path, beside ``sys.executable`` or in Slicer's ``bin``."""
+    name = "PythonSlicer"
+    found = shutil.which(name)
+    if found:
+        return found
+    ending = ".exe" if sys.platform == "win32" else ""
+    for folder in _places():
+        candidate = folder / (name + ending)
+        if candidate.is_file():
+            return str(candidate)
+    return sys.executable
+
+
+def _places() -> list[Path]:
+    import slicer
+
+    places = [Path(sys.executable).parent] if sys.executable else []
+    home = getattr(getattr(slicer, "app", None), "slicerHome", None)
+    return [*places, Path(home) / "bin"] if home else places
+
+
+def _subprocess() -> ProcessProtocol:
+    from MedUSISLib.jobs.process import SubprocessProcess
+
+    return SubprocessProcess()
+
+
+@dataclass(frozen=True)
+class Worker:
+    """What is needed to start child processes.
+
+    Parameters
+    ----------
+    new_process : callable
+        Makes a process that was not started; one of the standard library by default, a QProcess in Slicer's window.
+    command : callable
+        Gives what is started, followed by the job file.
+    single_shot : callable, optional
+        Needed where threads do not run freely (Slicer's window): the end of the grace period after a cancel is then
+        kept by a timer of the event loop.
+    kinds : mapping, optional
+        What a job can be; ``jobs.kinds.KINDS`` by default.
+    """
+
+    new_process: Callable[[], ProcessProtocol] = _subprocess
+    command: Callable[[], tuple[str, ...]] = worker_command
+    single_shot: SingleShot | None = None
+    kinds: Mapping[str, JobKind] | None = None
