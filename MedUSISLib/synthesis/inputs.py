@@ -35,7 +35,7 @@ class Case:
     coverage : float
         Part of the body that is labelled.
     was_resampled : bool
-        The segmentation came in another grid.
+        The segmentation came in another grid, or the caller resampled it already.
     hashes : dict of str to str
         SHA-256 of the voxels of ``ct`` and ``segmentation`` as they were read.
     mapping : str
@@ -69,7 +69,8 @@ def read_case(request: SynthesisRequest, schema: LabelSchema, progress: Progress
     progress.stage("preparing")
     indices, mapping = _class_indices(segmentation, schema, progress, request.labels, request.unmapped)
     del segmentation
-    return _aligned_case(ct, indices, mapping, {"ct": ct_hash, "segmentation": segmentation_hash}, progress)
+    hashes = {"ct": ct_hash, "segmentation": segmentation_hash}
+    return _aligned_case(ct, indices, mapping, hashes, progress, request.segmentation_was_resampled)
 
 
 def prepare_case(
@@ -118,9 +119,15 @@ def _class_indices(
 
 
 def _aligned_case(
-    ct: Volume, indices: Volume, mapping: str, hashes: dict[str, str], progress: Progress
+    ct: Volume,
+    indices: Volume,
+    mapping: str,
+    hashes: dict[str, str],
+    progress: Progress,
+    resampled_before: bool = False,
 ) -> Case:
     labels, was_resampled = align_labels(indices, ct.geometry)
+    was_resampled = was_resampled or resampled_before
     if was_resampled:
         progress.warning(
             "SEGMENTATION_RESAMPLED", "the segmentation has another grid than the CT: it was resampled with nearest"

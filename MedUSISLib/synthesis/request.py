@@ -52,6 +52,10 @@ class SynthesisRequest(BaseModel):
         default=None, description="class for label values that the mapping does not know; without it they are an error"
     )
     batch_size: int | None = Field(default=None, ge=1, le=4096, description="slices or windows at once")
+    segmentation_was_resampled: bool = Field(
+        default=False,
+        description="the caller already resampled the segmentation onto the CT's grid; the report then says so",
+    )
     overwrite: bool = Field(default=False, description="replace what is in the output folder")
     allow_cpu: bool = Field(
         default=False,
@@ -60,12 +64,12 @@ class SynthesisRequest(BaseModel):
     )
 
     def settings(self) -> dict[str, object]:
-        """Everything but the paths, JSON-ready, for provenance.
+        """Everything but the paths and facts about the inputs, JSON-ready, for provenance.
 
         A generator or label table that was given as a path is named by its last part only when it holds no
         separator; otherwise it says ``"file"``.
         """
-        values = self.model_dump(mode="json", exclude={"ct", "segmentation", "out"})
+        values = self.model_dump(mode="json", exclude={"ct", "segmentation", "out", "segmentation_was_resampled"})
         for name in ("generator", "labels"):
             value = values[name]
             if isinstance(value, str) and (Path(value).name != value or Path(value).suffix):

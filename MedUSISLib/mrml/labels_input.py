@@ -1,0 +1,268 @@
+"""A segmentation of the scene, whatever its kind, painted onto a CT's voxels.
+
+Every voxel of the CT asks each layer of the segmentation for the nearest voxel there, through all transforms between
+the two nodes; closed surfaces are brought into the CT's index space and filled there. So one path serves all grids,
+rotations, shears and bending transforms, and neither node is touched: no temporary nodes, no new representation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from MedUSISLib.mrml.world_grid import as_array, as_vtk, index_map, index_to_local, size_ijk, voxel_to_voxel
+
+# Voxels painted at once: a slab of the largest type stays below 130 MB.
+_SLAB_VOXELS = 1 << 25
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A label image of a segmentation; segments that share it have different label values in it.
+
+    Attributes
+    ----------
+    array_kji : ndarray
+        Label values; a view of the scene's memory.
+    index_to_local : ndarray
+        4x4 from the array's index (i, j, k) to the node's own RAS.
+    values : dict of int to str
+        Which segment (its key) each label value is.
+    """
+
+    array_kji: np.ndarray
+    index_to_local: np.ndarray
+    values: dict[int, str]
+
+
+@dataclass(frozen=True)
+class Surface:
+    """A segment that exists as a closed surface in the node's own RAS."""
+
+    mesh: Any
+    key: str
+
+
+def is_segmentation(node: Any) -> bool:
+    """Whether a node is a segmentation with segments (and not a label map)."""
+    return bool(node.IsA("vtkMRMLSegmentationNode"))
+
+
+def parts(node: Any) -> list[Layer | Surface]:
+    """What a segmentation or label map consists of; segments without a voxel or a triangle are not in it."""
+    return _parts_of_segmentation(node) if is_segmentation(node) else _parts_of_label_map(node)
+
+
+def paint(ct: Any, node: Any, ranks: Mapping[str, int]) -> tuple[np.ndarray, bool]:
+    """The segments on the CT's voxels.
+
+    Parameters
+    ----------
+    ct : vtkMRMLScalarVolumeNode
+    node : vtkMRMLSegmentationNode or vtkMRMLLabelMapVolumeNode
+    ranks : mapping of str to int
+        Number (1 or more) to paint for each segment's key; where segments overlap the highest wins. Others are left
+        out.
+
+    Returns
+    -------
+    ndarray
+        [k, j, i] as the CT; uint8, or int16 when there are more than 255 ranks. 0 is unlabelled.
+    bool
+        True when the segmentation's voxels are not the CT's, so that the nearest were taken.
+    """
+    size = size_ijk(ct)
+    highest = max(ranks.values(), default=0)
+    result = np.zeros(size[::-1], dtype=np.uint8 if highest <= 255 else np.int16)
+    resampled = False
+    for part in parts(node):
+        if isinstance(part, Surface):
+            if part.key in ranks:
+                _paint_surface(part, ct, node, ranks[part.key], result)
+                resampled = True
+            continue
+        wanted = {value: ranks[key] for value, key in part.values.items() if key in ranks}
+        if not wanted:
+            continue
+        mapped = index_map(ct, node, np.linalg.inv(part.index_to_local))
+        if isinstance(mapped, np.ndarray):
+            exact = voxel_to_voxel(mapped, size)
+            mapped, resampled = (mapped, True) if exact is None else (exact, resampled)
+        else:
+            resampled = True
+        for first, slab in nearest_slabs(part.array_kji, mapped, size):
+            target = result[first : first + slab.shape[0]]
+            np.maximum(target, _ranked(slab, wanted, result.dtype), out=target)
+    return result, resampled
+
+
+def nearest_slabs(
+    array_kji: np.ndarray, index_map: Any, size: tuple[int, int, int]
+) -> Iterator[tuple[int, np.ndarray]]:
+    """An image sampled on a grid of ``size``, nearest neighbour, 0 beyond half a voxel outside.
+
+    Parameters
+    ----------
+    array_kji : ndarray
+    index_map : ndarray or vtkAbstractTransform
+        From the grid's index to the array's index (i, j, k).
+    size : tuple of int
+
+    Yields
+    ------
+    int
+        First k of the slab.
+    ndarray
+        Slab [k, j, i] in the array's type; valid until the next one.
+    """
+    import vtk
+    from vtk.util.numpy_support import numpy_to_vtk, vtk_to_numpy
+
+    flat = np.ascontiguousarray(array_kji).reshape(-1)  # kept alive here while vtk looks at it
+    image = vtk.vtkImageData()
+    image.SetDimensions(array_kji.shape[::-1])
+    image.GetPointData().SetScalars(numpy_to_vtk(flat))
+    reslice = vtk.vtkImageReslice()
+    reslice.SetInputData(image)
+    reslice.SetInterpolationModeToNearestNeighbor()
+    reslice.SetBackgroundLevel(0)
+    reslice.SetOutputDimensionality(3)
+    reslice.SetOutputOrigin(0, 0, 0)
+    reslice.SetOutputSpacing(1, 1, 1)
+    if isinstance(index_map, np.ndarray):
+        # as axes, not as a transform: vtk then recognises grids that are parallel and copies rows
+        reslice.SetResliceAxes(as_vtk(index_map))
+    else:
+        reslice.SetResliceTransform(index_map)
+    depth = max(1, _SLAB_VOXELS // (size[0] * size[1]))
+    for first in range(0, size[2], depth):
+        last = min(first + depth, size[2]) - 1
+        reslice.SetOutputExtent(0, size[0] - 1, 0, size[1] - 1, first, last)
+        reslice.Update()
+        scalars = reslice.GetOutput().GetPointData().GetScalars()
+        yield first, vtk_to_numpy(scalars).reshape(last - first + 1, size[1], size[0])
+
+
+def _ranked(slab: np.ndarray, ranks: Mapping[int, int], dtype: np.dtype) -> np.ndarray:
+    """Label values replaced by ranks; values without one become 0."""
+    if len(ranks) == 1:
+        ((value, rank),) = ranks.items()
+        return (slab == value) * dtype.type(rank)
+    from MedUSISLib.anatomy.lookup import LookupTable, as_integers, chunks
+
+    table = LookupTable(ranks, other=0, dtype=dtype)
+    result = np.empty(slab.shape, dtype=dtype)
+    flat = result.reshape(-1)
+    for part, chunk in chunks(as_integers(slab)):
+        flat[part] = table.look_up(chunk)
+    return result
+
+
+def _paint_surface(surface: Surface, ct: Any, node: Any, rank: int, result: np.ndarray) -> None:
+    import vtk
+    from vtk.util.numpy_support import vtk_to_numpy
+
+    to_local = index_map(ct, node, np.eye(4))
+    transform = vtk.vtkMatrixToLinearTransform()
+    if isinstance(to_local, np.ndarray):
+        transform.SetInput(as_vtk(np.linalg.inv(to_local)))
+    else:
+        transform = to_local.GetInverse()
+    moved = vtk.vtkTransformPolyDataFilter()
+    moved.SetInputData(surface.mesh)
+    moved.SetTransform(transform)
+    triangles = vtk.vtkTriangleFilter()
+    triangles.SetInputConnection(moved.GetOutputPort())
+    triangles.PassLinesOff()
+    triangles.PassVertsOff()
+    extent = (0, result.shape[2] - 1, 0, result.shape[1] - 1, 0, result.shape[0] - 1)
+    stencil = vtk.vtkPolyDataToImageStencil()
+    stencil.SetInputConnection(triangles.GetOutputPort())
+    stencil.SetOutputOrigin(0, 0, 0)
+    stencil.SetOutputSpacing(1, 1, 1)
+    stencil.SetOutputWholeExtent(*extent)
+    image = vtk.vtkImageStencilToImage()
+    image.SetInputConnection(stencil.GetOutputPort())
+    image.SetInsideValue(1)
+    image.SetOutsideValue(0)
+    image.SetOutputScalarTypeToUnsignedChar()
+    image.Update()
+    inside = vtk_to_numpy(image.GetOutput().GetPointData().GetScalars()).reshape(result.shape)
+    np.maximum(result, inside * result.dtype.type(rank), out=result)
+
+
+def _parts_of_segmentation(node: Any) -> list[Layer | Surface]:
+    import slicer
+
+    converter = slicer.vtkSegmentationConverter
+    voxels = converter.GetSegmentationBinaryLabelmapRepresentationName()
+    surfaces = converter.GetSegmentationClosedSurfaceRepresentationName()
+    segmentation = node.GetSegmentation()
+    if segmentation is None or segmentation.GetNumberOfSegments() == 0:
+        return []
+    source = segmentation.GetSourceRepresentationName()
+    if source not in (voxels, surfaces):
+        if not segmentation.ContainsRepresentation(voxels):
+            segmentation = _converted_copy(segmentation, voxels)
+        source = voxels
+    layers: dict[str, Layer] = {}
+    meshes: list[Layer | Surface] = []
+    for key in segmentation.GetSegmentIDs():
+        segment = segmentation.GetSegment(key)
+        data = segment.GetRepresentation(source)
+        if data is None or data.GetNumberOfPoints() == 0:
+            continue
+        if source == surfaces:
+            if data.GetNumberOfPolys() + data.GetNumberOfStrips() > 0:
+                meshes.append(Surface(data, key))
+            continue
+        # the address tells which segments share an image
+        shared = layers.get(data.__this__)
+        if shared is None:
+            shared = layers.setdefault(data.__this__, _layer_of_image(data))
+        shared.values[int(segment.GetLabelValue())] = key
+    return [*layers.values(), *meshes]
+
+
+def _layer_of_image(image: Any) -> Layer:
+    import vtk
+    from vtk.util.numpy_support import vtk_to_numpy
+
+    matrix = vtk.vtkMatrix4x4()
+    image.GetImageToWorldMatrix(matrix)
+    first = np.eye(4)
+    first[:3, 3] = image.GetExtent()[0::2]
+    array = vtk_to_numpy(image.GetPointData().GetScalars()).reshape(image.GetDimensions()[::-1])
+    return Layer(array, as_array(matrix) @ first, {})
+
+
+def _converted_copy(segmentation: Any, representation: str) -> Any:
+    """A copy outside the scene in which a rarer kind of segmentation (contours, fractions) has become voxels."""
+    import slicer
+
+    from MedUSISLib.errors import ErrorCode, MedUSISError
+
+    copy = slicer.vtkSegmentation()
+    copy.DeepCopy(segmentation)
+    if not copy.CreateRepresentation(representation):
+        raise MedUSISError(
+            ErrorCode.INPUT_NOT_READABLE,
+            "the segmentation cannot be turned into voxels",
+            "create its binary labelmap in the Segmentations module, under Representations",
+        )
+    return copy
+
+
+def _parts_of_label_map(node: Any) -> list[Layer | Surface]:
+    from vtk.util.numpy_support import vtk_to_numpy
+
+    from MedUSISLib.anatomy.lookup import as_integers, unique_values
+
+    if node.GetImageData() is None:
+        return []
+    array = vtk_to_numpy(node.GetImageData().GetPointData().GetScalars()).reshape(size_ijk(node)[::-1])
+    values = {value: str(value) for value in unique_values(as_integers(array)) if value != 0}
+    return [Layer(array, index_to_local(node), values)] if values else []
