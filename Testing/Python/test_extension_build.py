@@ -46,7 +46,9 @@ def test_texts_of_the_extension_reach_slicer(configured: str) -> None:
 
 
 def test_module_test_runs_with_and_without_a_main_window(configured: str) -> None:
-    tests = [line.split("UNITTEST ")[1].replace(";", " ").split() for line in configured.splitlines() if "UNITTEST " in line]
+    tests = [
+        line.split("UNITTEST ")[1].replace(";", " ").split() for line in configured.splitlines() if "UNITTEST " in line
+    ]
     assert ["MedUSIS.py"] in tests
     assert any("--no-main-window" in test for test in tests)
 

@@ -1,0 +1,131 @@
+"""Files into the scene with Slicer's own readers, in the application and without it.
+
+``slicer.util.loadVolume`` needs the application; the logic and storage classes used here are what it uses inside.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from MedUSISLib.errors import ErrorCode, MedUSISError
+
+_LABEL_MAP, _SINGLE_FILE = 1, 4  # vtkSlicerVolumesLogic's loading options
+_SEGMENTATION_ENDINGS = (".seg.nrrd", ".seg.nhdr", ".vtm")
+
+
+def load_volume(path: Path, name: str, role: str = "the CT") -> Any:
+    """A scalar volume node from an image file, or from a folder of DICOM slices.
+
+    Parameters
+    ----------
+    path : Path
+    name : str
+        Of the new node. Never the file's name, which can be a patient's.
+    role : str
+        How messages call the image.
+
+    Raises
+    ------
+    MedUSISError
+        INPUT_NOT_READABLE.
+    """
+    if path.is_dir():
+        return _load_dicom_folder(path, name, role)
+    return _load_archetype(path, name, role, _SINGLE_FILE)
+
+
+def load_labels(path: Path, name: str, role: str = "the segmentation") -> Any:
+    """A labelmap node from a label image, its values unchanged.
+
+    Raises
+    ------
+    MedUSISError
+        INPUT_NOT_READABLE.
+    """
+    return _load_archetype(path, name, role, _SINGLE_FILE | _LABEL_MAP)
+
+
+def load_segmentation(path: Path, name: str, role: str = "the segmentation") -> Any:
+    """What a file of segments is in Slicer: a segmentation node from ``.seg.nrrd``, a labelmap node from an image.
+
+    Raises
+    ------
+    MedUSISError
+        INPUT_NOT_READABLE.
+    """
+    import slicer
+
+    if not path.name.lower().endswith(_SEGMENTATION_ENDINGS):
+        return load_labels(path, name, role)
+    _must_exist(path, role)
+    node = slicer.modules.segmentations.logic().LoadSegmentationFromFile(str(path), False, name)
+    if node is None:
+        raise _unreadable(path, role)
+    return node
+
+
+def load_scene(path: Path) -> None:
+    """Replace the scene by that of an ``.mrb`` or ``.mrml`` file.
+
+    Raises
+    ------
+    MedUSISError
+        INPUT_NOT_READABLE.
+    """
+    import slicer
+
+    _must_exist(path, "the scene")
+    scene = slicer.mrmlScene
+    if path.suffix.lower() == ".mrb":
+        scene.Clear(False)
+        loaded = scene.ReadFromMRB(str(path), False)
+    else:
+        scene.SetURL(str(path))
+        loaded = scene.Connect()
+    if not loaded:
+        raise _unreadable(path, "the scene")
+
+
+def _load_archetype(path: Path, name: str, role: str, options: int) -> Any:
+    import slicer
+
+    _must_exist(path, role)
+    node = slicer.modules.volumes.logic().AddArchetypeVolume(str(path), name, options)
+    if node is None or node.GetImageData() is None:
+        if node is not None:
+            slicer.mrmlScene.RemoveNode(node)
+        raise _unreadable(path, role)
+    node.SetName(name)
+    return node
+
+
+def _load_dicom_folder(path: Path, name: str, role: str) -> Any:
+    """Slicer itself reads DICOM through a database that must be filled first; our reader needs the folder only."""
+    import slicer
+    import vtk
+
+    from MedUSISLib.imaging.reading import read_volume
+
+    volume = read_volume(path, role)
+    node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", name)
+    slicer.util.updateVolumeFromArray(node, volume.array_kji)
+    matrix = vtk.vtkMatrix4x4()
+    matrix.DeepCopy(volume.geometry.affine_ras().ravel().tolist())
+    node.SetIJKToRASMatrix(matrix)
+    node.CreateDefaultDisplayNodes()
+    return node
+
+
+def _must_exist(path: Path, role: str) -> None:
+    if not path.exists():
+        raise MedUSISError(ErrorCode.INPUT_NOT_READABLE, f"{role} does not exist", "check the path", path)
+
+
+def _unreadable(path: Path, role: str) -> MedUSISError:
+    return MedUSISError(
+        ErrorCode.INPUT_NOT_READABLE,
+        f"Slicer cannot read {role}",
+        "give NIfTI, NRRD, MHA, a .seg.nrrd, or for the CT a folder of DICOM slices",
+        path,
+    )
