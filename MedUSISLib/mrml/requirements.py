@@ -1,0 +1,104 @@
+"""Which Python packages the jobs need that Slicer does not bring, why, and how large their download is.
+
+The same list is the file ``requirements.txt`` at the top of the repository; a test compares the two.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class NeededPackage:
+    """One package.
+
+    Parameters
+    ----------
+    requirement : str
+        As pip takes it.
+    module : str
+        What is imported; its folder must be there, too.
+    reason : str
+        What it is for, for the question that the user is asked.
+    megabytes : float
+        Download of the package and of what it needs in its turn beside Slicer's own packages; the largest of Windows,
+        macOS and Linux.
+    """
+
+    requirement: str
+    module: str
+    reason: str
+    megabytes: float
+
+    @property
+    def name(self) -> str:
+        """The bare name, as in ``pip list``.
+
+        Examples
+        --------
+        >>> NeededPackage("pydantic>=2", "pydantic", "", 1.0).name
+        'pydantic'
+        """
+        return self.requirement.partition(">")[0].partition("=")[0].partition("<")[0].strip()
+
+
+# Sizes of the wheels for Python 3.12 on 2026-11-20, beside the packages of Slicer 5.12: together 23.7 MB on Linux,
+# 18.5 MB on Windows, 19.1 MB on macOS, and MONAI 1.7 MB.
+NEEDED: tuple[NeededPackage, ...] = (
+    NeededPackage("matplotlib", "matplotlib", "the pictures of the report", 17.2),
+    NeededPackage("monai", "monai", "the network that checks the anatomy of the result", 1.7),
+    NeededPackage("nibabel", "nibabel", "image files", 3.3),
+    NeededPackage("psutil", "psutil", "free memory, and ending a job cleanly", 0.3),
+    NeededPackage("pydantic>=2", "pydantic", "checked settings and generators", 2.6),
+    NeededPackage("safetensors", "safetensors", "the weights of the generators", 0.5),
+)
+
+TORCH_REQUIREMENT = ">=2.6"
+TORCH_CPU_MEGABYTES = 200
+"""torch without GPU support with torchvision and what both need (192 MB for the wheel of 2.13.0 on Linux)."""
+TORCH_SIZE = "about 200 MB without an NVIDIA card, 2 to 3 GB with one"
+"""2.15.0 with CUDA 13 on Linux: 3.0 GB with all its libraries, 2026-11-20."""
+
+SHIPPED_WITH_SLICER: tuple[str, ...] = (
+    "cffi",
+    "certifi",
+    "chardet",
+    "charset-normalizer",
+    "couchdb",
+    "cryptography",
+    "dcmqi",
+    "deprecated",
+    "dicomweb-client",
+    "gitdb",
+    "gitpython",
+    "highdicom",
+    "idna",
+    "numpy",
+    "packaging",
+    "pillow",
+    "pip",
+    "pycparser",
+    "pydicom",
+    "pygithub",
+    "pyjpegls",
+    "pyjwt",
+    "pynacl",
+    "pyparsing",
+    "python-dateutil",
+    "requests",
+    "retrying",
+    "scipy",
+    "setuptools",
+    "simpleitk",
+    "six",
+    "smmap",
+    "typing-extensions",
+    "urllib3",
+    "vtk",
+    "wheel",
+    "wrapt",
+)
+"""Packages of Slicer 5.12 (its SuperBuild): what is installed of them stays at its version, others may rely on it."""
+
+STAY_WHEN_PRESENT: tuple[str, ...] = ("torch", "torchvision", "torchaudio")
+"""Not Slicer's, but too large and too easily broken to be replaced on the way."""
