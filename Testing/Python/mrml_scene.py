@@ -64,7 +64,11 @@ def start_scene() -> Any:
 def mrml_scene() -> Iterator[Any]:
     """An empty scene with subject hierarchy and default colours; ``slicer.mrmlScene`` is the same object."""
     pytest.importorskip("slicer", reason="slicer-core is not installed")
-    scene = start_scene().mrmlScene
+    slicer = start_scene()
+    scene = slicer.mrmlScene
     scene.Clear(0)
+    # The application's subject hierarchy makes itself a new node after closing; a scene alone keeps pointing at the old
+    # one, which is in no scene and is not saved.
+    slicer.vtkMRMLSubjectHierarchyNode.ResolveSubjectHierarchy(scene)
     yield scene
     scene.Clear(0)
