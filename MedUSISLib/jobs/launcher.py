@@ -8,7 +8,7 @@ import signal
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
@@ -220,7 +220,7 @@ class Launcher:
         return Failure(
             ErrorCode.INTERNAL.value,
             f"the worker process ended without a result ({_describe(exit_code)})",
-            _advice(exit_code),
+            _advice(exit_code, self._last_words),
         )
 
     def _close(self) -> None:
@@ -232,8 +232,10 @@ class Launcher:
 def _environment(workspace: Path) -> dict[str, str]:
     package_parent = str(Path(__file__).resolve().parents[2])
     search = [package_parent, *filter(None, [os.environ.get("PYTHONPATH")])]
+    # Plugins of the ITK inside Slicer, which another ITK (SimpleITK's) would try to load.
+    inherited = {name: value for name, value in os.environ.items() if name != "ITK_AUTOLOAD_PATH"}
     return {
-        **os.environ,
+        **inherited,
         **workspace_variables(workspace),
         CONTROL_VARIABLE: "stdin",
         "PYTHONPATH": os.pathsep.join(search),
@@ -251,7 +253,10 @@ def _describe(exit_code: int) -> str:
     return f"exit code {exit_code}"
 
 
-def _advice(exit_code: int) -> str:
+def _advice(exit_code: int, last_words: Iterable[str]) -> str:
+    # Slicer's PythonSlicer is a starter that turns the death of its child into exit code 1 and these words.
+    if any("exit abnormally" in line for line in last_words):
+        return "it crashed, or the system killed it for lack of memory: close other programs or use a smaller batch"
     if exit_code in (-9, 137):
         return "the system killed it, most often for lack of memory: close other programs or use a smaller batch"
     return "this is a fault of MedUSIS or of a library: please report it together with the log"
