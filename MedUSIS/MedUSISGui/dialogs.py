@@ -1,0 +1,37 @@
+"""The few windows that open above the panel: choosing files and folders, and confirming a removal."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import qt
+import slicer
+
+
+class Dialogs:
+    """Asks the user; tests hand in one that answers by itself."""
+
+    def confirm(self, text: str) -> bool:
+        """Whether the user agrees."""
+        return bool(slicer.util.confirmOkCancelDisplay(text))
+
+    def folder(self, title: str) -> Path | None:
+        """A folder that exists, None when the user cancels."""
+        return _path(qt.QFileDialog.getExistingDirectory(slicer.util.mainWindow(), title))
+
+    def open_file(self, title: str, kinds: str) -> Path | None:
+        """A file that exists; ``kinds`` as in ``"Tables (*.csv)"``."""
+        return _path(qt.QFileDialog.getOpenFileName(slicer.util.mainWindow(), title, "", kinds))
+
+    def save_file(self, title: str, name: str, kinds: str) -> Path | None:
+        """Where to write a file."""
+        return _path(qt.QFileDialog.getSaveFileName(slicer.util.mainWindow(), title, name, kinds))
+
+    def save_scene(self) -> None:
+        """Slicer's own Save window."""
+        slicer.util.openSaveDataDialog()
+
+
+def _path(answer) -> Path | None:
+    text = answer[0] if isinstance(answer, (tuple, list)) else answer
+    return Path(text) if text else None

@@ -1,0 +1,39 @@
+"""A picture in a label that is as wide as the panel and never forces it to be wider."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import qt
+
+_WIDEST = 400
+_HIGHEST = 260
+
+
+class PictureLabel:
+    """Shows a picture file, scaled down to fit; hidden without one.
+
+    Parameters
+    ----------
+    label : QLabel
+        Its horizontal size policy is "Ignored".
+    """
+
+    def __init__(self, label) -> None:
+        self._label = label
+        self.show(None)
+
+    def show(self, path: Path | str | None) -> bool:
+        """Show this picture; False when there is none or it cannot be read (yet)."""
+        pixels = qt.QPixmap(str(path)) if path is not None else None
+        if pixels is None or pixels.isNull():
+            if path is None:
+                self._label.clear()
+                self._label.visible = False
+            return False
+        self._label.visible = True
+        width = min(_WIDEST, max(200, self._label.width - 4))
+        fitted = pixels.scaled(width, _HIGHEST, qt.Qt.KeepAspectRatio, qt.Qt.SmoothTransformation)
+        self._label.setPixmap(fitted)
+        self._label.setFixedHeight(fitted.height() + 4)
+        return True

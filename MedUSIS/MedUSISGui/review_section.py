@@ -1,0 +1,182 @@
+"""The part "Result and review", lower half: layouts, overlays, fading and places to look at."""
+
+from __future__ import annotations
+
+import slicer
+from slicer.i18n import tr as _
+
+from MedUSISLib.errors import MedUSISError
+from MedUSISLib.signal import Signal
+
+
+class ReviewSection:
+    """Acts on the views; every control works on the chosen result.
+
+    Parameters
+    ----------
+    ui : widgets of the panel
+
+    Attributes
+    ----------
+    failed : Signal
+        With a ``MedUSISError``.
+    """
+
+    def __init__(self, ui) -> None:
+        self._ui = ui
+        self._nodes = None
+        self._segmentation = None
+        self._places: dict[str, list] = {}
+        self._next: dict[str, int] = {}
+        self._silent = False
+        self.failed = Signal()
+        ui.reviewRowButton.connect("clicked(bool)", lambda _checked=False: self.show_views(grid=False))
+        ui.reviewGridButton.connect("clicked(bool)", lambda _checked=False: self.show_views(grid=True))
+        ui.blendSlider.connect("valueChanged(double)", self._on_blend)
+        ui.uncertaintyOverlayCheckBox.connect("toggled(bool)", self._on_uncertainty)
+        ui.opacitySlider.connect("valueChanged(double)", self._on_uncertainty)
+        ui.thresholdSlider.connect("valueChanged(double)", self._on_threshold)
+        ui.consistencyOverlayCheckBox.connect("toggled(bool)", self._on_consistency)
+        ui.contoursOverlayCheckBox.connect("toggled(bool)", self._on_contours)
+        ui.nextUncertainButton.connect("clicked(bool)", lambda _checked=False: self._go_to_next("uncertain"))
+        ui.nextInconsistentButton.connect("clicked(bool)", lambda _checked=False: self._go_to_next("inconsistent"))
+
+    def set_result(self, nodes, segmentation) -> None:
+        """Review another result, or none.
+
+        Parameters
+        ----------
+        nodes : SynthesisNodes or None
+        segmentation : vtkMRMLSegmentationNode or None
+            Whose contours can be drawn.
+        """
+        self._segmentation = segmentation
+        ui = self._ui
+        has = nodes is not None
+        ui.contoursOverlayCheckBox.enabled = segmentation is not None and segmentation.IsA("vtkMRMLSegmentationNode")
+        if _same(nodes, self._nodes):
+            self._nodes = nodes
+            return
+        self._nodes = nodes
+        self._places, self._next = {}, {}
+        uncertain = has and nodes.uncertainty is not None
+        for widget in (ui.uncertaintyOverlayCheckBox, ui.opacitySlider, ui.thresholdSlider, ui.nextUncertainButton):
+            widget.enabled = uncertain
+        consistent = has and nodes.mask_consistency is not None
+        for widget in (ui.consistencyOverlayCheckBox, ui.nextInconsistentButton):
+            widget.enabled = consistent
+        self._say("")
+        self._reset_controls(nodes if uncertain else None)
+
+    def show_views(self, grid: bool = False) -> None:
+        """Show CT, synthetic MR and uncertainty: in a row, or in all directions."""
+        from MedUSISLib.mrml.review_layout import show_review
+
+        nodes, ct = self._nodes, self._ct()
+        if nodes is None or ct is None:
+            if nodes is not None:
+                self._say(_("The CT of this result is not in the scene any more."))
+            return
+        self._guarded(show_review, nodes, ct, "grid" if grid else "row")
+
+    def _ct(self):
+        from MedUSISLib.mrml.result_nodes import ct_of
+
+        return ct_of(self._nodes) if self._nodes is not None else None
+
+    def _reset_controls(self, nodes) -> None:
+        """Controls show what the views show right after a result has been loaded."""
+        from MedUSISLib.mrml.overlays import uncertainty_range
+
+        ui = self._ui
+        self._silent = True
+        try:
+            ui.blendSlider.value = 100.0
+            ui.opacitySlider.value = 50.0
+            for box in (ui.uncertaintyOverlayCheckBox, ui.consistencyOverlayCheckBox, ui.contoursOverlayCheckBox):
+                box.checked = False
+            if nodes is not None:
+                low, high = uncertainty_range(nodes)
+                step = max((high - low) / 100.0, 1e-9)
+                ui.thresholdSlider.decimals = _decimals(step)
+                ui.thresholdSlider.minimum = low
+                ui.thresholdSlider.maximum = high
+                ui.thresholdSlider.singleStep = step
+                ui.thresholdSlider.value = low
+        finally:
+            self._silent = False
+
+    def _on_blend(self, value: float) -> None:
+        from MedUSISLib.mrml.ct_mr_blend import set_blend
+
+        self._act(set_blend, value / 100.0)
+
+    def _on_uncertainty(self, _value=None) -> None:
+        from MedUSISLib.mrml.overlays import show_uncertainty
+
+        self._act(show_uncertainty, self._ui.uncertaintyOverlayCheckBox.checked, self._ui.opacitySlider.value / 100.0)
+
+    def _on_threshold(self, value: float) -> None:
+        from MedUSISLib.mrml.overlays import set_uncertainty_threshold
+
+        self._act(set_uncertainty_threshold, value)
+
+    def _on_consistency(self, on: bool) -> None:
+        from MedUSISLib.mrml.overlays import show_mask_consistency
+
+        self._act(show_mask_consistency, on)
+
+    def _on_contours(self, on: bool) -> None:
+        from MedUSISLib.mrml.overlays import show_label_contours
+
+        if self._segmentation is not None and not self._silent:
+            self._guarded(show_label_contours, self._segmentation, on)
+
+    def _go_to_next(self, kind: str) -> None:
+        from MedUSISLib.mrml import hotspots
+
+        if self._nodes is None:
+            return
+        if kind not in self._places:
+            find = hotspots.most_uncertain if kind == "uncertain" else hotspots.most_inconsistent
+            with slicer.util.WaitCursor():
+                self._places[kind] = list(self._guarded(find, self._nodes) or [])
+        places = self._places[kind]
+        if not places:
+            self._say(_("There is no such place in this result."))
+            return
+        number = self._next.get(kind, 0) % len(places)
+        self._next[kind] = number + 1
+        self._guarded(hotspots.jump_to, places[number])
+        self._say(
+            _("{number} of {count}: {text}").format(number=number + 1, count=len(places), text=places[number].text)
+        )
+
+    def _act(self, function, *values) -> None:
+        if self._nodes is not None and not self._silent:
+            self._guarded(function, self._nodes, *values)
+
+    def _guarded(self, function, *values):
+        try:
+            return function(*values)
+        except MedUSISError as error:
+            self.failed(error)
+            return None
+
+    def _say(self, text: str) -> None:
+        self._ui.hotspotLabel.text = text
+        self._ui.hotspotLabel.visible = bool(text)
+
+
+def _same(one, other) -> bool:
+    if one is None or other is None:
+        return one is other
+    return one.mr is other.mr and one.uncertainty is other.uncertainty and one.quality is other.quality
+
+
+def _decimals(step: float) -> int:
+    digits = 1
+    while step < 1.0 and digits < 7:
+        step *= 10.0
+        digits += 1
+    return digits

@@ -1,0 +1,126 @@
+"""The part with "Synthesize MR" and "Cancel": what is missing, how far the run is, what it says."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from slicer.i18n import tr as _
+
+from MedUSISLib.signal import Signal
+
+from .pictures import PictureLabel
+from .wording import time_left_text
+
+_RED = "#c62828"
+_AMBER = "#b26a00"
+_STEPS = 1000
+
+
+class RunSection:
+    """Buttons, readiness, progress, newest slice and log.
+
+    Parameters
+    ----------
+    ui : widgets of the panel
+
+    Attributes
+    ----------
+    start_asked, cancel_asked : Signal
+        The two buttons.
+    """
+
+    def __init__(self, ui) -> None:
+        self._ui = ui
+        self._busy = False
+        self.start_asked = Signal()
+        self.cancel_asked = Signal()
+        self._preview = PictureLabel(ui.previewLabel)
+        ui.progressBar.minimum = 0
+        ui.progressBar.maximum = _STEPS
+        ui.synthesizeButton.connect("clicked(bool)", lambda _checked=False: self.start_asked())
+        ui.cancelButton.connect("clicked(bool)", lambda _checked=False: self.cancel_asked())
+        ui.logCopyButton.connect("clicked(bool)", self._on_copy_log)
+        ui.progressFrame.visible = False
+        self.set_readiness([], ready=False)
+
+    @property
+    def busy(self) -> bool:
+        """Whether the panel shows a run that is going on."""
+        return self._busy
+
+    def set_readiness(self, findings: Sequence, ready: bool) -> None:
+        """Say what is missing (blocking findings) and what to know (the others).
+
+        Parameters
+        ----------
+        findings : sequence of Finding
+        ready : bool
+            Whether a run can be started.
+        """
+        self._ui.synthesizeButton.enabled = ready and not self._busy
+        lines = [_finding_line(finding) for finding in findings]
+        if not lines and ready:
+            lines = [_("Ready.")]
+        self._ui.readinessLabel.text = "<br>".join(lines)
+        self._ui.readinessLabel.visible = bool(lines) and not self._busy
+
+    def begin(self, title: str) -> None:
+        """A run begins."""
+        self._busy = True
+        self._ui.synthesizeButton.enabled = False
+        self._ui.cancelButton.enabled = True
+        self._ui.readinessLabel.visible = False
+        self._ui.logText.clear()
+        self._preview.show(None)
+        self.set_stage(title)
+        self.set_progress(0.0, None)
+        self._ui.progressFrame.visible = True
+
+    def end(self, text: str) -> None:
+        """The run is over; ``text`` says how."""
+        self._busy = False
+        self._ui.cancelButton.enabled = False
+        self._ui.progressFrame.visible = False
+        self._preview.show(None)
+        if text:
+            self.add_log(text)
+
+    def set_stage(self, title: str) -> None:
+        """What is being done now."""
+        self._ui.stageLabel.text = title
+
+    def set_progress(self, fraction: float, seconds_left: float | None) -> None:
+        """How much of the whole run is done, 0 to 1, and how long it will still take."""
+        self._ui.progressBar.value = round(_STEPS * min(1.0, max(0.0, fraction)))
+        self._ui.timeLeftLabel.text = time_left_text(seconds_left)
+
+    def set_stopping(self) -> None:
+        """The user has cancelled; the run is being ended."""
+        self._ui.cancelButton.enabled = False
+        self.set_stage(_("Ending the run"))
+        self._ui.timeLeftLabel.text = ""
+
+    def show_preview(self, path) -> None:
+        """Show a finished slice; a picture that is just being written is passed over."""
+        self._preview.show(path)
+
+    def add_log(self, line: str) -> None:
+        """One more line of the log."""
+        self._ui.logText.appendPlainText(line)
+
+    def _on_copy_log(self, _checked: bool = False) -> None:
+        self._ui.logText.selectAll()
+        self._ui.logText.copy()
+
+
+def _finding_line(finding) -> str:
+    text = " ".join(_sentence(part) for part in (finding.message, finding.hint) if part)
+    color = _RED if finding.blocking else _AMBER
+    mark = "\N{BLACK RIGHT-POINTING SMALL TRIANGLE}"
+    return f'<span style="color:{color}">{mark}</span> {text}'
+
+
+def _sentence(text: str) -> str:
+    text = text.strip().replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    text = text[:1].upper() + text[1:]
+    return text if text[-1:] in ".!?:" else text + "."
