@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 
+from MedUSISLib.anatomy.common_names import COMMON_NAMES, PREFIXES
 from MedUSISLib.anatomy.mapping import LabelMapping, MappingEntry, available_mappings, load_mapping
 from MedUSISLib.anatomy.schema import LabelSchema, canonical_name
 from MedUSISLib.errors import ErrorCode, MedUSISError
 
-_SIDES = {"left", "right", "l", "r"}
+_SIDES = {"left", "right", "l", "r", "lh", "rh"}
 
 
 def mapping_from_names(
@@ -57,6 +59,66 @@ def mapping_from_names(
             "segments become",
         )
     return LabelMapping(name, schema, tuple(entries))
+
+
+def suggest_class(name: str, schema: LabelSchema) -> str | None:
+    """The class that a segment of this name probably is, for a person to confirm; None when nobody knows.
+
+    Looks further than `mapping_from_names`: everyday names ("Muscle", "Ventricles"), singular and plural, American
+    spelling, words written together or apart, words in another order.
+
+    Examples
+    --------
+    >>> from MedUSISLib.anatomy.schema import load_schema
+    >>> head = load_schema("head")
+    >>> suggest_class("Brain stem", head), suggest_class("Gray Matter", head), suggest_class("Segment_1", head)
+    ('brainstem', 'cortex', None)
+    """
+    known, joined = _suggestions(schema)
+    for spelling in _spellings(name):
+        if spelling in known:
+            return known[spelling]
+    canonical = canonical_name(name)
+    for beginning, classes in PREFIXES.items():
+        if canonical.startswith(beginning):
+            return next((c for c in classes if c in schema), None)
+    for spelling in _spellings(_plain(canonical)):
+        if (key := _joined(spelling)) in joined:
+            return joined[key]
+    return None
+
+
+@lru_cache(maxsize=8)
+def _suggestions(schema: LabelSchema) -> tuple[dict[str, str], dict[str, str]]:
+    """Classes by spelling, and by spelling without blanks, plurals and the like."""
+    known = _classes_by_name(schema)
+    for name, classes in COMMON_NAMES.items():
+        class_name = next((c for c in classes if c in schema), None)
+        if class_name is not None:
+            for spelling in _spellings(name):
+                known.setdefault(spelling, class_name)
+    joined: dict[str, str] = {}
+    for spelling, class_name in known.items():
+        joined.setdefault(_joined(_plain(spelling)), class_name)
+    return known, joined
+
+
+def _plain(name: str) -> str:
+    """Every word in the singular and in British spelling."""
+    words = name.replace("_", " ").split()
+    return "_".join("grey" if word == "gray" else _singular(word) for word in words)
+
+
+def _singular(word: str) -> str:
+    if word in ("teeth", "vertebrae"):
+        return {"teeth": "tooth", "vertebrae": "vertebra"}[word]
+    if word.endswith("ies") and len(word) > 4:
+        return word[:-3] + "y"
+    return word[:-1] if word.endswith("s") and not word.endswith(("ss", "us", "is")) and len(word) > 3 else word
+
+
+def _joined(name: str) -> str:
+    return name.replace("_", "").replace(" ", "")
 
 
 def _classes_by_name(schema: LabelSchema) -> dict[str, str]:
