@@ -76,7 +76,6 @@ SHIPPED_WITH_SLICER: tuple[str, ...] = (
     "numpy",
     "packaging",
     "pillow",
-    "pip",
     "pycparser",
     "pydicom",
     "pygithub",
@@ -88,17 +87,18 @@ SHIPPED_WITH_SLICER: tuple[str, ...] = (
     "requests",
     "retrying",
     "scipy",
-    "setuptools",
     "simpleitk",
     "six",
     "smmap",
     "typing-extensions",
     "urllib3",
     "vtk",
-    "wheel",
     "wrapt",
 )
-"""Packages of Slicer 5.12 (its SuperBuild): what is installed of them stays at its version, others may rely on it."""
+"""Packages of Slicer 5.12 (its SuperBuild): what is installed of them stays at its version, others may rely on it.
+
+Without pip, setuptools and wheel, which run nothing in Slicer: torch 2.11 wants setuptools < 82, Slicer has 82.
+"""
 
 STAY_WHEN_PRESENT: tuple[str, ...] = ("torch", "torchvision", "torchaudio")
 """Not Slicer's, but too large and too easily broken to be replaced on the way."""

@@ -22,7 +22,7 @@ def testing() -> bool:
 
 def without_window() -> bool:
     """Whether Slicer was started without its main window (``--no-main-window``): there is nobody to ask."""
-    application = getattr(_slicer(), "app", None)
+    application: Any = getattr(_slicer(), "app", None)
     try:
         return bool(application.commandOptions().noMainWindow)
     except AttributeError:
