@@ -13,6 +13,8 @@ from MedUSISLib.mrml.time_left import synthesis_weights
 from MedUSISLib.mrml.worker import Worker
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from MedUSISLib.anatomy.schema import LabelSchema
     from MedUSISLib.jobs.specification import JobSpecification
     from MedUSISLib.mrml.preparation import PreparedInputs
@@ -65,7 +67,7 @@ class SynthesisLogic:
         self,
         worker: Worker | None = None,
         prepare: Callable[[SynthesisInputs, LabelSchema, Path], PreparedInputs] | None = None,
-        load: Callable[[Path, Any, OutputChoice], SynthesisNodes] | None = None,
+        load: Callable[[Path, Any, OutputChoice, np.ndarray | None], SynthesisNodes] | None = None,
         scene: Callable[[], Any] | None = None,
     ) -> None:
         self._job = SceneJob(worker or Worker(), scene or current_scene)
@@ -99,6 +101,7 @@ class SynthesisLogic:
         synthesis_request(settings, Path("checked-only"))
         schema = schema_of(settings.generator)
         choice = outputs or OutputChoice()
+        made_on = place_of(inputs.ct)
 
         def prepare(folder: Path, warn: Warn) -> JobSpecification:
             from MedUSISLib.jobs.specification import JobSpecification
@@ -111,7 +114,7 @@ class SynthesisLogic:
         work = SceneWork(
             nodes={"the CT": inputs.ct, "the segmentation": inputs.segmentation},
             prepare=prepare,
-            load=lambda folder: self._load(folder / RESULT_NAME, inputs.ct, choice),
+            load=lambda folder: self._load(folder / RESULT_NAME, inputs.ct, choice, made_on),
             weights=synthesis_weights(settings),
         )
         self._job.start(work, "synthesize")
@@ -142,6 +145,16 @@ def current_scene() -> Any:
     import slicer
 
     return slicer.mrmlScene
+
+
+def place_of(ct: Any) -> np.ndarray | None:
+    """Where a CT lies now (4x4, index to world RAS), to know it again when it has been moved; None: it has no grid."""
+    from MedUSISLib.mrml.world_grid import world_grid
+
+    try:
+        return world_grid(ct).matrix
+    except MedUSISError:
+        return None
 
 
 def synthesis_request(
@@ -194,7 +207,7 @@ def _prepare_inputs(inputs: SynthesisInputs, schema: LabelSchema, folder: Path) 
     return prepare_inputs(inputs, schema, folder)
 
 
-def _load_results(folder: Path, ct: Any, outputs: OutputChoice) -> SynthesisNodes:
+def _load_results(folder: Path, ct: Any, outputs: OutputChoice, made_on: np.ndarray | None) -> SynthesisNodes:
     from MedUSISLib.mrml.results import load_results
 
-    return load_results(folder, ct, outputs)
+    return load_results(folder, ct, outputs, made_on)

@@ -118,7 +118,7 @@ class Loading:
     def __init__(self) -> None:
         self.calls: list[tuple[Path, Any, OutputChoice]] = []
 
-    def __call__(self, folder: Path, ct: Any, outputs: OutputChoice) -> str:
+    def __call__(self, folder: Path, ct: Any, outputs: OutputChoice, made_on: Any) -> str:
         self.calls.append((folder, ct, outputs))
         return "nodes"
 

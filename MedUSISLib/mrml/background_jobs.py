@@ -1,0 +1,131 @@
+"""Jobs that have nothing to do with the scene: which devices there are, installing and removing a generator."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from MedUSISLib.errors import MedUSISError
+from MedUSISLib.jobs.events import Failure, Result
+from MedUSISLib.mrml.job_run import JobRun
+from MedUSISLib.mrml.scene_job import as_named, require_packages
+from MedUSISLib.mrml.worker import Worker
+
+OnDone = Callable[[dict[str, Any]], object]
+OnError = Callable[[Failure], object]
+
+
+class BackgroundJobs:
+    """Small jobs in child processes, each with a function for its result and one for its failure.
+
+    Both are called in the thread that started the job: by the event loop, or by ``wait`` where there is none. An
+    error at the start goes to ``on_error`` too, so a caller needs no second way. Several may run at a time.
+
+    Parameters
+    ----------
+    worker : Worker, optional
+    """
+
+    def __init__(self, worker: Worker | None = None) -> None:
+        self._worker = worker or Worker()
+        self._runs: list[JobRun] = []
+
+    @property
+    def running(self) -> bool:
+        """Whether any job runs."""
+        return bool(self._runs)
+
+    def find_devices(self, on_done: OnDone, on_error: OnError | None = None) -> None:
+        """List what a network can run on: ``on_done({"torch": version, "devices": [...]})``."""
+        self._start("devices", {}, on_done, on_error)
+
+    def install_generator(
+        self,
+        source: str | Path,
+        on_done: OnDone,
+        on_error: OnError | None = None,
+        sha256: str | None = None,
+        replace: bool = False,
+        on_progress: Callable[[int, int, float | None], object] | None = None,
+    ) -> None:
+        """Install a generator from a folder, a zip file or an https address.
+
+        ``on_done({"id": ..., "version": ..., "directory": ...})``.
+        """
+        parameters = {"source": str(source), "sha256": sha256, "replace": replace}
+        self._start("install-generator", parameters, on_done, on_error, on_progress)
+
+    def remove_generator(self, identifier: str) -> None:
+        """Remove a generator that the user installed; at once, it is a folder only.
+
+        Raises
+        ------
+        MedUSISError
+            GENERATOR_NOT_FOUND when the user has installed none of this id; DEPENDENCY_MISSING.
+        """
+        require_packages()
+        from MedUSISLib.generators.install import remove_generator
+
+        remove_generator(identifier)
+
+    def wait(self, timeout_s: float | None = None) -> bool:
+        """Wait for the jobs that run now; False when one still runs after ``timeout_s``."""
+        return all([run.wait(timeout_s) for run in list(self._runs)])
+
+    def cancel(self) -> None:
+        """Ask every job to stop; each ends with a failure of code CANCELLED."""
+        for run in list(self._runs):
+            run.cancel()
+
+    def close(self) -> None:
+        """End everything now, and call nobody any more; again does nothing."""
+        runs, self._runs = self._runs, []
+        for run in runs:
+            run.close()
+
+    def _start(
+        self,
+        kind: str,
+        parameters: Mapping[str, Any],
+        on_done: OnDone,
+        on_error: OnError | None,
+        on_progress: Callable[[int, int, float | None], object] | None = None,
+    ) -> None:
+        tell_error: OnError = on_error or (lambda failure: None)
+        run: JobRun | None = None
+        try:
+            require_packages()
+            from MedUSISLib.jobs.specification import JobSpecification
+
+            worker = self._worker
+            specification = JobSpecification(kind=kind, parameters=dict(parameters))
+            run = JobRun(
+                specification, worker.new_process(), worker.command(), worker.single_shot, kinds=worker.kinds
+            )
+            self._listen(run, on_done, tell_error)
+            if on_progress is not None:
+                run.progressed.connect(on_progress)
+            self._runs.append(run)
+            run.start()
+        except Exception as error:
+            if run is not None:
+                self._forget(run)
+            tell_error(Failure.of(error if isinstance(error, MedUSISError) else as_named(error)))
+
+    def _listen(self, run: JobRun, on_done: OnDone, on_error: OnError) -> None:
+        def succeeded(result: Result) -> None:
+            self._forget(run)
+            on_done(result.summary)
+
+        def failed(failure: Failure) -> None:
+            self._forget(run)
+            on_error(failure)
+
+        run.succeeded.connect(succeeded)
+        run.failed.connect(failed)
+
+    def _forget(self, run: JobRun) -> None:
+        if run in self._runs:
+            self._runs.remove(run)
+        run.close()
