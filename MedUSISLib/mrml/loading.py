@@ -111,7 +111,7 @@ def _load_dicom_folder(path: Path, name: str, role: str) -> Any:
     node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", name)
     slicer.util.updateVolumeFromArray(node, volume.array_kji)
     matrix = vtk.vtkMatrix4x4()
-    matrix.DeepCopy(volume.geometry.affine_ras().ravel().tolist())
+    matrix.DeepCopy(volume.geometry.affine_ras.ravel().tolist())
     node.SetIJKToRASMatrix(matrix)
     node.CreateDefaultDisplayNodes()
     return node
