@@ -7,13 +7,13 @@ rotations, shears and bending transforms, and neither node is touched: no tempor
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from MedUSISLib.mrml.world_grid import as_array, as_vtk, index_map, index_to_local, size_ijk, voxel_to_voxel
+from MedUSISLib.mrml.world_grid import as_array, as_vtk, index_map, index_to_local, size_ijk, strided, voxel_to_voxel
 
 # Voxels painted at once: a slab of the largest type stays below 130 MB.
 _SLAB_VOXELS = 1 << 25
@@ -51,12 +51,17 @@ def is_segmentation(node: Any) -> bool:
     return bool(node.IsA("vtkMRMLSegmentationNode"))
 
 
-def parts(node: Any) -> list[Layer | Surface]:
-    """What a segmentation or label map consists of; segments without a voxel or a triangle are not in it."""
-    return _parts_of_segmentation(node) if is_segmentation(node) else _parts_of_label_map(node)
+def parts(node: Any, keys: Iterable[str] | None = None) -> list[Layer | Surface]:
+    """What a segmentation or label map consists of; segments without a voxel or a triangle are not in it.
+
+    With ``keys`` the voxels of a label map are not searched for the values that it holds.
+    """
+    return _parts_of_segmentation(node) if is_segmentation(node) else _parts_of_label_map(node, keys)
 
 
-def paint(ct: Any, node: Any, ranks: Mapping[str, int]) -> tuple[np.ndarray, bool]:
+def paint(
+    ct: Any, node: Any, ranks: Mapping[str, int], strides: tuple[int, int, int] = (1, 1, 1)
+) -> tuple[np.ndarray, bool]:
     """The segments on the CT's voxels.
 
     Parameters
@@ -66,22 +71,25 @@ def paint(ct: Any, node: Any, ranks: Mapping[str, int]) -> tuple[np.ndarray, boo
     ranks : mapping of str to int
         Number (1 or more) to paint for each segment's key; where segments overlap the highest wins. Others are left
         out.
+    strides : tuple of int
+        Along i, j, k: paint only every so many voxels, for a quick look.
 
     Returns
     -------
     ndarray
-        [k, j, i] as the CT; uint8, or int16 when there are more than 255 ranks. 0 is unlabelled.
+        [k, j, i] as the CT (with its strides); uint8, or int16 when there are more than 255 ranks. 0 is unlabelled.
     bool
         True when the segmentation's voxels are not the CT's, so that the nearest were taken.
     """
-    size = size_ijk(ct)
+    whole = size_ijk(ct)
+    size = (-(-whole[0] // strides[0]), -(-whole[1] // strides[1]), -(-whole[2] // strides[2]))
     highest = max(ranks.values(), default=0)
     result = np.zeros(size[::-1], dtype=np.uint8 if highest <= 255 else np.int16)
     resampled = False
-    for part in parts(node):
+    for part in parts(node, ranks):
         if isinstance(part, Surface):
             if part.key in ranks:
-                _paint_surface(part, ct, node, ranks[part.key], result)
+                _paint_surface(part, strided(index_map(ct, node, np.eye(4)), strides), ranks[part.key], result)
                 resampled = True
             continue
         wanted = {value: ranks[key] for value, key in part.values.items() if key in ranks}
@@ -89,11 +97,11 @@ def paint(ct: Any, node: Any, ranks: Mapping[str, int]) -> tuple[np.ndarray, boo
             continue
         mapped = index_map(ct, node, np.linalg.inv(part.index_to_local))
         if isinstance(mapped, np.ndarray):
-            exact = voxel_to_voxel(mapped, size)
+            exact = voxel_to_voxel(mapped, whole)
             mapped, resampled = (mapped, True) if exact is None else (exact, resampled)
         else:
             resampled = True
-        for first, slab in nearest_slabs(part.array_kji, mapped, size):
+        for first, slab in nearest_slabs(part.array_kji, strided(mapped, strides), size):
             target = result[first : first + slab.shape[0]]
             np.maximum(target, _ranked(slab, wanted, result.dtype), out=target)
     return result, resampled
@@ -161,11 +169,11 @@ def _ranked(slab: np.ndarray, ranks: Mapping[int, int], dtype: np.dtype) -> np.n
     return result
 
 
-def _paint_surface(surface: Surface, ct: Any, node: Any, rank: int, result: np.ndarray) -> None:
+def _paint_surface(surface: Surface, to_local: Any, rank: int, result: np.ndarray) -> None:
+    """Fill a closed surface; ``to_local`` leads from the result's index to the surface's coordinates."""
     import vtk
     from vtk.util.numpy_support import vtk_to_numpy
 
-    to_local = index_map(ct, node, np.eye(4))
     transform = vtk.vtkMatrixToLinearTransform()
     if isinstance(to_local, np.ndarray):
         transform.SetInput(as_vtk(np.linalg.inv(to_local)))
@@ -256,13 +264,15 @@ def _converted_copy(segmentation: Any, representation: str) -> Any:
     return copy
 
 
-def _parts_of_label_map(node: Any) -> list[Layer | Surface]:
+def _parts_of_label_map(node: Any, keys: Iterable[str] | None) -> list[Layer | Surface]:
     from vtk.util.numpy_support import vtk_to_numpy
 
-    from MedUSISLib.anatomy.lookup import as_integers, unique_values
-
-    if node.GetImageData() is None:
+    if node.GetImageData() is None or node.GetImageData().GetPointData().GetScalars() is None:
         return []
     array = vtk_to_numpy(node.GetImageData().GetPointData().GetScalars()).reshape(size_ijk(node)[::-1])
-    values = {value: str(value) for value in unique_values(as_integers(array)) if value != 0}
+    if keys is None:
+        from MedUSISLib.anatomy.lookup import as_integers, unique_values
+
+        keys = [str(value) for value in unique_values(as_integers(array)) if value != 0]
+    values = {int(key): key for key in keys}
     return [Layer(array, index_to_local(node), values)] if values else []

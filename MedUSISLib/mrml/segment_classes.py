@@ -216,8 +216,9 @@ def _guessed_by_values(rows: list[SegmentRow], schema: LabelSchema) -> list[Segm
     mapping = load_mapping(guess, schema)
     result = []
     for row, value in zip(rows, values, strict=True):
-        class_name = row.class_name or _class_of_value(value, mapping)
-        result.append(row if row.class_name else replace(row, class_name=class_name, known_by=VALUES * bool(class_name)))
+        if not row.class_name and (class_name := _class_of_value(value, mapping)):
+            row = replace(row, class_name=class_name, known_by=VALUES)
+        result.append(row)
     return result
 
 

@@ -192,6 +192,22 @@ def index_map(volume: Any, node: Any, local_to_index: np.ndarray) -> Any:
     return whole
 
 
+def strided(mapped: Any, strides: tuple[int, int, int]) -> Any:
+    """An index map for every so many voxels (along i, j, k) of the volume that it starts from."""
+    import vtk
+
+    if strides == (1, 1, 1):
+        return mapped
+    step = np.diag([*map(float, strides), 1.0])
+    if isinstance(mapped, np.ndarray):
+        return mapped @ step
+    whole = vtk.vtkGeneralTransform()
+    whole.PostMultiply()
+    whole.Concatenate(as_vtk(step))
+    whole.Concatenate(mapped)
+    return whole
+
+
 def voxel_to_voxel(matrix: np.ndarray, size: tuple[int, int, int]) -> np.ndarray | None:
     """The exact whole-number version of an index map, or None where voxels do not meet voxels.
 

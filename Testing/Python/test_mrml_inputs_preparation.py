@@ -31,6 +31,7 @@ from MedUSISLib.resources import resource_path
 
 HEAD = load_schema("head")
 SHAPE = (6, 7, 8)
+BOTH = {"a": "skin", "b": "fat"}
 GRID = shift(-3, 4, 5) @ rotation((1, 2, 3), 15) @ scale(1, 1, 2)
 
 
@@ -95,7 +96,7 @@ def test_a_coarse_class_gives_way_to_finer_ones_and_later_segments_win(mrml_scen
     classes = {"fine": "cortex", "all": "brain", "first": "skin", "second": "skin"}
     prepared = prepare_inputs(SynthesisInputs(some_ct(), node, classes), HEAD, tmp_path)
     assert class_names(prepared)[:, 0, 0].tolist() == [8, 8, 15, 15, 15, 15]
-    # skin comes before brain in the schema and both claim the same voxels: the order of classes decides, not of segments
+    # skin comes before brain in the schema and both claim the same voxels: classes decide, not the order of segments
     values = read_label_map(prepared.segmentation_file).array_kji[:, 0, 0]
     assert len(np.unique(values)) == 2
     skin = {**classes, "all": "fat", "first": "fat", "second": "fat"}
@@ -148,12 +149,12 @@ def test_the_warnings_of_the_transform_come_along(mrml_scene: Any, tmp_path: Pat
         (lambda ct, node: {"a": "skin", "b": "nothing"}, ErrorCode.UNKNOWN_LABELS, "no class 'nothing'"),
         (lambda ct, node: {"a": "background", "b": "background"}, ErrorCode.EMPTY_SEGMENTATION, "no segment"),
         (
-            lambda ct, node: put_under(node, shift(500, 0, 0)) and {"a": "skin", "b": "fat"},
+            lambda ct, node: put_under(node, shift(500, 0, 0)) and BOTH,
             ErrorCode.EMPTY_SEGMENTATION,
             "does not overlap",
         ),
-        (lambda ct, node: ct.SetAndObserveImageData(None) or {"a": "skin", "b": "fat"}, ErrorCode.INPUT_NOT_READABLE, ""),
-        (lambda ct, node: put_under(ct, scale(1, 1, 0)) and {"a": "skin", "b": "fat"}, ErrorCode.GEOMETRY_MISMATCH, ""),
+        (lambda ct, node: ct.SetAndObserveImageData(None) or BOTH, ErrorCode.INPUT_NOT_READABLE, "no voxels"),
+        (lambda ct, node: put_under(ct, scale(1, 1, 0)) and BOTH, ErrorCode.GEOMETRY_MISMATCH, "no usable place"),
     ],
 )
 def test_errors_are_named_and_leave_nothing(
@@ -212,9 +213,6 @@ def test_contours_and_other_kinds_are_converted_in_a_copy(mrml_scene: Any, tmp_p
         assert error.code is ErrorCode.INPUT_NOT_READABLE
         assert "Representations" in error.hint
     assert representations(node) == before
-
-
-# ------------------------------------------------------------------------------------------- the sample of the repository
 
 
 def sample_nodes(as_segmentation: bool) -> tuple[Any, Any, Any]:
