@@ -135,3 +135,14 @@ def _same_places(file: np.ndarray, grid: np.ndarray, size: tuple[int, int, int])
     apart = np.linalg.norm((homogeneous @ (file - grid).T)[:, :3], axis=1).max()
     spacing = np.linalg.norm(grid[:3, :3], axis=0)
     return bool(apart <= _TOLERANCE_VOXEL * spacing.min() + _TOLERANCE_MM)
+
+
+def world_points(node: Any, points_ras: np.ndarray) -> np.ndarray:
+    """Points of a node's own RAS in the world, through all its parent transforms; both of shape (n, 3)."""
+    points = np.asarray(points_ras, float)
+    if node.GetParentTransformNode() is None:
+        return points
+    moved = np.zeros_like(points)
+    for row, point in enumerate(points):
+        node.TransformPointToWorld(point.tolist(), moved[row])
+    return moved

@@ -90,8 +90,10 @@ def fill_segmentation(node: Any, array_kji: np.ndarray, segments: Sequence[Named
     import slicer
 
     representation = slicer.vtkSegmentationConverter.GetSegmentationBinaryLabelmapRepresentationName()
-    node.SetReferenceImageGeometryParameterFromVolumeNode(ct)
+    # The transform first: Slicer notes the CT's grid in the segmentation's coordinates at this moment, and resamples the
+    # segments onto that grid when it saves them.
     node.SetAndObserveTransformNodeID(ct.GetTransformNodeID())
+    node.SetReferenceImageGeometryParameterFromVolumeNode(ct)
     node.CreateDefaultDisplayNodes()
     segmentation = node.GetSegmentation()
     if hasattr(segmentation, "SetSourceRepresentationName"):

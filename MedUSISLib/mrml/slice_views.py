@@ -1,0 +1,166 @@
+"""The slice views of the review: their names, what they show, and how they belong together.
+
+The review has views of its own, so that the user's Red, Green and Yellow keep what they show. Everything here goes
+through MRML nodes; only ``show_caution`` asks the application for the window, and does nothing where there is none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from MedUSISLib.synthesis.result import SYNTHETIC_NOTICE
+
+CT, MR, UNCERTAINTY = "CT", "SyntheticMR", "Uncertainty"
+ORIENTATIONS = ("Axial", "Coronal", "Sagittal")
+VIEW_GROUP = 53
+"""Views of one group are linked with each other and with no other view."""
+
+_PREFIX = "MedUSIS"
+_CAUTION = "MedUSIS caution"
+_UPPER_EDGE = 7  # of vtkCornerAnnotation; the Data Probe of Slicer writes into the four corners only
+_OVERLAY_LAYER = 3  # above background, foreground and label
+
+
+def view_name(kind: str, orientation: str) -> str:
+    """Name of a view of the review.
+
+    Examples
+    --------
+    >>> view_name(MR, "Axial")
+    'MedUSIS-SyntheticMR-Axial'
+    """
+    return f"{_PREFIX}-{kind}-{orientation}"
+
+
+def review_slices(scene: Any, kinds: tuple[str, ...] = (CT, MR, UNCERTAINTY)) -> Iterator[Any]:
+    """The slice nodes of the review that exist, of some kinds, row by row."""
+    for orientation in ORIENTATIONS:
+        for kind in kinds:
+            node = scene.GetSingletonNode(view_name(kind, orientation), "vtkMRMLSliceNode")
+            if node is not None:
+                yield node
+
+
+def other_slices(scene: Any) -> Iterator[Any]:
+    """All slice nodes that are not of the review: the user's own."""
+    for index in range(scene.GetNumberOfNodesByClass("vtkMRMLSliceNode")):
+        node = scene.GetNthNodeByClass(index, "vtkMRMLSliceNode")
+        if not (node.GetLayoutName() or "").startswith(f"{_PREFIX}-"):
+            yield node
+
+
+def composite_of(slice_node: Any) -> Any:
+    """The node that says which volumes a view shows; made when the view has none yet."""
+    import slicer
+
+    composite = slicer.vtkMRMLSliceLogic.GetSliceCompositeNode(slice_node)
+    if composite is None:
+        composite = slicer.vtkMRMLSliceCompositeNode()
+        composite.SetLayoutName(slice_node.GetLayoutName())
+        composite = slice_node.GetScene().AddNode(composite)
+    return composite
+
+
+def show_volume(slice_node: Any, volume: Any) -> None:
+    """Show one volume and nothing over it."""
+    composite = composite_of(slice_node)
+    composite.SetBackgroundVolumeID(volume.GetID())
+    composite.SetForegroundVolumeID(None)
+    composite.SetLabelVolumeID(None)
+
+
+def show_blend(slice_node: Any, below: Any, above: Any, fraction: float) -> None:
+    """Show two volumes over each other; with 1 only the upper one, with 0 only the lower one."""
+    composite = composite_of(slice_node)
+    if fraction >= 1.0:
+        composite.SetBackgroundVolumeID(above.GetID())
+        composite.SetForegroundVolumeID(None)
+    else:
+        composite.SetBackgroundVolumeID(below.GetID())
+        composite.SetForegroundVolumeID(above.GetID())
+        composite.SetForegroundOpacity(max(fraction, 0.0))
+
+
+def show_overlay(slice_node: Any, volume: Any | None, opacity: float) -> None:
+    """Lay a volume over what the view shows, blend included; ``None`` takes it away.
+
+    A layer of its own where Slicer has that (5.10 and later), so that the foreground stays free for blending.
+    """
+    composite = composite_of(slice_node)
+    id_ = volume.GetID() if volume is not None else None
+    if hasattr(composite, "SetNthLayerVolumeID"):
+        composite.SetNthLayerVolumeID(_OVERLAY_LAYER, id_)
+        if id_ is not None:
+            composite.SetNthLayerOpacity(_OVERLAY_LAYER, opacity)
+        return
+    composite.SetForegroundVolumeID(id_)
+    composite.SetForegroundOpacity(opacity)
+
+
+def link(slice_nodes: list[Any]) -> None:
+    """Let views scroll and zoom together, also while the mouse button is down."""
+    for node in slice_nodes:
+        node.SetViewGroup(VIEW_GROUP)
+        composite = composite_of(node)
+        composite.SetLinkedControl(True)
+        composite.SetHotLinkedControl(True)
+
+
+def fit(slice_node: Any) -> None:
+    """Show the whole background volume, seen along the view's own direction."""
+    logic = _slice_logic(slice_node)
+    if logic is not None:
+        logic.FitSliceToBackground()
+        logic.SnapSliceOffsetToIJK()
+
+
+def show_caution(slice_node: Any) -> bool:
+    """Write "SYNTHETIC - not for diagnosis" into a view, where nothing else writes.
+
+    Returns
+    -------
+    bool
+        False where there is no window to write into.
+    """
+    import vtk
+
+    view = _slice_view(slice_node)
+    if view is None:
+        return False
+    renderer = view.renderWindow().GetRenderers().GetFirstRenderer()
+    if renderer is None:
+        return False
+    props = renderer.GetViewProps()
+    if any(props.GetItemAsObject(index).GetObjectName() == _CAUTION for index in range(props.GetNumberOfItems())):
+        return True
+    caution = vtk.vtkCornerAnnotation()
+    caution.SetObjectName(_CAUTION)
+    caution.SetText(_UPPER_EDGE, SYNTHETIC_NOTICE)
+    caution.SetMaximumFontSize(16)
+    caution.SetMinimumFontSize(8)
+    style = caution.GetTextProperty()
+    style.SetColor(1.0, 0.85, 0.2)
+    style.SetBold(True)
+    style.SetShadow(True)
+    renderer.AddViewProp(caution)
+    view.scheduleRender()
+    return True
+
+
+def _slice_logic(slice_node: Any) -> Any:
+    application = _application()
+    return application.applicationLogic().GetSliceLogic(slice_node) if application is not None else None
+
+
+def _slice_view(slice_node: Any) -> Any:
+    application = _application()
+    manager = application.layoutManager() if application is not None else None
+    widget = manager.sliceWidget(slice_node.GetLayoutName()) if manager is not None else None
+    return widget.sliceView() if widget is not None else None
+
+
+def _application() -> Any:
+    import slicer
+
+    return getattr(slicer, "app", None)
