@@ -173,8 +173,7 @@ def synthesis_request(
     }
     if prepared is not None:
         known.update(ct=prepared.ct_file, segmentation=prepared.segmentation_file, labels=str(prepared.labels_file))
-        if "segmentation_was_resampled" in SynthesisRequest.model_fields:
-            known.update(segmentation_was_resampled=prepared.segmentation_was_resampled)
+        known.update(segmentation_was_resampled=prepared.segmentation_was_resampled)
     try:
         return SynthesisRequest.model_validate({**known, **vars(settings)})
     except ValidationError as error:
