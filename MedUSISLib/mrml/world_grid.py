@@ -82,14 +82,8 @@ def world_grid(volume: Any) -> WorldGrid:
         )
     else:
         matrix = parent @ matrix
+    _require_extent(matrix, "CT")
     spacing = np.linalg.norm(matrix[:3, :3], axis=0)
-    usable = np.all(np.isfinite(matrix)) and spacing.min() >= _SPACING_MM[0] and spacing.max() <= _SPACING_MM[1]
-    if not usable or abs(np.linalg.det(matrix[:3, :3] / spacing)) < 1e-3:
-        raise MedUSISError(
-            ErrorCode.GEOMETRY_MISMATCH,
-            "the CT has no usable place in space: its spacing or its transform is damaged",
-            "check the CT's transform in the Transforms module",
-        )
     directions = matrix[:3, :3] / spacing
     if np.abs(directions.T @ directions - np.eye(3)).max() > _ORTHONORMAL_TOLERANCE:
         matrix = _perpendicular(matrix, directions, spacing, size)
@@ -101,6 +95,18 @@ def world_grid(volume: Any) -> WorldGrid:
             )
         )
     return WorldGrid(matrix, size, tuple(warnings))
+
+
+def _require_extent(matrix: np.ndarray, role: str) -> None:
+    """Refuse a matrix that squashes space flat, or out of all proportion."""
+    lengths = np.linalg.norm(matrix[:3, :3], axis=0)
+    usable = np.all(np.isfinite(matrix)) and lengths.min() >= _SPACING_MM[0] and lengths.max() <= _SPACING_MM[1]
+    if not usable or abs(np.linalg.det(matrix[:3, :3] / lengths)) < 1e-3:
+        raise MedUSISError(
+            ErrorCode.GEOMETRY_MISMATCH,
+            f"the {role} has no usable place in space: its spacing or its transform is damaged",
+            f"check the {role}'s transform in the Transforms module",
+        )
 
 
 def _perpendicular(
@@ -152,10 +158,20 @@ def matrix_between(source: Any, target: Any) -> np.ndarray | None:
     import slicer
     import vtk
 
-    matrix = vtk.vtkMatrix4x4()
-    if not slicer.vtkMRMLTransformNode.GetMatrixTransformBetweenNodes(source, target, matrix):
+    # not GetMatrixTransformBetweenNodes: it complains in the log when the answer is no
+    linear = vtk.vtkTransform()
+    if not slicer.vtkMRMLTransformNode.IsGeneralTransformLinear(_between(source, target), linear):
         return None
-    return as_array(matrix)
+    return as_array(linear.GetMatrix())
+
+
+def _between(source: Any, target: Any) -> Any:
+    import slicer
+    import vtk
+
+    between = vtk.vtkGeneralTransform()
+    slicer.vtkMRMLTransformNode.GetTransformBetweenNodes(source, target, between)
+    return between
 
 
 def index_map(volume: Any, node: Any, local_to_index: np.ndarray) -> Any:
@@ -173,21 +189,26 @@ def index_map(volume: Any, node: Any, local_to_index: np.ndarray) -> Any:
     -------
     ndarray or vtkGeneralTransform
         A 4x4 matrix where all transforms between the two are linear.
+
+    Raises
+    ------
+    MedUSISError
+        GEOMETRY_MISMATCH when a transform squashes the other node flat.
     """
-    import slicer
     import vtk
 
     to_local = index_to_local(volume)
     source, target = volume.GetParentTransformNode(), node.GetParentTransformNode()
+    above = parent_matrix(node)
+    if above is not None:
+        _require_extent(above, "segmentation")
     between = matrix_between(source, target)
     if between is not None:
         return local_to_index @ between @ to_local
-    bent = vtk.vtkGeneralTransform()
-    slicer.vtkMRMLTransformNode.GetTransformBetweenNodes(source, target, bent)
     whole = vtk.vtkGeneralTransform()
     whole.PostMultiply()
     whole.Concatenate(as_vtk(to_local))
-    whole.Concatenate(bent)
+    whole.Concatenate(_between(source, target))
     whole.Concatenate(as_vtk(local_to_index))
     return whole
 

@@ -258,7 +258,7 @@ def test_the_engine_makes_the_same_mr_of_nodes_and_of_files(mrml_scene: Any, tmp
     from MedUSISLib.imaging.volume import Volume
     from MedUSISLib.imaging.writing import write_volume
 
-    names, slices = ("head_ct.nii.gz", "head_seg.nii.gz"), slice(60, 70)
+    names, slices = ("head_ct.nii.gz", "head_seg.nii.gz"), slice(60, 63)
     nodes = []
     for name in names:
         volume = read_volume(resource_path("SampleData", name))
