@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 from mrml_scene import mrml_scene  # noqa: F401  (a fixture)
+from slicer_window import slicer_window, slicer_window_session  # noqa: F401  (fixtures)
 
 # A busy machine is no reason to fail: hypothesis measures each example by the clock, 200 ms by default.
 settings.register_profile("medusis", deadline=None)

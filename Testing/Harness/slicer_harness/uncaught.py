@@ -1,0 +1,26 @@
+"""Exceptions that Python code raises inside a Qt slot, a timer or a VTK observer.
+
+Slicer prints them on the console and goes on; so do PySide6 and VTK, through `sys.excepthook`. Here they are also
+kept, so that a test can fail because of them.
+"""
+
+from __future__ import annotations
+
+import sys
+from types import TracebackType
+
+uncaught: list[BaseException] = []
+_previous = None
+
+
+def install() -> None:
+    global _previous
+    if _previous is None:
+        _previous = sys.excepthook
+        sys.excepthook = _keep
+
+
+def _keep(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
+    uncaught.append(error)
+    if _previous is not None:
+        _previous(kind, error, traceback)
