@@ -8,6 +8,7 @@ from typing import Any
 
 from MedUSISLib.errors import MedUSISError
 from MedUSISLib.jobs.events import Failure, Result
+from MedUSISLib.mrml.hints import for_the_window
 from MedUSISLib.mrml.job_run import JobRun
 from MedUSISLib.mrml.scene_job import as_named, require_packages
 from MedUSISLib.mrml.worker import Worker
@@ -92,7 +93,10 @@ class BackgroundJobs:
         on_error: OnError | None,
         on_progress: Callable[[int, int, float | None], object] | None = None,
     ) -> None:
-        tell_error: OnError = on_error or (lambda failure: None)
+        def tell_error(failure: Failure) -> None:
+            if on_error is not None:
+                on_error(for_the_window(failure))
+
         run: JobRun | None = None
         try:
             require_packages()

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 
 MOST_LINES = 2000
+_SAY_NOTHING = {"ct", "mr", "segmentation", "volume", "image", "labels"}
 
 
 class RunLog:
@@ -27,7 +28,8 @@ class RunLog:
 
     def __init__(self, names: Mapping[str, str] | None = None) -> None:
         self._lines: deque[str] = deque(maxlen=MOST_LINES)
-        self._names = {name: role for name, role in (names or {}).items() if len(name) > 1}
+        given = (names or {}).items()
+        self._names = {name: role for name, role in given if len(name) > 1 and name.lower() not in _SAY_NOTHING}
         ordered = sorted(self._names, key=len, reverse=True)
         pattern = "|".join(re.escape(name) for name in ordered)
         self._secret = re.compile(rf"(?<!\w)(?:{pattern})(?!\w)") if ordered else None

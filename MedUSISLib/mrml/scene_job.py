@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from MedUSISLib.errors import ErrorCode, MedUSISError
 from MedUSISLib.jobs.events import Failure, Result
+from MedUSISLib.mrml.hints import for_the_window, without_options
 from MedUSISLib.mrml.job_run import JobRun
 from MedUSISLib.mrml.run_folder import RunFolder
 from MedUSISLib.mrml.run_log import RunLog
@@ -40,12 +42,15 @@ class SceneWork:
         ``load(folder)`` brings the result into the scene, all of it or nothing.
     weights : mapping of str to float
         Relative time of the stages, see ``time_left``.
+    about : str
+        What was asked for, as the first line of the log.
     """
 
     nodes: Mapping[str, Any]
     prepare: Callable[[Path, Warn], JobSpecification]
     load: Callable[[Path], Any]
     weights: Mapping[str, float] = field(default_factory=dict)
+    about: str = ""
 
 
 @dataclass(frozen=True)
@@ -130,7 +135,6 @@ class SceneJob:
         names = {node.GetName() or "": f"name of {role}" for role, node in work.nodes.items()}
         self._log = RunLog(names)
         self._clock = TimeLeft(work.weights)
-        self._observer = SceneObserver(self._scene(), work.nodes, self._lost)
         self._begin(work, self._folder)
 
     def cancel(self) -> None:
@@ -171,12 +175,13 @@ class SceneJob:
 
     def _begin(self, work: SceneWork, folder: RunFolder) -> None:
         try:
+            self._observer = SceneObserver(self._scene(), work.nodes, self._lost)
             self._enter_stage(PREPARING_INPUTS)
             specification = None if self._stopping else work.prepare(folder.path, self._warn)
             if specification is None or self._stopping or self._work is not work:
                 self._ended_early(work)
                 return
-            self._run = self._new_run(specification, folder)
+            self._run = self._new_run(work, specification, folder)
             self._run.start()
         except Exception as error:
             self._fail_with(error)
@@ -186,12 +191,14 @@ class SceneJob:
         if self._work is work:
             self._outcome(self.signals.cancelled)
 
-    def _new_run(self, specification: JobSpecification, folder: RunFolder) -> JobRun:
+    def _new_run(self, work: SceneWork, specification: JobSpecification, folder: RunFolder) -> JobRun:
         from MedUSISLib.jobs.kinds import KINDS
         from MedUSISLib.jobs.log import Scrubber
 
         kinds = KINDS if self._worker.kinds is None else self._worker.kinds
         self._log.scrub_with(Scrubber(specification.request(kinds)))
+        for line in filter(None, (versions(), work.about)):
+            self._note(line)
         run = JobRun(
             specification,
             self._worker.new_process(),
@@ -214,15 +221,20 @@ class SceneJob:
     def _enter_stage(self, name: str) -> None:
         title = stage_title(name, self._kind)
         self._note(title)
+        if self._stopping:
+            return  # it says that it is being ended
         self._clock.stage(name)
         self.signals.stage(title)
         self.signals.advanced(*self._clock.step(0, 0, None))
 
     def _progress(self, done: int, total: int, eta_s: float | None) -> None:
+        if self._stopping:
+            return
         self.signals.progressed(done, total, eta_s)
         self.signals.advanced(*self._clock.step(done, total, eta_s))
 
     def _warn(self, code: str, message: str) -> None:
+        message = without_options(message)
         self._log.add(f"warning {code}: {message}")
         self.signals.warned(code, message)
 
@@ -231,8 +243,8 @@ class SceneJob:
 
     def _lost(self, code: str, message: str) -> None:
         if self.running and not self._stopping:
-            self.cancel()
             self._warn(code, f"{message} The run was ended, and nothing was loaded.")
+            self.cancel()
 
     def _succeed(self, result: Result) -> None:
         work = self._work
@@ -256,7 +268,7 @@ class SceneJob:
             self._outcome(self.signals.cancelled)
             return
         self._log.add(f"error {failure.code}: {failure.message}")
-        self._outcome(partial(self.signals.failed, failure))
+        self._outcome(partial(self.signals.failed, for_the_window(failure)))
 
     def _fail_with(self, error: Exception) -> None:
         self._fail(Failure.of(as_named(error)))
@@ -274,6 +286,13 @@ class SceneJob:
         if self._folder is not None:
             self._folder.close()
         self._observer = self._run = self._folder = self._work = None
+
+
+def versions() -> str:
+    """Who ran: for the person who reads a log that somebody sent."""
+    from MedUSISLib import __version__
+
+    return f"MedUSIS {__version__}, Python {platform.python_version()}, {platform.system()} {platform.machine()}"
 
 
 def require_packages() -> None:

@@ -95,6 +95,7 @@ class SegmentationLogic:
             prepare=prepare,
             load=lambda folder: load_segmentation_of(ct, folder, tool, made_on),
             weights=SEGMENTATION_WEIGHTS,
+            about=f"settings: tool {tool}, device {device}",
         )
         self._job.start(work, "segment")
 

@@ -116,6 +116,7 @@ class SynthesisLogic:
             prepare=prepare,
             load=lambda folder: self._load(folder / RESULT_NAME, inputs.ct, choice, made_on),
             weights=synthesis_weights(settings),
+            about="settings: " + ", ".join(f"{name} {value}" for name, value in vars(settings).items()),
         )
         self._job.start(work, "synthesize")
 

@@ -19,29 +19,20 @@ SingleShot = Callable[[int, Callable[[], None]], object]
 
 def worker_command() -> tuple[str, ...]:
     """What starts a job, followed by the job file: Slicer's own Python, elsewhere the one that runs this."""
-    return (python_of_slicer(), "-m", "MedUSISLib.jobs", "run")
+    return (python_of_worker(), "-m", "MedUSISLib.jobs", "run")
 
 
-def python_of_slicer() -> str:
-    """The ``PythonSlicer`` program: on the search path, beside ``sys.executable`` or in Slicer's ``bin``."""
-    name = "PythonSlicer"
-    found = shutil.which(name)
+def python_of_worker() -> str:
+    """In the Slicer application its ``PythonSlicer``: on the search path, beside ``sys.executable`` or in ``bin``."""
+    application = getattr(sys.modules.get("slicer"), "app", None)
+    if application is None:
+        return sys.executable
+    found = shutil.which("PythonSlicer")
     if found:
         return found
-    ending = ".exe" if sys.platform == "win32" else ""
-    for folder in _places():
-        candidate = folder / (name + ending)
-        if candidate.is_file():
-            return str(candidate)
-    return sys.executable
-
-
-def _places() -> list[Path]:
-    import slicer
-
-    places = [Path(sys.executable).parent] if sys.executable else []
-    home = getattr(getattr(slicer, "app", None), "slicerHome", None)
-    return [*places, Path(home) / "bin"] if home else places
+    name = "PythonSlicer.exe" if sys.platform == "win32" else "PythonSlicer"
+    places = [Path(sys.executable).parent, Path(str(application.slicerHome)) / "bin"]
+    return next((str(place / name) for place in places if (place / name).is_file()), sys.executable)
 
 
 def _subprocess() -> ProcessProtocol:

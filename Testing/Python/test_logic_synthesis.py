@@ -126,6 +126,15 @@ def test_error_of_the_child_arrives_with_code_message_and_hint(bench: Bench, tem
     assert bench.load.calls == [] and files_in(temporary_folder) == []
 
 
+def test_hints_and_warnings_name_nothing_of_the_command_line(bench: Bench) -> None:
+    bench.start()
+    bench.process.say('{"event": "warning", "code": "FIELD_OF_VIEW", "message": "large: --mode window keeps to it"}')
+    bench.process.say('{"event": "error", "code": "OUT_OF_MEMORY", "message": "none left", "hint": "--batch-size 1"}')
+    bench.process.listener.finished(30)
+    assert bench.ear.all("warned") == [("FIELD_OF_VIEW", "large: the mode 'window' keeps to it")]
+    assert "--" not in bench.ear.all("failed")[0][0].hint
+
+
 def test_child_that_dies_after_claiming_success_loads_nothing(bench: Bench) -> None:
     bench.start()
     bench.process.say('{"event": "result", "out": "somewhere"}')
@@ -304,6 +313,7 @@ def test_log_is_kept_without_the_patient(bench: Bench) -> None:
     bench.process.succeed()
     text = bench.logic.log_text()
     assert "Preparing the inputs" in text and text.endswith("done")
+    assert "MedUSIS 0." in text and "generator head-t1w" in text and "passes 1" in text
     assert PATIENT not in text and str(folder) not in text and "Doe_Jane" not in text
     assert all(PATIENT not in line for (line,) in bench.ear.all("logged"))
 
