@@ -176,6 +176,7 @@ def _require_packages() -> None:
 def _worker() -> Any:
     """As the module does it: a QProcess in the application, a process of the standard library without."""
     import slicer
+
     from MedUSISLib.mrml.worker import Worker
 
     if not hasattr(slicer, "app"):
@@ -224,6 +225,7 @@ def _move(*nodes: Any) -> None:
 def _check_result(nodes: Any, ct: Any) -> None:
     import numpy as np
     import slicer
+
     from MedUSISLib.mrml.quality_nodes import quality_sentences
     from MedUSISLib.mrml.result_nodes import ct_of
 
@@ -250,11 +252,14 @@ def _check_result(nodes: Any, ct: Any) -> None:
 
 def _check_saved_scene(path: Path) -> None:
     import slicer
+
+    from MedUSISLib.mrml.file_export import save_scene
+    from MedUSISLib.mrml.loading import load_scene
     from MedUSISLib.mrml.result_nodes import ct_of, nodes_of, synthetic_volumes
 
-    assert slicer.mrmlScene.WriteToMRB(str(path))
+    save_scene(path)
     slicer.mrmlScene.Clear(0)
-    assert slicer.mrmlScene.ReadFromMRB(str(path), True)
+    load_scene(path)
     (mr,) = synthetic_volumes(slicer.mrmlScene)
     nodes = nodes_of(mr)
     assert nodes is not None and ct_of(nodes) is not None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -51,14 +53,23 @@ def save_scene(path: Path, overwrite: bool = False) -> None:
     """
     import slicer
 
-    from MedUSISLib.imaging.writing import atomic_path
+    from MedUSISLib.leftovers import temporary
 
     check_scene_path(path, overwrite)
-    with atomic_path(path, ".mrb") as temporary:
-        if not slicer.mrmlScene.WriteToMRB(str(temporary)) or not temporary.is_file():
-            raise MedUSISError(
-                ErrorCode.BAD_SETTING, "the scene cannot be written", "choose a folder that can be written to", path
-            )
+    path = path.absolute()
+    # A folder, because a scene whose file's name begins with a dot cannot be bundled.
+    with temporary(path.parent / f".medusis-{uuid.uuid4().hex}") as folder:
+        try:
+            folder.mkdir(parents=True, mode=0o700)
+            written = folder / "scene.mrb"
+            if slicer.mrmlScene.WriteToMRB(str(written)) and written.is_file():
+                os.replace(written, path)
+                return
+        except OSError:
+            pass
+    raise MedUSISError(
+        ErrorCode.BAD_SETTING, "the scene cannot be written", "choose a folder that can be written to", path
+    )
 
 
 def check_scene_path(path: Path, overwrite: bool) -> None:

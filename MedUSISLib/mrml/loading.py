@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -76,15 +77,15 @@ def load_scene(path: Path) -> None:
     import slicer
 
     _must_exist(path, "the scene")
-    scene = slicer.mrmlScene
-    if path.suffix.lower() == ".mrb":
-        scene.Clear(False)
-        loaded = scene.ReadFromMRB(str(path), False)
-    else:
-        scene.SetURL(str(path))
-        loaded = scene.Connect()
-    if not loaded:
-        raise _unreadable(path, "the scene")
+    with tempfile.TemporaryDirectory(prefix="medusis-") as folder:
+        file = str(path)
+        if path.suffix.lower() == ".mrb":
+            file = slicer.mrmlScene.UnpackSlicerDataBundle(file, folder)
+        slicer.mrmlScene.SetURL(file or "")
+        if not file or not slicer.mrmlScene.Connect():
+            raise MedUSISError(
+                ErrorCode.INPUT_NOT_READABLE, "Slicer cannot read the scene", "save it again as .mrb", path
+            )
 
 
 def _load_archetype(path: Path, name: str, role: str, options: int) -> Any:
