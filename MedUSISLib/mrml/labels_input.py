@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from MedUSISLib.mrml.bent_map import quick_map
 from MedUSISLib.mrml.world_grid import as_array, as_vtk, index_map, index_to_local, size_ijk, strided, voxel_to_voxel
 
 # Voxels painted at once: a slab of the largest type stays below 130 MB.
@@ -101,7 +102,10 @@ def paint(
             mapped, resampled = (mapped, True) if exact is None else (exact, resampled)
         else:
             resampled = True
-        for first, slab in nearest_slabs(part.array_kji, strided(mapped, strides), size):
+        mapped = strided(mapped, strides)
+        if not isinstance(mapped, np.ndarray):
+            mapped = quick_map(mapped, size)
+        for first, slab in nearest_slabs(part.array_kji, mapped, size):
             target = result[first : first + slab.shape[0]]
             np.maximum(target, _ranked(slab, wanted, result.dtype), out=target)
     return result, resampled

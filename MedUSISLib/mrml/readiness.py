@@ -100,12 +100,12 @@ def check_memory(
     from MedUSISLib.synthesis.memory_estimate import estimated_peak_bytes
 
     needed = estimated_peak_bytes(
-        grid.size_ijk,
-        grid.geometry.spacing_mm,
+        grid.geometry,
         manifest,
         mode=settings.mode,
         batch_size=settings.batch_size,
         noise_samples=settings.noise_samples,
+        on_cpu=not settings.device.startswith("cuda"),
     )
     if needed <= 0.9 * free_bytes:
         return []
@@ -241,7 +241,7 @@ def _placement_findings(ct: Any, node: Any, classes: Mapping[str, str]) -> list[
         ]
     findings = []
     tissue = _every(ct_voxels(ct), strides) > _TISSUE_HU
-    coverage = np.count_nonzero(tissue & (painted > 0)) / max(1, np.count_nonzero(tissue))
+    coverage = int(np.count_nonzero(tissue & (painted > 0))) / max(1, int(np.count_nonzero(tissue)))
     if coverage < _PARTIAL_COVERAGE:
         findings.append(
             Finding(

@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from MedUSISLib.mrml.labels_input import Layer, is_segmentation, parts
@@ -96,7 +97,9 @@ def store_class(node: Any, key: str, class_name: str | None, schema_id: str) -> 
     node.SetAttribute(_tag(schema_id), json.dumps(choices, sort_keys=True) if choices else None)
 
 
-def rows_from_mapping(rows: Sequence[SegmentRow], mapping_name_or_csv: str, schema: LabelSchema) -> list[SegmentRow]:
+def rows_from_mapping(
+    rows: Sequence[SegmentRow], mapping_name_or_csv: str | Path, schema: LabelSchema
+) -> list[SegmentRow]:
     """The rows with the classes of a mapping that the user picked, instead of guesses.
 
     Label values are looked up as values; segments by name, and "Segment_5" or "5" as value 5. What the mapping does

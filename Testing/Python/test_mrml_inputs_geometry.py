@@ -29,9 +29,10 @@ from scene_nodes import (
 
 from MedUSISLib.errors import ErrorCode, MedUSISError
 from MedUSISLib.imaging.reading import read_volume
+from MedUSISLib.mrml.bent_map import quick_map, transformed
 from MedUSISLib.mrml.ct_input import ct_voxels, prepare_ct
-from MedUSISLib.mrml.labels_input import paint
-from MedUSISLib.mrml.world_grid import TRANSFORM_NONLINEAR, TRANSFORM_SHEARS, world_grid
+from MedUSISLib.mrml.labels_input import nearest_slabs, paint
+from MedUSISLib.mrml.world_grid import TRANSFORM_NONLINEAR, TRANSFORM_SHEARS, index_map, index_to_local, world_grid
 
 LPS = np.diag([-1.0, -1.0, 1.0])
 SCENE = settings(
@@ -203,6 +204,24 @@ def test_bending_transforms_are_followed(mrml_scene: Any, bent: str) -> None:
     assert resampled
     # the inverse of a spline is found by iteration, to some hundredths of a millimetre
     assert np.mean(painted[certain] != expected[certain]) < (0.0 if bent != "both" else 0.01) + 0.01
+    assert len(np.unique(painted)) == 3
+
+
+@pytest.mark.parametrize("inverse", [False, True])
+def test_a_large_bent_volume_is_painted_quickly_and_as_exactly(mrml_scene: Any, inverse: bool) -> None:
+    labels = np.kron(np.random.default_rng(3).integers(0, 3, (8, 8, 8)), np.ones((8, 8, 8))).astype(np.uint8)
+    ct = add_volume(np.zeros((70, 75, 80), np.int16), shift(-40, -37, -35) @ rotation((1, 1, 0), 10))
+    node = add_volume(labels, shift(-32, -32, -32), "labels", label_map=True)
+    transform = bending_transform(1.0)
+    (ct if inverse else node).SetAndObserveTransformNodeID(transform.GetID())
+    exact = index_map(ct, node, np.linalg.inv(index_to_local(node)))
+    quick = quick_map(exact, (80, 75, 70))
+    assert type(quick).__name__ == "vtkGridTransform"
+    points = np.random.default_rng(9).uniform(0, (79, 74, 69), (500, 3))
+    assert np.abs(transformed(quick, points) - transformed(exact, points)).max() < 0.06
+    painted, _ = paint(ct, node, {"1": 1, "2": 2})
+    expected = np.concatenate([slab.copy() for _, slab in nearest_slabs(labels, exact, (80, 75, 70))])
+    assert np.mean(painted != expected) < 0.01
     assert len(np.unique(painted)) == 3
 
 

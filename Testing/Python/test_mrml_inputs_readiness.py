@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -181,3 +184,54 @@ def test_checking_a_large_case_is_quick(mrml_scene: Any) -> None:
     began = time.process_time()
     check_inputs(ct, node, classes, HEAD)
     assert time.process_time() - began < 0.5
+
+
+def test_memory_that_does_not_suffice_is_said_in_gigabytes(mrml_scene: Any) -> None:
+    from MedUSISLib.generators.manifest import read_manifest
+    from MedUSISLib.mrml.readiness import check_memory
+    from MedUSISLib.mrml.settings import SynthesisSettings
+    from MedUSISLib.resources import resource_path
+
+    manifest = read_manifest(resource_path("Generators", "head-t1w"))
+    ct = add_volume(np.zeros((100, 64, 64), np.int16), scale(4, 4, 2))
+    assert check_memory(ct, SynthesisSettings(), manifest, 16 * 10**9) == []
+    assert check_memory(None, SynthesisSettings(), manifest, 1) == []
+    assert check_memory(ct, SynthesisSettings(), None, 1) == []
+    assert check_memory(ct, SynthesisSettings(), manifest, None) == []
+    (tight,) = check_memory(ct, SynthesisSettings(), manifest, int(1.2e9))
+    assert tight.code == "MEMORY" and not tight.blocking
+    assert tight.message == "This synthesis needs about 1.2 GB of memory; 1.2 GB are free."
+    (far_off,) = check_memory(ct, SynthesisSettings(mode="three-view", batch_size=8), manifest, 10**8)
+    assert far_off.blocking
+    assert far_off.hint.startswith("Close other programs, choose the mode 'slice', take a smaller batch size, or crop")
+
+
+def test_checking_needs_nothing_that_slicer_does_not_ship() -> None:
+    """The window checks its inputs before the packages of MedUSIS are installed."""
+    script = (
+        "import sys\n"
+        "for name in ('pydantic', 'psutil', 'yaml', 'skimage', 'nibabel', 'monai', 'torch', 'matplotlib'):\n"
+        "    sys.modules[name] = None\n"
+        "from mrml_scene import start_scene\n"
+        "start_scene()\n"
+        f"{_GOOD_NODES}\n"
+        "from MedUSISLib.mrml.readiness import check_inputs\n"
+        "import MedUSISLib.mrml.preparation, MedUSISLib.mrml.segment_classes\n"
+        "print([finding.code for finding in check_inputs(*good_nodes(), None)])\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, cwd=Path(__file__).parent, check=False
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+# scene_nodes imports no test library; this file imports pytest and the schemas
+_GOOD_NODES = """
+import numpy as np
+from scene_nodes import add_segmentation, add_volume
+def good_nodes():
+    radius = np.abs(np.linspace(-1, 1, 40))[:, None, None] + np.zeros((40, 30, 30))
+    values = np.select([radius < 0.6, radius < 0.7, radius < 0.85], [35, 900, -90], -1000).astype(np.int16)
+    return add_volume(values), add_segmentation({"a": values > -300}), {"a": "soft_tissue"}
+"""
