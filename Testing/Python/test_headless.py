@@ -236,14 +236,13 @@ def test_help_needs_neither_slicer_nor_anything_else() -> None:
 
 def test_dicom_folder_is_read(mrml_scene: Any, tmp_path: Path) -> None:
     import slicer
+    from test_imaging_dicom import ct_on, write_series
 
-    from MedUSISLib.imaging.reading import read_volume
     from MedUSISLib.mrml.loading import load_volume
+    from MedUSISLib.mrml.world_grid import index_to_local
 
-    folder = REPOSITORY.parent / "shared" / "data" / "ct_head"
-    series = next((p.parent for p in folder.rglob("*.dcm")), None)
-    if series is None:
-        pytest.skip("no DICOM series beside this repository")
-    node = load_volume(series, "CT")
-    volume = read_volume(series)
+    volume = ct_on()
+    write_series(tmp_path / "series", volume)
+    node = load_volume(tmp_path / "series", "CT")
     assert np.array_equal(slicer.util.arrayFromVolume(node), volume.array_kji)
+    assert np.allclose(index_to_local(node), volume.geometry.affine_ras, atol=1e-4)

@@ -1,0 +1,66 @@
+"""The body of the test that runs inside Slicer, run here on the scene of slicer-core."""
+
+from __future__ import annotations
+
+import sys
+import unittest
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def case(mrml_scene: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A test case as MedUSIS.py makes it."""
+    import slicer
+
+    if hasattr(slicer, "app"):
+        pytest.skip("the window's stand-in is running: this test is about the scene alone")
+    monkeypatch.syspath_prepend(str(REPOSITORY / "MedUSIS"))
+    from MedUSISGui.self_test import SelfTest
+
+    return type("MedUSISTest", (SelfTest, unittest.TestCase), {})
+
+
+def test_without_packages_the_rest_is_run_and_the_left_out_is_named(
+    case: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from MedUSISLib.mrml import installation_status
+
+    status = installation_status.dependency_status([])
+    assert not status.complete
+    monkeypatch.setattr(installation_status, "dependency_status", lambda *_: status)
+    monkeypatch.setitem(sys.modules, "MedUSISLib.mrml.synthesis_logic", None)  # a run would fail
+    case("runTest").runTest()
+    said = capsys.readouterr().out
+    for name in ("is_no_ct", "cancelling", "saved_scene", "panel"):
+        assert name in said
+    assert "sample_data" not in said
+
+
+def test_slicers_test_runner_finds_every_part(case: Any) -> None:
+    names = unittest.TestLoader().getTestCaseNames(case)
+    assert len(names) == 5
+
+
+def test_a_volume_that_is_no_ct_is_refused(case: Any) -> None:
+    _must_pass(case, "test_a_volume_that_is_no_ct_is_refused")
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    "name",
+    ["test_cancelling_ends_the_run_and_leaves_nothing", "test_sample_case_from_loading_to_a_saved_scene"],
+)
+def test_the_long_parts_pass(case: Any, name: str) -> None:
+    _must_pass(case, name)
+
+
+def _must_pass(case: Any, name: str) -> None:
+    result = unittest.TestResult()
+    case(name).run(result)
+    assert result.testsRun == 1 and not result.skipped
+    assert result.wasSuccessful(), result.failures + result.errors
