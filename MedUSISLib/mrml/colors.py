@@ -11,9 +11,9 @@ _COLOR_ATTRIBUTE = "MedUSIS.Color"
 _STEPS = 256
 
 AGREE_COLOR = (0 / 255, 158 / 255, 115 / 255)
-MISSING_COLOR = (0 / 255, 114 / 255, 178 / 255)
+MISSING_COLOR = (86 / 255, 180 / 255, 233 / 255)
 TOO_MUCH_COLOR = (230 / 255, 159 / 255, 0 / 255)
-"""Bluish green, blue and orange of Okabe and Ito's palette (https://jfly.uni-koeln.de/color/)."""
+"""Bluish green, sky blue and orange of Okabe and Ito's palette (https://jfly.uni-koeln.de/color/)."""
 
 # CIELAB: lightness grows evenly, so equal steps of uncertainty look equal; hue goes from violet over red to yellow,
 # so that no colour is a grey of the image below.
@@ -55,3 +55,33 @@ def uncertainty_colors(scene: Any) -> Any:
     for index, (red, green, blue) in enumerate(uncertainty_rgb()):
         node.SetColor(index, str(index), red, green, blue, 1.0)
     return scene.AddNode(node)
+
+
+def show_legend(volume: Any, title: str | None = None) -> None:
+    """Give a volume a colour legend, a new one where it has one already; ``title`` stays when it is not given.
+
+    A view of Slicer draws only legends that were added after the view was made, so one who opens views makes the
+    legend anew.
+    """
+    import slicer
+
+    logic = slicer.vtkSlicerColorLogic
+    old = logic.GetColorLegendDisplayNode(volume)
+    visible = True
+    if old is not None:
+        title, visible = title or old.GetTitleText(), bool(old.GetVisibility())
+        volume.GetScene().RemoveNode(old)
+    legend = logic.AddDefaultColorLegendDisplayNode(volume)
+    if legend is None:  # a scene that Slicer's module Colors does not know
+        return
+    legend.SetTitleText(title or volume.GetName())
+    legend.SetLabelFormat("%.2g")
+    legend.SetNumberOfLabels(5)
+    legend.SetVisibility(visible)
+
+
+def legend_of(volume: Any) -> Any:
+    """The colour legend of a volume, or ``None``."""
+    import slicer
+
+    return slicer.vtkSlicerColorLogic.GetColorLegendDisplayNode(volume)

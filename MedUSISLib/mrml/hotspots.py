@@ -108,7 +108,7 @@ def jump_to(hotspot: Hotspot, scene: Any | None = None) -> None:
         crosshair.SetCrosshairRAS(list(hotspot.ras))
     views = slice_views.review_slices(scene) if is_review_shown(scene) else slice_views.other_slices(scene)
     for view in views:
-        view.JumpSliceByCentering(*hotspot.ras)
+        slice_views.jump(view, hotspot.ras)
 
 
 def _coarse(array_kji: np.ndarray, matrix: np.ndarray, node: Any) -> _Map:
@@ -190,7 +190,9 @@ def _peaks(
 
 
 def _millilitres_near(part: _Map, index_kji: np.ndarray) -> float:
-    k, j, i = np.indices(part.array_kji.shape, sparse=True)
-    (at_k, at_j, at_i), (size_k, size_j, size_i) = index_kji, part.spacing_kji
-    distance = ((k - at_k) * size_k) ** 2 + ((j - at_j) * size_j) ** 2 + ((i - at_i) * size_i) ** 2
+    offsets = [
+        (np.arange(n) - at) * size
+        for n, at, size in zip(part.array_kji.shape, index_kji, part.spacing_kji, strict=True)
+    ]
+    distance = np.add.outer(np.add.outer(offsets[0] ** 2, offsets[1] ** 2), offsets[2] ** 2)
     return float(part.array_kji[distance <= _NEAR_MM**2].sum() * np.prod(part.spacing_kji) / 1000)

@@ -29,8 +29,8 @@ def set_uncertainty_threshold(nodes: SynthesisNodes, value: float) -> None:
     if nodes.uncertainty is None:
         return
     display = nodes.uncertainty.GetDisplayNode()
-    # Zero is where there is no body; drawn, it would tint all the air.
-    display.SetThreshold(max(float(value), 1e-30), display.GetUpperThreshold())
+    # Never down to zero, which is where there is no body.
+    display.SetThreshold(max(float(value), 1e-3 * uncertainty_range(nodes)[0], 1e-12), display.GetUpperThreshold())
     display.SetApplyThreshold(True)
 
 

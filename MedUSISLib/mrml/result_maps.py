@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from MedUSISLib.mrml.colors import AGREE_COLOR, MISSING_COLOR, TOO_MUCH_COLOR, uncertainty_colors
+from MedUSISLib.mrml.colors import AGREE_COLOR, MISSING_COLOR, TOO_MUCH_COLOR, show_legend, uncertainty_colors
 from MedUSISLib.mrml.windows import MR_PERCENTILES, UNCERTAINTY_PERCENTILES, body_sample, percentile_window
 from MedUSISLib.synthesis.result import MaskConsistency
 
@@ -58,9 +58,7 @@ def show_as_mr(node: Any, array_kji: np.ndarray, body_kji: np.ndarray) -> None:
 
 
 def show_as_uncertainty(node: Any, array_kji: np.ndarray, body_kji: np.ndarray, title: str) -> None:
-    """The map's own colours and legend, windowed inside the body, nothing shown where the variance is zero."""
-    import slicer
-
+    """The map's own colours and legend, windowed inside the body; clear where it is below the window."""
     low, high = percentile_window(body_sample(array_kji, body_kji), UNCERTAINTY_PERCENTILES)
     for attribute, value in zip(RANGE_ATTRIBUTES, (low, high), strict=True):
         node.SetAttribute(attribute, repr(value))
@@ -69,14 +67,10 @@ def show_as_uncertainty(node: Any, array_kji: np.ndarray, body_kji: np.ndarray, 
     display.SetInterpolate(True)
     _set_window(display, low, high)
     display.SetAutoThreshold(False)
-    display.SetThreshold(float(np.nextafter(np.float32(0), np.float32(1))), float(np.finfo(np.float32).max))
+    # From the window's lower end on: zero is where there is no body, and drawn it would tint all the air.
+    display.SetThreshold(low, float(np.finfo(np.float32).max))
     display.SetApplyThreshold(True)
-    legend = slicer.vtkSlicerColorLogic.AddDefaultColorLegendDisplayNode(node)
-    if legend is not None:
-        legend.SetTitleText(title)
-        legend.SetLabelFormat("%.2g")
-        legend.SetNumberOfLabels(5)
-        legend.SetVisibility(True)
+    show_legend(node, title)
 
 
 def fill_segmentation(node: Any, array_kji: np.ndarray, segments: Sequence[NamedSegment], ct: Any) -> None:
@@ -90,8 +84,8 @@ def fill_segmentation(node: Any, array_kji: np.ndarray, segments: Sequence[Named
     import slicer
 
     representation = slicer.vtkSegmentationConverter.GetSegmentationBinaryLabelmapRepresentationName()
-    # The transform first: Slicer notes the CT's grid in the segmentation's coordinates at this moment, and resamples the
-    # segments onto that grid when it saves them.
+    # The transform first: Slicer notes the CT's grid in the segmentation's coordinates at this moment, and resamples
+    # the segments onto that grid when it saves them.
     node.SetAndObserveTransformNodeID(ct.GetTransformNodeID())
     node.SetReferenceImageGeometryParameterFromVolumeNode(ct)
     node.CreateDefaultDisplayNodes()
@@ -117,6 +111,7 @@ def fill_segmentation(node: Any, array_kji: np.ndarray, segments: Sequence[Named
     display.SetVisibility2DFill(False)
     display.SetVisibility2DOutline(True)
     display.SetVisibility3D(False)
+    display.SetSliceIntersectionThickness(2)
     display.SetVisibility(False)
 
 

@@ -6,8 +6,9 @@ from typing import Any
 
 from MedUSISLib.errors import ErrorCode, MedUSISError
 from MedUSISLib.mrml import slice_views
+from MedUSISLib.mrml.colors import legend_of, show_legend
 from MedUSISLib.mrml.overlays import place_outlines
-from MedUSISLib.mrml.result_nodes import SynthesisNodes, ct_of
+from MedUSISLib.mrml.result_nodes import SynthesisNodes, ct_of, nodes_of, synthetic_volumes
 
 AXIAL, ALL = "axial", "all"
 """Arrangements: three axial views in a row, or axial, coronal and sagittal rows of them."""
@@ -81,6 +82,7 @@ def show_review(nodes: SynthesisNodes, ct: Any | None = None, arrangement: str =
     slice_views.link(views)
     for view in views:
         slice_views.fit(view)
+    _place_legend(nodes, views)
     _show_crosshair(scene)
     place_outlines(nodes)
 
@@ -95,6 +97,10 @@ def hide_review(scene: Any) -> None:
     # The default of a fresh Slicer (four-up), when a saved scene opened in the review.
     layout.SetViewArrangement(int(previous) if previous else layout.SlicerLayoutFourUpView)
     _restore_crosshair(scene)
+    for mr in synthetic_volumes(scene):
+        nodes = nodes_of(mr)
+        if nodes is not None and nodes.uncertainty is not None:
+            show_legend(nodes.uncertainty)
 
 
 def is_review_shown(scene: Any) -> bool:
@@ -146,6 +152,15 @@ def _no_views() -> MedUSISError:
         "there are no views to show the result in: Slicer runs without its window",
         "save the scene and open it in Slicer with its window",
     )
+
+
+def _place_legend(nodes: SynthesisNodes, views: list[Any]) -> None:
+    """One legend for all: in the first view of the uncertainty."""
+    if nodes.uncertainty is None:
+        return
+    show_legend(nodes.uncertainty)
+    first = slice_views.view_name(slice_views.UNCERTAINTY, slice_views.ORIENTATIONS[0])
+    legend_of(nodes.uncertainty).AddViewNodeID(next(view.GetID() for view in views if view.GetLayoutName() == first))
 
 
 def _show_crosshair(scene: Any) -> None:

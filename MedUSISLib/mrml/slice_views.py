@@ -85,7 +85,7 @@ def show_blend(slice_node: Any, below: Any, above: Any, fraction: float) -> None
 def show_overlay(slice_node: Any, volume: Any | None, opacity: float) -> None:
     """Lay a volume over what the view shows, blend included; ``None`` takes it away.
 
-    A layer of its own where Slicer has that (5.10 and later), so that the foreground stays free for blending.
+    A layer of its own where Slicer has that (5.12), so that the foreground stays free for blending.
     """
     composite = composite_of(slice_node)
     id_ = volume.GetID() if volume is not None else None
@@ -115,6 +115,18 @@ def fit(slice_node: Any) -> None:
         logic.SnapSliceOffsetToIJK()
 
 
+def jump(slice_node: Any, ras: tuple[float, float, float]) -> None:
+    """Bring a place into the plane of a view, and into its middle when it lies outside the part that is shown."""
+    slice_node.JumpSliceByOffsetting(*ras)
+    inverse = slice_node.GetXYToRAS().NewInstance()
+    inverse.DeepCopy(slice_node.GetXYToRAS())
+    inverse.Invert()
+    x, y = inverse.MultiplyPoint((*ras, 1.0))[:2]
+    width, height = slice_node.GetDimensions()[:2]
+    if not (0 <= x < width and 0 <= y < height):
+        slice_node.JumpSliceByCentering(*ras)
+
+
 def show_caution(slice_node: Any) -> bool:
     """Write "SYNTHETIC - not for diagnosis" into a view, where nothing else writes.
 
@@ -137,7 +149,7 @@ def show_caution(slice_node: Any) -> bool:
     caution = vtk.vtkCornerAnnotation()
     caution.SetObjectName(_CAUTION)
     caution.SetText(_UPPER_EDGE, SYNTHETIC_NOTICE)
-    caution.SetMaximumFontSize(16)
+    caution.SetMaximumFontSize(14)
     caution.SetMinimumFontSize(8)
     style = caution.GetTextProperty()
     style.SetColor(1.0, 0.85, 0.2)

@@ -95,7 +95,7 @@ def arrays() -> dict[str, np.ndarray]:
     variance[UNCERTAIN_KJI] += 0.01
     consistency = body.astype(np.uint8)
     consistency[(near(MISSING_KJI) <= 4) & body] = 2
-    consistency[near(TOO_MUCH_KJI) <= 2] = 3
+    consistency[near(TOO_MUCH_KJI) <= 5] = 3
     return {
         "mr": np.where(body, 0.2 + 0.05 * k + 0.001 * i, 0.0).astype(np.float32),
         "uncertainty": variance.astype(np.float32),
