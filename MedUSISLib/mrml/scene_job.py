@@ -126,6 +126,9 @@ class SceneJob:
             raise MedUSISError(ErrorCode.BAD_SETTING, "this part of the module has been closed", "open it again")
         if self.running:
             raise MedUSISError(ErrorCode.BAD_SETTING, "a run is going on already", "wait for its end, or cancel it")
+        for role, node in work.nodes.items():
+            if node.GetScene() is None:
+                raise MedUSISError(ErrorCode.BAD_SETTING, f"{role} is no longer in the scene", "choose another one")
         require_packages()
         try:
             self._folder = RunFolder()

@@ -196,6 +196,13 @@ def test_nothing_selected_is_refused(bench: Bench) -> None:
         bench.logic.start(SynthesisInputs(bench.inputs.ct, None), SynthesisSettings(), OutputChoice())
 
 
+def test_node_that_has_left_the_scene_is_refused(bench: Bench) -> None:
+    bench.scene.RemoveNode(bench.inputs.segmentation)
+    with pytest.raises(MedUSISError, match="the segmentation is no longer in the scene"):
+        bench.start()
+    assert bench.ear.heard == [] and not bench.logic.running
+
+
 def test_second_start_while_running_is_refused_and_the_first_goes_on(bench: Bench) -> None:
     bench.start()
     with pytest.raises(MedUSISError, match="going on already"):
