@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from MedUSISLib.mrml.result_nodes import SynthesisNodes
+from MedUSISLib.mrml.slice_views import overlay_of, set_overlay
 from MedUSISLib.mrml.subject_hierarchy import take_out
 
 
@@ -36,6 +37,9 @@ def swap_in_views(scene: Any, old: SynthesisNodes, new: SynthesisNodes) -> None:
             shown = getattr(view, f"Get{layer}VolumeID")()
             if shown in replaced:
                 getattr(view, f"Set{layer}VolumeID")(replaced[shown])
+        overlay = overlay_of(view)
+        if overlay in replaced:
+            set_overlay(view, replaced[overlay])
 
 
 def _attendants(node: Any) -> list[Any]:

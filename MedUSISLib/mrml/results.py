@@ -136,8 +136,7 @@ class _Loading:
             self._labels(folder)
 
     def texts(self, provenance: dict[str, Any], quality: dict[str, Any], report: str) -> None:
-        data = self._make("quality_data", _TEXT)
-        data.SetHideFromEditors(True)
+        data = self._make("quality_data", _TEXT, hidden=True)
         fill_quality(self._make("quality", _TABLE), data, quality)
         fill_provenance(self._make("provenance", _TEXT), provenance)
         fill_text(self._make("report", _TEXT), report, "html")
@@ -175,9 +174,14 @@ class _Loading:
     def _read(self, folder: Path, name: str) -> np.ndarray:
         return files.read_map(folder, name, self._ct, self._made_on)
 
-    def _make(self, name: str, class_name: str) -> Any:
-        self._made[name] = self._scene.AddNewNodeByClass(class_name, f"{self._ct.GetName()} {_TITLES[name]}")
-        return self._made[name]
+    def _make(self, name: str, class_name: str, hidden: bool = False) -> Any:
+        node = self._scene.CreateNodeByClass(class_name)
+        node.UnRegister(None)  # Python holds it now
+        node.SetName(f"{self._ct.GetName()} {_TITLES[name]}")
+        # Before it is added: Slicer puts what is not hidden into its data tree at that moment.
+        node.SetHideFromEditors(hidden)
+        self._made[name] = self._scene.AddNode(node)
+        return node
 
 
 def _free_name(scene: Any, wanted: str) -> str:

@@ -83,19 +83,37 @@ def show_blend(slice_node: Any, below: Any, above: Any, fraction: float) -> None
 
 
 def show_overlay(slice_node: Any, volume: Any | None, opacity: float) -> None:
-    """Lay a volume over what the view shows, blend included; ``None`` takes it away.
+    """Lay a volume over what the view shows, blend included; ``None`` takes it away."""
+    composite = composite_of(slice_node)
+    set_overlay(composite, volume.GetID() if volume is not None else None)
+    if volume is None:
+        return
+    if _has_layers(composite):
+        composite.SetNthLayerOpacity(_OVERLAY_LAYER, opacity)
+    else:
+        composite.SetForegroundOpacity(opacity)
+
+
+def overlay_of(composite: Any) -> str | None:
+    """Id of the volume that lies over what a view shows."""
+    if _has_layers(composite):
+        return composite.GetNthLayerVolumeID(_OVERLAY_LAYER)
+    return composite.GetForegroundVolumeID()
+
+
+def set_overlay(composite: Any, volume_id: str | None) -> None:
+    """Which volume lies over what a view shows.
 
     A layer of its own where Slicer has that (5.12), so that the foreground stays free for blending.
     """
-    composite = composite_of(slice_node)
-    id_ = volume.GetID() if volume is not None else None
-    if hasattr(composite, "SetNthLayerVolumeID"):
-        composite.SetNthLayerVolumeID(_OVERLAY_LAYER, id_)
-        if id_ is not None:
-            composite.SetNthLayerOpacity(_OVERLAY_LAYER, opacity)
-        return
-    composite.SetForegroundVolumeID(id_)
-    composite.SetForegroundOpacity(opacity)
+    if _has_layers(composite):
+        composite.SetNthLayerVolumeID(_OVERLAY_LAYER, volume_id)
+    else:
+        composite.SetForegroundVolumeID(volume_id)
+
+
+def _has_layers(composite: Any) -> bool:
+    return hasattr(composite, "SetNthLayerVolumeID")
 
 
 def link(slice_nodes: list[Any]) -> None:

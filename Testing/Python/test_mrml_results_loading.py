@@ -24,6 +24,7 @@ from MedUSISLib.errors import MedUSISError
 from MedUSISLib.mrml.result_nodes import ct_of, nodes_of, synthetic_volumes
 from MedUSISLib.mrml.results import export_report, load_results, remove_results
 from MedUSISLib.mrml.settings import OutputChoice
+from MedUSISLib.mrml.slice_views import overlay_of, set_overlay
 from MedUSISLib.mrml.world_grid import index_to_local, world_grid
 
 TURN = np.array([[0.0, -1, 0, 5], [0.6, 0, 0.8, -20], [-0.8, 0, 0.6, 9], [0, 0, 0, 1]])
@@ -238,8 +239,10 @@ def test_a_view_that_showed_the_replaced_mr_shows_the_new_one(mrml_scene, tmp_pa
     view = mrml_scene.AddNewNodeByClass("vtkMRMLSliceCompositeNode")
     view.SetBackgroundVolumeID(ct.GetID())
     view.SetForegroundVolumeID(first.mr.GetID())
+    set_overlay(view, first.uncertainty.GetID())
     second = load_results(folder, ct, OutputChoice(replace=first))
     assert view.GetForegroundVolumeID() == second.mr.GetID()
+    assert overlay_of(view) == second.uncertainty.GetID()
     assert view.GetBackgroundVolumeID() == ct.GetID()
 
 
