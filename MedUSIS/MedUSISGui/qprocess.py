@@ -46,7 +46,8 @@ class QtProcess:
         process = qt.QProcess(qt.QCoreApplication.instance())
         variables = qt.QProcessEnvironment()
         for name, value in environment.items():
-            variables.insert(name, value)
+            if _is_text(name + value):  # Qt knows no others
+                variables.insert(name, value)
         process.setProcessEnvironment(variables)
         process.connect("readyReadStandardOutput()", self._read_output)
         process.connect("readyReadStandardError()", self._read_errors)
@@ -146,6 +147,11 @@ def _bytes(array: object) -> bytes:
     """What a QByteArray holds; PythonQt may say it as text when it is empty."""
     content = array.data()  # type: ignore[attr-defined]
     return content.encode("utf-8") if isinstance(content, str) else bytes(content or b"")
+
+
+def _is_text(value: str) -> bool:
+    """False for bytes that are no UTF-8, which Python keeps as single surrogates."""
+    return not any("\ud800" <= letter <= "\udfff" for letter in value)
 
 
 def _text(line: bytes) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 import time
@@ -50,6 +51,8 @@ def remove_abandoned() -> None:
 
 
 def _is_abandoned(folder: Path) -> bool:
+    if folder.is_symlink() or (hasattr(os, "getuid") and folder.stat().st_uid != os.getuid()):
+        return False  # somebody else's: the temporary folder is shared
     lock = folder / _LOCK
     if not lock.is_file():  # just being made, or half removed
         return folder.is_dir() and time.time() - folder.stat().st_mtime > _UNOWNED_S

@@ -21,6 +21,7 @@ _TITLES = {
     "verifying": "Checking every file",
     "finding the head": "Finding the head",
     "applying the intensity rules": "Applying the intensity rules",
+    "looking for devices": "Looking for devices",
     "running TotalSegmentator": "Running TotalSegmentator",
 }
 _SEGMENTATION_TITLES = {"segmenting": "Segmenting the CT"}

@@ -60,3 +60,12 @@ def test_folder_without_a_lock_stays_while_it_is_young(tmp_path: Path) -> None:
     os.utime(old, (time.time() - 7200, time.time() - 7200))
     RunFolder().close()
     assert young.exists() and not old.exists()
+
+
+def test_links_and_what_they_lead_to_stay(tmp_path: Path) -> None:
+    precious = tmp_path / "precious"
+    precious.mkdir()
+    (precious / "owner").write_text("not ours")
+    (tmp_path / "medusis-run-link").symlink_to(precious)
+    RunFolder().close()
+    assert (precious / "owner").read_text() == "not ours"
