@@ -66,6 +66,13 @@ def missing_wheels(
     queue: list[tuple[Any, bool]] = [(requirement_type(text), True) for text in requirements]
     seen: set[tuple[str, str, frozenset[str]]] = set()
     missing: dict[str, str] = {}
+
+    def conflicts(requirement: Any) -> bool:
+        """Whether Slicer's own package, which stays, does not do."""
+        version = installed(requirement.name)
+        stays = version is not None and str(canonical(requirement.name)) in fixed
+        return stays and not requirement.specifier.contains(version, prereleases=True)
+
     while queue:
         requirement, asked_for = queue.pop(0)
         name = str(canonical(requirement.name))
@@ -77,19 +84,21 @@ def missing_wheels(
         if version is not None and not asked_for:
             if requirement.specifier.contains(version, prereleases=True):
                 continue
-            if name in fixed:
+            if conflicts(requirement):
                 missing[name] = f"{_plain(requirement)} (Slicer has {version})"
                 continue
         candidates = [w for w in wheels if w.name == name and requirement.specifier.contains(w.version, True)]
-        chosen = next((wheel for wheel in candidates if wheel.fits), None)
-        if chosen is None:
+        fitting = [wheel for wheel in candidates if wheel.fits]
+        if not fitting:
             missing[name] = _plain(requirement) + _reason(candidates, wheels, name)
             continue
         try:
-            needs = _needs_of(chosen.file, requirement.extras)
+            choices = [_needs_of(wheel.file, requirement.extras) for wheel in fitting]
         except (OSError, zipfile.BadZipFile, StopIteration):
             missing[name] = f"{_plain(requirement)} (its wheel is damaged)"
             continue
+        # The newest that Slicer's own packages allow, as pip would choose
+        needs = next((needs for needs in choices if not any(conflicts(need) for need in needs)), choices[0])
         queue.extend((need, False) for need in needs)
     return [missing[name] for name in sorted(missing)]
 

@@ -53,7 +53,7 @@ def test_one_question_then_torch_then_the_rest(slicer: FakeSlicer, monkeypatch: 
     status = installation(slicer).install()
     assert status.complete and not status.restart_needed
     [question] = slicer.questions
-    for words in ("PyTorch", "200 MB", "2 to 3 GB", *NAMES, "nothing about you or your data is sent"):
+    for words in ("PyTorch", "130 to 200 MB", "2 to 3 GB", *NAMES, "nothing about you or your data is sent"):
         assert words in question
     assert slicer.calls == [("installTorch", ["False", ">=2.6"]), ("pip_ensure", NAMES)]
     assert slicer.options == {"prompt_install": False, "prompt_restart": False, "requester": "MedUSIS"}

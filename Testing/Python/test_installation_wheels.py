@@ -50,6 +50,12 @@ def test_installed_package_needs_no_wheel_unless_its_version_does_not_do(tmp_pat
     ]
 
 
+def test_older_wheel_is_taken_when_the_newest_does_not_fit_slicer(tmp_path: Path) -> None:
+    add_wheel(tmp_path, "pydantic", "2.14.3", ["typing-extensions>=4.16"])
+    add_wheel(tmp_path, "pydantic", "2.13.5", ["typing-extensions>=4.14"])
+    assert lacking(tmp_path, "pydantic>=2", installed={"typing-extensions": "4.15.0"}) == []
+
+
 def test_damaged_wheel_is_named(tmp_path: Path) -> None:
     add_wheel(tmp_path, "monai", "1.6.1").write_bytes(b"half a download")
     assert lacking(tmp_path, "monai") == ["monai (its wheel is damaged)"]
