@@ -9,6 +9,8 @@ from MedUSISLib.mrml.settings import SynthesisSettings
 from MedUSISLib.mrml.stage_titles import LOADING_RESULT, PREPARING_INPUTS
 
 _SILENT_S = 3.0
+_SILENT_FRACTION = 0.1
+"""Before that much is done only a stage that counts its own steps can say how long it takes."""
 
 
 def synthesis_weights(settings: SynthesisSettings) -> dict[str, float]:
@@ -99,7 +101,7 @@ class TimeLeft:
 
     def _seconds_left(self, of_this_stage: float, eta_s: float | None) -> float | None:
         elapsed = self._now() - self._began
-        if elapsed < _SILENT_S or self._fraction <= 0.0:
+        if elapsed < _SILENT_S or self._fraction <= 0.0 or (eta_s is None and self._fraction < _SILENT_FRACTION):
             return None
         pace = elapsed / self._fraction
         later = max(0.0, 1.0 - self._fraction - of_this_stage)
