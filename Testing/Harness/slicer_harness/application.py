@@ -11,6 +11,7 @@ import slicer
 from PySide6.QtCore import QEventLoop, QSettings, Signal
 from PySide6.QtWidgets import QApplication
 
+from slicer_harness import uncaught
 from slicer_harness.extensions import qSlicerExtensionsManagerModel
 from slicer_harness.io_manager import qSlicerIOManager
 from slicer_harness.module_manager import qSlicerModuleManager
@@ -145,7 +146,8 @@ class qSlicerApplication(QApplication):
 
     # Life.
     def processEvents(self, *flags: Any) -> None:
-        QApplication.processEvents(flags[0] if flags else QEventLoop.ProcessEventsFlag.AllEvents)
+        with uncaught.contained():
+            QApplication.processEvents(flags[0] if flags else QEventLoop.ProcessEventsFlag.AllEvents)
 
     def exit(self, code: int = 0) -> None:
         self._exits.append(code)

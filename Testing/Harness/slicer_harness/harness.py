@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import slicer
-from PySide6.QtCore import QCoreApplication, QEvent, QEventLoop
+from PySide6.QtCore import QCoreApplication, QEvent
 from PySide6.QtWidgets import QWidget
 
 from slicer_harness import pythonqt, scene_setup, slicer_namespace, slicer_util, uncaught
@@ -94,8 +94,9 @@ class Harness:
 
     def process_events(self) -> None:
         """Handle what is due now, deletions included."""
-        QCoreApplication.processEvents(QEventLoop.ProcessEventsFlag.AllEvents)
-        QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
+        slicer.app.processEvents()
+        with uncaught.contained():
+            QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
 
     def wait_until(self, condition: Callable[[], Any], timeout_s: float = 5.0) -> Any:
         """Process events until the condition holds and return its value.
@@ -150,6 +151,9 @@ class Harness:
         slicer.app.exits.clear()
         slicer.app.settings().clear()
         slicer.app.extensionsManagerModel().set_installed()
+        for name in ("sampleDataSources", "sampleDataSourceCategories"):
+            if hasattr(slicer.modules, name):
+                delattr(slicer.modules, name)
         self.process_events()
         self.messages.clear()
         self.pip.clear()

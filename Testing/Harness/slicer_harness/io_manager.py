@@ -92,7 +92,9 @@ class qSlicerIOManager(QObject):
         return "SegmentationFile" if node.IsA("vtkMRMLSegmentationNode") else "NodeFile"
 
     def fileWriterExtensions(self, node: Any) -> list[str]:
-        types = node.CreateDefaultStorageNode().GetSupportedWriteFileTypes()
+        storage = node.CreateDefaultStorageNode()
+        storage.SetScene(slicer.mrmlScene)
+        types = storage.GetSupportedWriteFileTypes()
         return [types.GetValue(index) for index in range(types.GetNumberOfValues())]
 
     def extractKnownExtension(self, path: str, node: Any) -> str:

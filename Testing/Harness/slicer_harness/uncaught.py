@@ -7,6 +7,8 @@ kept, so that a test can fail because of them.
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 
 uncaught: list[BaseException] = []
@@ -18,6 +20,15 @@ def install() -> None:
     if _previous is None:
         _previous = sys.excepthook
         sys.excepthook = _keep
+
+
+@contextmanager
+def contained() -> Iterator[None]:
+    """Around the handling of events: PySide6 throws what a timer's function raised out of `processEvents`."""
+    try:
+        yield
+    except Exception as error:
+        sys.excepthook(type(error), error, error.__traceback__)
 
 
 def _keep(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:

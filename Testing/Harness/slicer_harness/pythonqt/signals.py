@@ -96,6 +96,8 @@ def _signal_signatures(sender: QObject) -> set[str]:
 def _signature_and_callable(arguments: tuple[Any, ...]) -> tuple[str, Callable]:
     if len(arguments) == 2 and isinstance(arguments[0], str) and callable(arguments[1]):
         return arguments[0], arguments[1]
+    if len(arguments) == 3 and isinstance(arguments[1], str) and arguments[1].startswith("2"):
+        return arguments[1][1:], arguments[2]  # PySide6 itself, in QTimer.singleShot: "2" marks a signal
     if len(arguments) == 3 and isinstance(arguments[1], QObject):  # ("sig()", receiver, "slot()")
         slot = re.match(r"\w+", arguments[2])
         if slot is not None:

@@ -33,7 +33,9 @@ class VTKView(QtWidgets.QWidget):
         self._window.AddRenderer(self._renderer)
         self._interactor = vtk.vtkGenericRenderWindowInteractor()
         self._interactor.SetRenderWindow(self._window)
+        self._interactor.EnableRenderOff()  # Initialize renders, which takes 0.2 s, also for a view nobody looks at
         self._interactor.Initialize()
+        self._interactor.EnableRenderOn()
         self._interactor.SetInteractorStyle(vtk.vtkInteractorStyleUser())
         self.setMinimumSize(80, 80)
         self.setMouseTracking(True)
