@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import time
 from collections.abc import Iterable
 from contextlib import suppress
 
@@ -37,11 +38,26 @@ def kill_tree(root: psutil.Process | None) -> None:
     kill_processes(processes)
 
 
-def kill_processes(processes: Iterable[psutil.Process]) -> None:
-    """Kill those of the processes that still live."""
-    for process in processes:
+def kill_processes(processes: Iterable[psutil.Process], wait_s: float = 0.5) -> None:
+    """Kill those of the processes that still live, and wait until they do nothing more, ``wait_s`` at most.
+
+    A killed process may still be in a system call; whoever removes its files wants it to have ended.
+    """
+    killed = list(processes)
+    for process in killed:
         with suppress(psutil.Error):
             process.kill()
+    end = time.monotonic() + wait_s
+    while any(_acts(process) for process in killed) and time.monotonic() < end:
+        time.sleep(0.005)
+
+
+def _acts(process: psutil.Process) -> bool:
+    """True while it runs; one that has ended but was not fetched by its parent (a zombie) does not."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
 
 
 def kill_orphans(leader: int | None) -> None:
