@@ -62,7 +62,8 @@ def show_review(nodes: SynthesisNodes, ct: Any | None = None, arrangement: str =
     layout = _layout_node(scene)
     if layout is None or not register_layouts(scene):
         raise _no_views()
-    if not is_review_shown(scene):
+    was_shown = is_review_shown(scene)
+    if not was_shown:
         layout.SetAttribute(_PREVIOUS, str(layout.GetViewArrangement()))
     shown = {slice_views.CT: ct, slice_views.MR: nodes.mr, slice_views.UNCERTAINTY: nodes.uncertainty}
     kinds = tuple(kind for kind, volume in shown.items() if volume is not None)
@@ -84,6 +85,7 @@ def show_review(nodes: SynthesisNodes, ct: Any | None = None, arrangement: str =
         slice_views.fit(view)
     _place_legend(nodes, views)
     _show_crosshair(scene)
+    _look_at(views, _crosshair_place(scene) if was_shown else _middle(ct))
     place_outlines(nodes)
 
 
@@ -171,6 +173,27 @@ def _show_crosshair(scene: Any) -> None:
         node.SetAttribute(_PREVIOUS_CROSSHAIR, f"{node.GetCrosshairMode()} {node.GetCrosshairBehavior()}")
     node.SetCrosshairMode(node.ShowBasic)
     node.SetCrosshairBehavior(node.OffsetJumpSlice)
+
+
+def _look_at(views: list[Any], place: tuple[float, float, float]) -> None:
+    """Crosshair and views at one place: one that is looked at stays in sight when the arrangement changes."""
+    node = crosshair_node(views[0].GetScene())
+    if node is not None:
+        node.SetCrosshairRAS(list(place))
+    for view in views:
+        slice_views.jump(view, place)
+
+
+def _crosshair_place(scene: Any) -> tuple[float, float, float]:
+    node = crosshair_node(scene)
+    right, anterior, superior = node.GetCrosshairRAS() if node is not None else (0.0, 0.0, 0.0)
+    return right, anterior, superior
+
+
+def _middle(volume: Any) -> tuple[float, float, float]:
+    bounds = [0.0] * 6
+    volume.GetRASBounds(bounds)  # in the world
+    return (bounds[0] + bounds[1]) / 2, (bounds[2] + bounds[3]) / 2, (bounds[4] + bounds[5]) / 2
 
 
 def _restore_crosshair(scene: Any) -> None:

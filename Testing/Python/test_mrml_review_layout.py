@@ -73,6 +73,20 @@ def test_the_grid_has_a_row_for_each_orientation(scene, nodes):
         assert _shown(scene, slice_views.MR, orientation) is nodes.mr
 
 
+def test_the_place_that_is_looked_at_stays_when_the_arrangement_changes(scene, nodes):
+    crosshair = scene.GetFirstNodeByClass("vtkMRMLCrosshairNode")
+    show_review(nodes)
+    assert crosshair.GetCrosshairRAS() == pytest.approx((15.75, 12.75, 19.5))
+    crosshair.SetCrosshairRAS([10.0, 8.0, 24.0])
+    show_review(nodes, arrangement=ALL)
+    offsets = [
+        scene.GetSingletonNode(f"MedUSIS-CT-{name}", "vtkMRMLSliceNode").GetSliceOffset()
+        for name in slice_views.ORIENTATIONS
+    ]
+    # A sagittal view may be looked at from either side.
+    assert np.abs(offsets) == pytest.approx([24.0, 8.0, 10.0])
+
+
 def test_without_uncertainty_there_are_two_columns(scene, nodes):
     scene.RemoveNode(nodes.uncertainty)
     show_review(nodes_of(nodes.mr))
