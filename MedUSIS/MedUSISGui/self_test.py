@@ -35,6 +35,9 @@ class SelfTest:
     def setUp(self) -> None:
         import slicer
 
+        from MedUSISGui.library import make_library_importable
+
+        make_library_importable()
         slicer.mrmlScene.Clear(0)
 
     def tearDown(self) -> None:

@@ -38,6 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _run(options: argparse.Namespace) -> int:
     _find_library()
+    _require_scene()
     from MedUSISLib.mrml.headless import HeadlessOptions, synthesize
     from MedUSISLib.mrml.settings import SynthesisSettings
 
@@ -106,6 +107,24 @@ def _find_library() -> None:
             sys.path.append(str(folder))
 
 
+def _require_scene() -> None:
+    """Say so where this is not Slicer."""
+    from MedUSISLib.errors import ErrorCode, MedUSISError
+
+    try:
+        import slicer
+
+        there = hasattr(slicer, "mrmlScene")
+    except ImportError:
+        there = False
+    if not there:
+        raise MedUSISError(
+            ErrorCode.DEPENDENCY_MISSING,
+            "this script runs inside 3D Slicer",
+            "start it with Slicer --no-splash --no-main-window --python-script, or use medusis synthesize",
+        )
+
+
 def _process_events():  # type: ignore[no-untyped-def]
     """What keeps a Slicer application alive while the job runs; None without an application."""
     import slicer
@@ -132,11 +151,8 @@ def _report(error: Exception) -> int:
 
 def leave(code: int) -> None:
     """End the process with this code: Slicer ends by its own function, everything else by Python's."""
-    import slicer
-
+    slicer = sys.modules.get("slicer")
     if hasattr(slicer, "app"):
-        import slicer.util
-
         slicer.util.exit(code)
     else:
         sys.exit(code)

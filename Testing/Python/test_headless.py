@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import nibabel
@@ -246,3 +247,18 @@ def test_dicom_folder_is_read(mrml_scene: Any, tmp_path: Path) -> None:
     node = load_volume(tmp_path / "series", "CT")
     assert np.array_equal(slicer.util.arrayFromVolume(node), volume.array_kji)
     assert np.allclose(index_to_local(node), volume.geometry.affine_ras, atol=1e-4)
+
+
+def test_outside_slicer_it_says_so_and_ends_with_its_exit_code(tmp_path: Path) -> None:
+    command = [sys.executable, str(SCRIPT), "--ct", "ct.nii.gz", "--seg", "seg.nii.gz", "--out", str(tmp_path / "out")]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 33, done.stderr
+    assert "inside 3D Slicer" in done.stderr
+
+
+def test_slicer_is_ended_by_its_own_function(script: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    codes: list[int] = []
+    slicer = SimpleNamespace(app=object(), util=SimpleNamespace(exit=codes.append))
+    monkeypatch.setitem(sys.modules, "slicer", slicer)
+    script.leave(13)
+    assert codes == [13]
