@@ -158,11 +158,13 @@ def test_job_explains_a_torch_that_does_not_load(
     assert str(tmp_path) not in last.message + last.hint
 
 
-def test_verb_prints_what_the_job_says() -> None:
+def test_verb_prints_what_the_job_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = {"version": "2.13.0+cu130", "cuda": "13.0", "devices": [H200], "warnings": []}
+    monkeypatch.setattr("MedUSISLib.generators.device_probe.torch_answer", lambda: answer)
     result = CliRunner().invoke(app, ["devices", "--json"])
     assert result.exit_code == 0, result.output
-    assert json.loads(result.stdout)["devices"][0]["id"] == "cpu"
-    assert "GB free of" in CliRunner().invoke(app, ["devices"]).stdout
+    assert json.loads(result.stdout)["devices"][1] == H200
+    assert "140.0 GB free of 150.0 GB" in CliRunner().invoke(app, ["devices"]).stdout
 
 
 def test_unknown_parameter_is_refused() -> None:
