@@ -65,7 +65,7 @@ def show_legend(volume: Any, title: str | None = None) -> None:
     """
     import slicer
 
-    logic = slicer.vtkSlicerColorLogic
+    logic = slicer.modules.colors.logic()
     old = logic.GetColorLegendDisplayNode(volume)
     visible = True
     if old is not None:
@@ -84,4 +84,4 @@ def legend_of(volume: Any) -> Any:
     """The colour legend of a volume, or ``None``."""
     import slicer
 
-    return slicer.vtkSlicerColorLogic.GetColorLegendDisplayNode(volume)
+    return slicer.modules.colors.logic().GetColorLegendDisplayNode(volume)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from MedUSISLib.mrml import slice_views
+from MedUSISLib.mrml.quality_nodes import quality_of
 from MedUSISLib.mrml.result_files import world_points
 from MedUSISLib.mrml.result_nodes import SynthesisNodes
 from MedUSISLib.mrml.world_grid import as_array, index_to_local
@@ -18,8 +19,7 @@ APART_MM = 15.0
 _SMOOTHING_MM = 3.0
 _COARSE_MM = 2.0
 _NEAR_MM = 10.0
-# A patch that fills less than this part of the smoothing kernel is the jagged edge of an outline, not a place.
-_LEAST_DENSITY = 0.2
+_LEAST_ML = 0.05
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def most_uncertain(nodes: SynthesisNodes, count: int = 5) -> list[Hotspot]:
         slicer.util.arrayFromVolume(nodes.uncertainty), index_to_local(nodes.uncertainty), nodes.uncertainty
     )
     smooth = _smoothed(variance)
-    found = _peaks(variance, smooth, count, least=0.0)
+    found = _peaks(variance, smooth, count)
     return [
         Hotspot(point, UNCERTAIN, f"Place {number} of {len(found)}: standard deviation {np.sqrt(value):.2g}")
         for number, (point, value, _) in enumerate(found, start=1)
@@ -79,19 +79,22 @@ def most_inconsistent(nodes: SynthesisNodes, count: int = 5) -> list[Hotspot]:
     """The places with the most tissue missing or too much around them, the largest first."""
     if nodes.mask_consistency is None:
         return []
+    slices_along = (quality_of(nodes).get("mask_consistency") or {}).get("slices_along", "k")
     found = []
     for value, words in (
         (MaskConsistency.TISSUE_MISSING, "tissue missing"),
         (MaskConsistency.TISSUE_TOO_MUCH, "too much tissue"),
     ):
-        part = _consistency_map(nodes.mask_consistency, value)
+        part = _patches(nodes.mask_consistency, value, slices_along)
         if part is None:
             continue
-        for point, _, index in _peaks(part, _smoothed(part), count, _LEAST_DENSITY):
-            found.append((_millilitres_near(part, index), point, words))
+        for point, _, index in _peaks(part, _smoothed(part), count):
+            amount = _millilitres_near(part, index)
+            if amount >= _LEAST_ML:
+                found.append((amount, point, words))
     found = sorted(found, key=lambda item: -item[0])[:count]
     return [
-        Hotspot(point, INCONSISTENT, f"Place {number} of {len(found)}: {words}, {amount:.1f} ml nearby")
+        Hotspot(point, INCONSISTENT, f"Place {number} of {len(found)}: {words}, {amount:.2g} ml nearby")
         for number, (amount, point, words) in enumerate(found, start=1)
     ]
 
@@ -128,9 +131,15 @@ def _coarse(array_kji: np.ndarray, matrix: np.ndarray, node: Any) -> _Map:
     return _Map(coarse, moved, node)
 
 
-def _consistency_map(node: Any, value: int) -> _Map | None:
-    """Part of each coarse voxel that has a value, from the segment's label map."""
+def _patches(node: Any, value: int, slices_along: str) -> _Map | None:
+    """Part of each coarse voxel that lies in a compact patch of a value, or ``None`` without any.
+
+    As in the quality report, the rim of a pixel that two outlines nearly always disagree about is opened away in every
+    slice; a defect in a single slice stays.
+    """
     import slicer
+    import vtk
+    from scipy.ndimage import maximum_filter, minimum_filter
     from vtk.util.numpy_support import vtk_to_numpy
 
     from MedUSISLib.mrml.result_maps import CONSISTENCY_SEGMENTS
@@ -145,9 +154,11 @@ def _consistency_map(node: Any, value: int) -> _Map | None:
     extent = image.GetExtent()
     shape = (extent[5] - extent[4] + 1, extent[3] - extent[2] + 1, extent[1] - extent[0] + 1)
     inside = vtk_to_numpy(scalars).reshape(shape) == segment.GetLabelValue()
+    size = [3, 3, 3]
+    size["kji".index(slices_along) if slices_along in ("k", "j", "i") else 0] = 1
+    inside = maximum_filter(minimum_filter(inside, size, mode="constant"), size, mode="constant")
     if not inside.any():
         return None
-    import vtk
 
     matrix = vtk.vtkMatrix4x4()
     image.GetImageToWorldMatrix(matrix)
@@ -162,14 +173,12 @@ def _smoothed(part: _Map) -> np.ndarray:
     return gaussian_filter(part.array_kji, _SMOOTHING_MM / part.spacing_kji, mode="constant")
 
 
-def _peaks(
-    part: _Map, smooth: np.ndarray, count: int, least: float
-) -> list[tuple[tuple[float, float, float], float, np.ndarray]]:
+def _peaks(part: _Map, smooth: np.ndarray, count: int) -> list[tuple[tuple[float, float, float], float, np.ndarray]]:
     """Local maxima that lie apart, the highest first: world point, height, index (k, j, i)."""
     from scipy.ndimage import maximum_filter
 
     highest = maximum_filter(smooth, size=3, mode="nearest")
-    candidates = np.argwhere((smooth == highest) & (smooth > max(least, 0.0)))
+    candidates = np.argwhere((smooth == highest) & (smooth > 0))
     heights = smooth[tuple(candidates.T)]
     # A plateau or noise has thousands of maxima; the best thousand are more than enough for a handful of places.
     order = np.argsort(-heights, kind="stable")[:1000]

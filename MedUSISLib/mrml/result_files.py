@@ -42,7 +42,7 @@ def read_map(folder: Path, name: str, ct: Any, made_on: np.ndarray | None = None
     Raises
     ------
     MedUSISError
-        ``INPUT_NOT_READABLE``; ``GEOMETRY_MISMATCH`` when it lies on another grid.
+        ``INPUT_NOT_READABLE``; ``GEOMETRY_MISMATCH`` when it lies on another grid; ``DEPENDENCY_MISSING``.
     """
     # Neither Slicer's volume reader, which turns the k axis of a left-handed file, nor ITK, which fills a file that was
     # cut short with zeros and says nothing.
@@ -51,7 +51,14 @@ def read_map(folder: Path, name: str, ct: Any, made_on: np.ndarray | None = None
     path = folder / FILES[name]
     if not path.is_file():
         raise _not_readable(name, path)
-    volume = read_nifti(path, f"the part '{name}' of the result")
+    try:
+        volume = read_nifti(path, f"the part '{name}' of the result")
+    except ImportError as error:
+        raise MedUSISError(
+            ErrorCode.DEPENDENCY_MISSING,
+            f"the package {error.name} is not installed",
+            "install what MedUSIS needs, in its module",
+        ) from None
     _check_grid(volume.geometry, ct, made_on, path)
     return volume.array_kji
 

@@ -274,3 +274,15 @@ def test_a_ct_that_left_the_scene_is_an_error(mrml_scene, tmp_path):
     mrml_scene.RemoveNode(ct)
     with pytest.raises(MedUSISError, match="no longer in the scene"):
         load_results(write_result(tmp_path, AXIAL), ct)
+
+
+def test_a_missing_package_is_named(mrml_scene, tmp_path, monkeypatch):
+    import sys
+
+    folder = write_result(tmp_path, AXIAL)
+    ct = add_ct(mrml_scene)
+    before = node_ids(mrml_scene)
+    monkeypatch.setitem(sys.modules, "nibabel", None)
+    with pytest.raises(MedUSISError, match="DEPENDENCY_MISSING: the package nibabel"):
+        load_results(folder, ct)
+    assert node_ids(mrml_scene) == before

@@ -122,6 +122,16 @@ def test_a_thin_rim_is_not_a_place(mrml_scene, tmp_path):
     assert all("missing" not in place.text for place in places)
 
 
+def test_a_defect_in_a_single_slice_is_a_place(mrml_scene, tmp_path):
+    consistency = body_kji().astype(np.uint8)
+    consistency[6, 5:13, 5:13] = 2
+    folder = write_result(tmp_path, np.eye(4), mask_consistency=consistency)
+    ct = add_ct(mrml_scene, np.eye(4))
+    (place,) = most_inconsistent(load_results(folder, ct))
+    assert _distance(place, np.array([8.5, 8.5, 6.0])) < 2.0
+    assert place.text == "Place 1 of 1: tissue missing, 0.064 ml nearby"
+
+
 def test_jumping_moves_crosshair_and_views(mrml_scene, tmp_path):
     import slicer
 
