@@ -1,4 +1,4 @@
-"""The body of the test that runs inside Slicer, run here on the scene of slicer-core."""
+"""The body of the test that runs inside Slicer, run here on the scene of slicer-core, and in Slicer's stand-in."""
 
 from __future__ import annotations
 
@@ -15,10 +15,6 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 @pytest.fixture
 def case(mrml_scene: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     """A test case as MedUSIS.py makes it."""
-    import slicer
-
-    if hasattr(slicer, "app"):
-        pytest.skip("the window's stand-in is running: this test is about the scene alone")
     monkeypatch.syspath_prepend(str(REPOSITORY / "MedUSIS"))
     from MedUSISGui.self_test import SelfTest
 
@@ -64,3 +60,14 @@ def _must_pass(case: Any, name: str) -> None:
     case(name).run(result)
     assert result.testsRun == 1 and not result.skipped
     assert result.wasSuccessful(), result.failures + result.errors
+
+
+def test_the_module_offers_it_and_the_parts_of_the_window_pass(slicer_window: Any) -> None:
+    slicer_window.load_module(REPOSITORY / "MedUSIS" / "MedUSIS.py")
+    module = sys.modules["MedUSIS"]
+    names = unittest.TestLoader().getTestCaseNames(module.MedUSISTest)
+    assert len([name for name in names if name.startswith("test_")]) == 5
+    for name in ("test_sample_data_loads", "test_panel_opens_without_a_ct"):
+        result = unittest.TestResult()
+        module.MedUSISTest(name).run(result)
+        assert result.wasSuccessful() and not result.skipped, result.failures + result.errors
