@@ -16,7 +16,7 @@ CONTROL_VARIABLE = "MEDUSIS_CONTROL"
 
 
 @contextmanager
-def cancellable(on_cancel: Callable[[], None]) -> Iterator[None]:
+def cancellable(on_cancel: Callable[[], None]) -> Iterator[threading.Event]:
     """Turn the first SIGINT or SIGTERM in the block into ``on_cancel()`` and a KeyboardInterrupt.
 
     Further signals are ignored, so that tidying up is not interrupted. With a launcher, the end of its standard
@@ -24,8 +24,14 @@ def cancellable(on_cancel: Callable[[], None]) -> Iterator[None]:
     its pipe on every system, so no job goes on without an owner.
 
     Must be entered in the main thread.
+
+    Yields
+    ------
+    threading.Event
+        Set when the launcher has closed its end: it wants nothing any more, or is dead.
     """
     heard = threading.Event()
+    released = threading.Event()
 
     def handle(number: int, frame: FrameType | None) -> None:
         if heard.is_set():
@@ -37,9 +43,9 @@ def cancellable(on_cancel: Callable[[], None]) -> Iterator[None]:
     before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
     if os.environ.pop(CONTROL_VARIABLE, "") == "stdin":
         _lead_own_session()
-        _watch_standard_input()
+        _watch_standard_input(released)
     try:
-        yield
+        yield released
     finally:
         heard.set()
         for number, handler in before.items():
@@ -53,7 +59,7 @@ def _lead_own_session() -> None:
             os.setsid()
 
 
-def _watch_standard_input() -> None:
+def _watch_standard_input(released: threading.Event) -> None:
     """Interrupt the main thread when the launcher closes its end; the job itself reads from nothing."""
     control = os.dup(0)
     nothing = os.open(os.devnull, os.O_RDONLY)
@@ -68,6 +74,7 @@ def _watch_standard_input() -> None:
                     break
         except OSError:
             pass
+        released.set()
         _interrupt_main_thread()
 
     threading.Thread(target=watch, name="medusis-control", daemon=True).start()

@@ -23,7 +23,7 @@ from MedUSISLib.jobs.log import JobLog, Scrubber
 from MedUSISLib.jobs.process import ProcessProtocol, SubprocessProcess
 from MedUSISLib.jobs.process_tree import descendants, kill_orphans, kill_processes, kill_tree, process_of
 from MedUSISLib.jobs.specification import JobSpecification
-from MedUSISLib.jobs.workspace import private_workspace, workspace_variables
+from MedUSISLib.jobs.workspace import PRIVATE_VARIABLE, private_workspace, workspace_variables
 
 WORKER_COMMAND = (sys.executable, "-m", "MedUSISLib.jobs", "run")
 """Followed by the job file. Slicer puts its own Python here."""
@@ -55,6 +55,8 @@ class Launcher:
         Receives each line of the child's standard error as it is.
     kinds : mapping, optional
         What the specification may ask for.
+    private : Path, optional
+        A folder of the caller, named "medusis-...", that the child removes when the caller has died or cancelled.
 
     Examples
     --------
@@ -74,6 +76,7 @@ class Launcher:
         log: Path | None = None,
         on_output: Callable[[str], None] | None = None,
         kinds: Mapping[str, JobKind] = KINDS,
+        private: Path | None = None,
     ) -> None:
         self._specification = specification
         self._process: ProcessProtocol = process if process is not None else SubprocessProcess()
@@ -81,6 +84,7 @@ class Launcher:
         self._log_path = log
         self.on_output = on_output
         self._kinds = kinds
+        self._private = private
         self._listener: Callable[[Event], None] = lambda event: None
         self._log = JobLog(None, Scrubber())
         self._cleanup = ExitStack()
@@ -118,7 +122,7 @@ class Launcher:
             job_file.write_text(self._specification.model_dump_json(indent=1), encoding="utf-8")
             self._log = JobLog(self._log_path, Scrubber(request))
             self._log.write(f"job: {self._specification.kind}")
-            self._process.start((*self._command, str(job_file)), _environment(workspace), self)
+            self._process.start((*self._command, str(job_file)), _environment(workspace, self._private), self)
             self._root = process_of(self._process.pid)
         except OSError as error:
             self._close()
@@ -229,7 +233,7 @@ class Launcher:
         self._log.close()
 
 
-def _environment(workspace: Path) -> dict[str, str]:
+def _environment(workspace: Path, private: Path | None) -> dict[str, str]:
     package_parent = str(Path(__file__).resolve().parents[2])
     search = [package_parent, *filter(None, [os.environ.get("PYTHONPATH")])]
     # Plugins of the ITK inside Slicer, which another ITK (SimpleITK's) would try to load.
@@ -237,6 +241,7 @@ def _environment(workspace: Path) -> dict[str, str]:
     return {
         **inherited,
         **workspace_variables(workspace),
+        **({PRIVATE_VARIABLE: str(private)} if private is not None else {}),
         CONTROL_VARIABLE: "stdin",
         "PYTHONPATH": os.pathsep.join(search),
         "PYTHONUNBUFFERED": "1",

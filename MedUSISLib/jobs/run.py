@@ -5,9 +5,11 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import threading
 import traceback
 import warnings
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import is_dataclass
 from pathlib import Path
 from typing import Any, TextIO
@@ -19,7 +21,7 @@ from MedUSISLib.jobs.events import EventWriter, Failure, JobProgress, Result
 from MedUSISLib.jobs.failures import exit_code_of, named_error
 from MedUSISLib.jobs.kinds import KINDS, JobKind
 from MedUSISLib.jobs.specification import JobSpecification
-from MedUSISLib.jobs.workspace import job_workspace
+from MedUSISLib.jobs.workspace import job_workspace, remove_what_the_launcher_left
 
 
 def take_standard_output() -> TextIO:
@@ -59,17 +61,21 @@ def run_job(job_file: str | Path, stream: TextIO, kinds: Mapping[str, JobKind] =
     progress = JobProgress(writer)
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     warnings.simplefilter("default", category=UserWarning)
+    released = threading.Event()
     try:
-        with cancellable(progress.cancel), job_workspace():
+        with cancellable(progress.cancel) as released, job_workspace():
             specification = JobSpecification.read(job_file)
             request = specification.request(kinds)
             value = specification.job_kind(kinds).implementation()(request, progress)
             result = _result_event(value, request)
     except BaseException as error:
         if not isinstance(error, KeyboardInterrupt):
-            traceback.print_exc(file=sys.stderr)
+            with suppress(OSError):  # nobody may be there to read it
+                traceback.print_exc(file=sys.stderr)
         named = named_error(KeyboardInterrupt() if progress.cancelled else error)
         writer.write(Failure.of(named))
+        if released.is_set():
+            remove_what_the_launcher_left()
         return exit_code_of(named)
     writer.write(result)
     return 0

@@ -11,13 +11,17 @@ from pathlib import Path
 
 from MedUSISLib.leftovers import WORKSPACE_VARIABLE, remove_leftovers
 
+PRIVATE_VARIABLE = "MEDUSIS_PRIVATE"
+"""Names a folder of the launcher's own, with the inputs of the job, that must not outlive the launcher."""
+
+_PREFIX = "medusis-"
 _TEMPORARY_VARIABLES = ("TMPDIR", "TEMP", "TMP")
 
 
 @contextmanager
 def private_workspace() -> Iterator[Path]:
     """A new folder that only this user can open (0700); removed with everything that its job left elsewhere."""
-    workspace = Path(tempfile.mkdtemp(prefix="medusis-"))
+    workspace = Path(tempfile.mkdtemp(prefix=_PREFIX))
     try:
         yield workspace
     finally:
@@ -28,6 +32,16 @@ def private_workspace() -> Iterator[Path]:
 def workspace_variables(workspace: Path) -> dict[str, str]:
     """Environment that makes a child process keep its temporary files in ``workspace``."""
     return {WORKSPACE_VARIABLE: str(workspace), **dict.fromkeys(_TEMPORARY_VARIABLES, str(workspace))}
+
+
+def remove_what_the_launcher_left() -> None:
+    """Remove the workspace and the launcher's private folder: for a job whose launcher can do it no more."""
+    workspace = os.environ.get(WORKSPACE_VARIABLE)
+    if workspace:
+        remove_leftovers(Path(workspace))
+    for folder in filter(None, (workspace, os.environ.get(PRIVATE_VARIABLE))):
+        if Path(folder).name.startswith(_PREFIX):
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager

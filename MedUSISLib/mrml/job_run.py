@@ -105,6 +105,7 @@ class JobRun:
             command=self._command,
             on_output=lambda line: self._deliver(partial(self.logged, line)),
             kinds=KINDS if self._kinds is None else self._kinds,
+            private=self.folder,
         )
         self._launcher = launcher
         try:

@@ -296,9 +296,10 @@ def test_child_that_dies_leaves_no_helper(window: Any, mrml_scene: Any, temporar
     until(lambda: is_gone(pids[0]), 5.0)
 
 
-def test_child_ends_when_the_application_is_killed(window: Any, tmp_path: Path) -> None:
+def test_child_ends_and_tidies_up_when_the_application_is_killed(window: Any, tmp_path: Path) -> None:
     import fake_worker
 
+    (tmp_path / "temporary").mkdir()
     script = tmp_path / "application.py"
     here = Path(__file__).resolve()
     script.write_text(
@@ -307,23 +308,28 @@ def test_child_ends_when_the_application_is_killed(window: Any, tmp_path: Path) 
         "import qt\n"
         "application = qt.QCoreApplication([])\n"
         "from MedUSISGui.qprocess import QtProcess\n"
-        "from MedUSISLib.jobs.launcher import Launcher\n"
         "from MedUSISLib.jobs.specification import JobSpecification\n"
+        "from MedUSISLib.mrml.job_run import JobRun\n"
         f"job = JobSpecification(kind='segment', parameters={{'ct': 'ct', 'out': {str(tmp_path / 'out')!r}}})\n"
         f"command = {(sys.executable, fake_worker.__file__, '--behaviour', 'sleep')!r}\n"
-        "launcher = Launcher(job, QtProcess(), command)\n"
-        "def hear(event):\n"
-        "    print(launcher._process.pid, flush=True)\n"
+        "process = QtProcess()\n"
+        "run = JobRun(job, process, command)\n"
+        "(run.folder / 'ct.nii').write_text('a patient')\n"
+        "def hear(name):\n"
+        "    print(process.pid, flush=True)\n"
         "    os.kill(os.getpid(), 9)\n"
-        "launcher.start(hear)\n"
+        "run.stage.connect(hear)\n"
+        "run.start()\n"
         "while True:\n"
         "    application.processEvents()\n"
         "    time.sleep(0.02)\n"
     )
-    done = subprocess.run([sys.executable, str(script)], stdout=subprocess.PIPE, timeout=START_S)
+    environment = {**os.environ, "TMPDIR": str(tmp_path / "temporary")}
+    done = subprocess.run([sys.executable, str(script)], stdout=subprocess.PIPE, timeout=START_S, env=environment)
     assert done.returncode == -9
     pid = int(done.stdout.splitlines()[0])
     end = time.monotonic() + 10.0
     while not is_gone(pid):
         assert time.monotonic() < end
         time.sleep(0.05)
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["application.py", "temporary"]
