@@ -105,34 +105,42 @@ def paint(
         mapped = strided(mapped, strides)
         if not isinstance(mapped, np.ndarray):
             mapped = quick_map(mapped, size)
-        for first, slab in nearest_slabs(part.array_kji, mapped, size):
-            target = result[first : first + slab.shape[0]]
+        for place, slab in nearest_slabs(part.array_kji, mapped, _reach(part.array_kji.shape, mapped, size)):
+            target = result[place]
             np.maximum(target, _ranked(slab, wanted, result.dtype), out=target)
     return result, resampled
 
 
+Box = tuple[tuple[int, int], tuple[int, int], tuple[int, int]]
+"""First and last index along i, j and k."""
+
+
 def nearest_slabs(
-    array_kji: np.ndarray, index_map: Any, size: tuple[int, int, int]
-) -> Iterator[tuple[int, np.ndarray]]:
-    """An image sampled on a grid of ``size``, nearest neighbour, 0 beyond half a voxel outside.
+    array_kji: np.ndarray, index_map: Any, box: Box
+) -> Iterator[tuple[tuple[slice, slice, slice], np.ndarray]]:
+    """An image sampled on a part of a grid, nearest neighbour, 0 beyond half a voxel outside.
 
     Parameters
     ----------
     array_kji : ndarray
     index_map : ndarray or vtkAbstractTransform
         From the grid's index to the array's index (i, j, k).
-    size : tuple of int
+    box : Box
+        The part of the grid.
 
     Yields
     ------
-    int
-        First k of the slab.
+    tuple of slice
+        Where the slab belongs, [k, j, i].
     ndarray
-        Slab [k, j, i] in the array's type; valid until the next one.
+        The slab in the array's type; valid until the next one.
     """
     import vtk
     from vtk.util.numpy_support import numpy_to_vtk, vtk_to_numpy
 
+    (i_first, i_last), (j_first, j_last), (k_first, k_last) = box
+    if i_last < i_first or j_last < j_first or k_last < k_first:
+        return
     flat = np.ascontiguousarray(array_kji).reshape(-1)  # kept alive here while vtk looks at it
     image = vtk.vtkImageData()
     image.SetDimensions(array_kji.shape[::-1])
@@ -149,13 +157,32 @@ def nearest_slabs(
         reslice.SetResliceAxes(as_vtk(index_map))
     else:
         reslice.SetResliceTransform(index_map)
-    depth = max(1, _SLAB_VOXELS // (size[0] * size[1]))
-    for first in range(0, size[2], depth):
-        last = min(first + depth, size[2]) - 1
-        reslice.SetOutputExtent(0, size[0] - 1, 0, size[1] - 1, first, last)
+    width, height = i_last - i_first + 1, j_last - j_first + 1
+    depth = max(1, _SLAB_VOXELS // (width * height))
+    for first in range(k_first, k_last + 1, depth):
+        last = min(first + depth - 1, k_last)
+        reslice.SetOutputExtent(i_first, i_last, j_first, j_last, first, last)
         reslice.Update()
         scalars = reslice.GetOutput().GetPointData().GetScalars()
-        yield first, vtk_to_numpy(scalars).reshape(last - first + 1, size[1], size[0])
+        place = (slice(first, last + 1), slice(j_first, j_last + 1), slice(i_first, i_last + 1))
+        yield place, vtk_to_numpy(scalars).reshape(last - first + 1, height, width)
+
+
+def _reach(shape_kji: tuple[int, ...], index_map: Any, size: tuple[int, int, int]) -> Box:
+    """The part of a grid that an image can reach: most segments are small, and there can be a hundred."""
+    if not isinstance(index_map, np.ndarray):
+        return (0, size[0] - 1), (0, size[1] - 1), (0, size[2] - 1)
+    ends = [(-0.5, n - 0.5) for n in reversed(shape_kji)]
+    corners = np.array([[i, j, k, 1.0] for i in ends[0] for j in ends[1] for k in ends[2]])
+    return _box(np.linalg.solve(index_map, corners.T)[:3], size)
+
+
+def _box(points: np.ndarray, size: tuple[int, int, int]) -> Box:
+    """The indices of a grid within the bounds of points (3, n), with a margin for rounding; last < first: none."""
+    low = np.clip(np.floor(points.min(axis=1) - 0.01), 0, size).astype(int)
+    high = np.clip(np.ceil(points.max(axis=1) + 0.01), -1, np.asarray(size) - 1).astype(int)
+    (a, b, c), (d, e, f) = low.tolist(), high.tolist()
+    return (a, d), (b, e), (c, f)
 
 
 def _ranked(slab: np.ndarray, ranks: Mapping[int, int], dtype: np.dtype) -> np.ndarray:
@@ -190,20 +217,24 @@ def _paint_surface(surface: Surface, to_local: Any, rank: int, result: np.ndarra
     triangles.SetInputConnection(moved.GetOutputPort())
     triangles.PassLinesOff()
     triangles.PassVertsOff()
-    extent = (0, result.shape[2] - 1, 0, result.shape[1] - 1, 0, result.shape[0] - 1)
+    moved.Update()
+    i, j, k = _box(np.array(moved.GetOutput().GetBounds()).reshape(3, 2), result.shape[::-1])
+    if i[1] < i[0] or j[1] < j[0] or k[1] < k[0]:
+        return
     stencil = vtk.vtkPolyDataToImageStencil()
     stencil.SetInputConnection(triangles.GetOutputPort())
     stencil.SetOutputOrigin(0, 0, 0)
     stencil.SetOutputSpacing(1, 1, 1)
-    stencil.SetOutputWholeExtent(*extent)
+    stencil.SetOutputWholeExtent(*i, *j, *k)
     image = vtk.vtkImageStencilToImage()
     image.SetInputConnection(stencil.GetOutputPort())
     image.SetInsideValue(1)
     image.SetOutsideValue(0)
     image.SetOutputScalarTypeToUnsignedChar()
     image.Update()
-    inside = vtk_to_numpy(image.GetOutput().GetPointData().GetScalars()).reshape(result.shape)
-    np.maximum(result, inside * result.dtype.type(rank), out=result)
+    target = result[k[0] : k[1] + 1, j[0] : j[1] + 1, i[0] : i[1] + 1]
+    inside = vtk_to_numpy(image.GetOutput().GetPointData().GetScalars()).reshape(target.shape)
+    np.maximum(target, inside * result.dtype.type(rank), out=target)
 
 
 def _parts_of_segmentation(node: Any) -> list[Layer | Surface]:

@@ -203,7 +203,7 @@ def brute_force(ct: Any, node: Any, array_kji: np.ndarray, ijk_to_ras: np.ndarra
                 local = from_world(node, world_position(ct, (i, j, k)))
                 index = (inverse @ [*local, 1.0])[:3]
                 nearest = np.floor(index + 0.5).astype(int)
-                certain[k, j, i] = np.abs(index + 0.5 - np.rint(index + 0.5)).min() > 1e-3
+                certain[k, j, i] = np.abs(index + 0.5 - np.rint(index + 0.5)).min() > 1e-5
                 if np.all(nearest >= 0) and np.all(nearest < array_kji.shape[::-1]):
                     expected[k, j, i] = array_kji[nearest[2], nearest[1], nearest[0]]
     return expected, certain

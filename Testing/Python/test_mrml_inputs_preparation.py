@@ -253,6 +253,41 @@ def test_the_sample_case_gives_the_engine_the_same_voxels(
     )
 
 
+@pytest.mark.parametrize("case", ["mirrored", "rotated", "sheared", "bent", "left-handed grid"])
+def test_the_mr_belongs_voxel_by_voxel_to_the_ct(
+    mrml_scene: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, case: str
+) -> None:
+    """Through files and engine with a network that draws each class with its own intensity, and nothing else."""
+    from painter import Painter
+    from test_synthesis_geometry import landmark_phantom
+    from tiny_generator import tiny_bundle
+
+    from MedUSISLib.generators.bundle import Bundle
+    from MedUSISLib.imaging.geometry import Geometry
+
+    monkeypatch.setattr(Bundle, "load_network", lambda self, device="cpu": Painter())
+    axes = (1.0, 0, 0, 0, 1.0, 0, 0, 0, -1.0) if case == "left-handed grid" else (1.0, 0, 0, 0, 1.0, 0, 0, 0, 1.0)
+    origin = (20 - 29.5, -30 - 28.5, 40 + (12.0 if case == "left-handed grid" else -12.0))
+    phantom, labels = landmark_phantom(Geometry((60, 58, 9), (1.0, 1.0, 3.0), origin, axes))
+    ct = add_volume(phantom.array_kji, phantom.geometry.affine_ras)
+    node = add_volume(labels.array_kji, phantom.geometry.affine_ras, "labels", label_map=True)
+    shear = np.eye(4)
+    shear[0, 2] = 0.25
+    above = {"mirrored": scale(-1, 1, 1), "rotated": rotation((1, 2, 3), 40), "sheared": shear}.get(case)
+    for each in (ct, node):
+        if above is not None:
+            put_under(each, above)
+        elif case == "bent":
+            each.SetAndObserveTransformNodeID(bending_transform().GetID())
+    prepared = prepare_inputs(SynthesisInputs(ct, node, {"3": "soft_tissue", "13": "eyes"}), HEAD, tmp_path)
+    generator = tiny_bundle(tmp_path / "tiny", dropout=0.0, noise=0)
+    result = synthesized(
+        prepared.ct_file, prepared.segmentation_file, str(prepared.labels_file), False, str(generator.directory)
+    )
+    np.testing.assert_array_equal(result.labels.array_kji, labels.array_kji)
+    np.testing.assert_allclose(result.mr.array_kji, 1.2 * labels.array_kji / 15, atol=1e-5)
+
+
 def test_the_engine_makes_the_same_mr_of_nodes_and_of_files(mrml_scene: Any, tmp_path: Path) -> None:
     """Some slices of the sample: by way of the scene, and straight from files."""
     from MedUSISLib.imaging.volume import Volume
@@ -283,7 +318,9 @@ def test_the_engine_makes_the_same_mr_of_nodes_and_of_files(mrml_scene: Any, tmp
     assert "segmentation_was_resampled" not in from_nodes.provenance["settings"]
 
 
-def synthesized(ct: Path, segmentation: Path, labels: str, was_resampled: bool) -> Any:
+def synthesized(
+    ct: Path, segmentation: Path, labels: str, was_resampled: bool, generator: str = "head-t1w"
+) -> Any:
     from MedUSISLib.synthesis.bookkeeping import RecordingProgress
     from MedUSISLib.synthesis.engine import load_generator, synthesize_case
     from MedUSISLib.synthesis.inputs import read_case
@@ -293,6 +330,7 @@ def synthesized(ct: Path, segmentation: Path, labels: str, was_resampled: bool) 
         ct=ct,
         segmentation=segmentation,
         labels=labels,
+        generator=generator,
         out=ct.parent / "never written",
         passes=1,
         device="cpu",
