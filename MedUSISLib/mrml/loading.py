@@ -97,6 +97,14 @@ def _load_archetype(path: Path, name: str, role: str, options: int) -> Any:
         if node is not None:
             slicer.mrmlScene.RemoveNode(node)
         raise _unreadable(path, role)
+    if node.GetImageData().GetNumberOfScalarComponents() != 1:
+        slicer.mrmlScene.RemoveNode(node)
+        raise MedUSISError(
+            ErrorCode.INPUT_NOT_READABLE,
+            f"{role} has several values in each voxel: a colour image or a time series",
+            "give one image with one value in each voxel",
+            path,
+        )
     node.SetName(name)
     return node
 

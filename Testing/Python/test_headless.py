@@ -249,6 +249,39 @@ def test_dicom_folder_is_read(mrml_scene: Any, tmp_path: Path) -> None:
     assert np.allclose(index_to_local(node), volume.geometry.affine_ras, atol=1e-4)
 
 
+def test_a_segmentation_file_keeps_its_names(mrml_scene: Any, files: dict[str, Path], tmp_path: Path) -> None:
+    from MedUSISLib.anatomy.schema import load_schema
+    from MedUSISLib.mrml.headless import HeadlessOptions, classes_of
+    from MedUSISLib.mrml.loading import load_labels, load_segmentation
+    from MedUSISLib.mrml.schema_segments import segmentation_from_labels
+
+    made = segmentation_from_labels(load_labels(files["seg"], "labels"), "head", "head")
+    storage = made.CreateDefaultStorageNode()
+    storage.SetFileName(str(tmp_path / "s.seg.nrrd"))
+    assert storage.WriteData(made)
+    node = load_segmentation(tmp_path / "s.seg.nrrd", "Segmentation")
+    assert node.IsA("vtkMRMLSegmentationNode")
+    classes = classes_of(node, load_schema("head"), HeadlessOptions(out=tmp_path))
+    assert sorted(classes.values()) == ["cortex", "cortical_bone", "csf", "skin", "soft_tissue", "white_matter"]
+
+
+@pytest.mark.parametrize("kind", ["series", "colour", "text", "empty"])
+def test_what_is_no_volume_is_named(
+    script: Any, mrml_scene: Any, arguments: list[str], kind: str, tmp_path: Path, capsys: Any
+) -> None:
+    path = tmp_path / "doe_john.nii.gz"
+    if kind == "series":
+        sitk.WriteImage(sitk.Image([8, 8, 8, 3], sitk.sitkInt16), path)
+    elif kind == "colour":
+        sitk.WriteImage(sitk.Image([8, 8, 8], sitk.sitkVectorUInt8, 3), path)
+    else:
+        path.write_bytes(b"hello" * 99 if kind == "text" else b"")
+    arguments[1] = str(path)
+    assert script.main(arguments) in (10, 11)
+    said = capsys.readouterr().err
+    assert "INPUT_NOT_READABLE" in said or "NOT_A_CT" in said
+
+
 def test_outside_slicer_it_says_so_and_ends_with_its_exit_code(tmp_path: Path) -> None:
     command = [sys.executable, str(SCRIPT), "--ct", "ct.nii.gz", "--seg", "seg.nii.gz", "--out", str(tmp_path / "out")]
     done = subprocess.run(command, capture_output=True, text=True)
