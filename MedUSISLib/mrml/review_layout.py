@@ -15,7 +15,7 @@ AXIAL, ALL = "axial", "all"
 
 # Slicer's own layouts end at about 100, and extensions take what they like.
 _FIRST_ID = 53100
-_TITLES = {slice_views.CT: "CT", slice_views.MR: "Synthetic MR", slice_views.UNCERTAINTY: "Uncertainty"}
+_TITLES = {slice_views.CT: "CT", slice_views.MR: "SYNTHETIC MR", slice_views.UNCERTAINTY: "Uncertainty"}
 _COLORS = {slice_views.CT: "#56B4E9", slice_views.MR: "#E69F00", slice_views.UNCERTAINTY: "#CC79A7"}
 _PREVIOUS = "MedUSIS.PreviousLayout"
 _PREVIOUS_CROSSHAIR = "MedUSIS.PreviousMode"
@@ -24,7 +24,8 @@ _PREVIOUS_CROSSHAIR = "MedUSIS.PreviousMode"
 def register_layouts(scene: Any) -> bool:
     """Tell Slicer the layouts of the review; False where the scene has no layout.
 
-    Called when the module opens as well, because a scene that was saved in the review asks for them.
+    Called when the module opens and when a scene was loaded as well: one that was saved in the review asks for the
+    layouts, and its views need their caution, which no scene file holds.
     """
     node = _layout_node(scene)
     if node is None:
@@ -36,6 +37,8 @@ def register_layouts(scene: Any) -> bool:
                 node.SetLayoutDescription(number, text)
             else:
                 node.AddLayoutDescription(number, text)
+    if is_review_shown(scene):
+        _show_cautions(scene)
     return True
 
 
@@ -77,9 +80,8 @@ def show_review(nodes: SynthesisNodes, ct: Any | None = None, arrangement: str =
                 raise _no_views()
             view.SetOrientation(orientation)
             slice_views.show_volume(view, shown[kind])
-            if kind != slice_views.CT:
-                slice_views.show_caution(view)
             views.append(view)
+    _show_cautions(scene)
     slice_views.link(views)
     for view in views:
         slice_views.fit(view)
@@ -154,6 +156,11 @@ def _no_views() -> MedUSISError:
         "there are no views to show the result in: Slicer runs without its window",
         "save the scene and open it in Slicer with its window",
     )
+
+
+def _show_cautions(scene: Any) -> None:
+    for view in slice_views.review_slices(scene, (slice_views.MR, slice_views.UNCERTAINTY)):
+        slice_views.show_caution(view)
 
 
 def _place_legend(nodes: SynthesisNodes, views: list[Any]) -> None:

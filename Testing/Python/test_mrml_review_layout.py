@@ -9,7 +9,7 @@ from small_result import AXIAL, SIZE_KJI, add_ct, write_result
 from MedUSISLib.errors import MedUSISError
 from MedUSISLib.mrml import overlays, slice_views
 from MedUSISLib.mrml.ct_mr_blend import set_blend
-from MedUSISLib.mrml.result_nodes import nodes_of, synthetic_volumes
+from MedUSISLib.mrml.result_nodes import nodes_of
 from MedUSISLib.mrml.results import load_results
 from MedUSISLib.mrml.review_layout import ALL, hide_review, is_review_shown, register_layouts, show_review
 from MedUSISLib.mrml.settings import OutputChoice
@@ -99,7 +99,7 @@ def test_views_say_what_they_are_and_move_together(scene, nodes):
     show_review(nodes)
     # Views of an earlier, larger arrangement stay in the scene.
     views = list(slice_views.review_slices(scene))[:3]
-    assert [view.GetLayoutLabel() for view in views] == ["CT", "Synthetic MR", "Uncertainty"]
+    assert [view.GetLayoutLabel() for view in views] == ["CT", "SYNTHETIC MR", "Uncertainty"]
     assert len({view.GetLayoutColor() for view in views}) == 3
     for view in views:
         composite = slice_views.composite_of(view)
@@ -249,14 +249,3 @@ def test_a_scene_without_views_is_no_crash(tmp_path):
     set_blend(nodes, 0.5)
     assert not is_review_shown(scene)
     assert not register_layouts(scene)
-
-
-def test_a_scene_saved_in_the_review_opens_in_it_and_can_leave(scene, nodes, tmp_path):
-    show_review(nodes)
-    path = tmp_path / "saved.mrml"
-    scene.SetURL(str(path))
-    layout = scene.GetFirstNodeByClass("vtkMRMLLayoutNode")
-    assert layout.GetAttribute("MedUSIS.PreviousLayout") == str(layout.SlicerLayoutFourUpView)
-    hide_review(scene)
-    assert layout.GetAttribute("MedUSIS.PreviousLayout") is None
-    assert synthetic_volumes(scene) == [nodes.mr]

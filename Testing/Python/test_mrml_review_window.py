@@ -9,8 +9,9 @@ from small_result import AXIAL, add_ct, arrays, write_result
 from MedUSISLib.mrml import overlays, slice_views
 from MedUSISLib.mrml.ct_mr_blend import set_blend
 from MedUSISLib.mrml.hotspots import jump_to, most_inconsistent, most_uncertain
+from MedUSISLib.mrml.result_nodes import synthetic_volumes
 from MedUSISLib.mrml.results import load_results
-from MedUSISLib.mrml.review_layout import ALL, hide_review, show_review
+from MedUSISLib.mrml.review_layout import ALL, hide_review, is_review_shown, register_layouts, show_review
 
 
 @pytest.fixture
@@ -155,3 +156,32 @@ def test_leaving_brings_the_users_views_back(slicer_window, nodes):
     )  # fmt: skip
     hide_review(nodes.mr.GetScene())
     assert manager.visible_view_names() == before
+
+
+def test_a_scene_that_was_saved_in_the_review_opens_in_it(slicer_window, nodes, tmp_path):
+    slicer = slicer_window.slicer
+    scene, manager = slicer.mrmlScene, slicer.app.layoutManager()
+    show_review(nodes)
+    slicer_window.process_events()
+    assert scene.WriteToMRB(str(tmp_path / "saved.mrb"))
+    scene.Clear(0)
+    manager.setLayout(slicer.vtkMRMLLayoutNode.SlicerLayoutConventionalView)
+    for name in ("MedUSIS-SyntheticMR-Axial", "MedUSIS-Uncertainty-Axial"):  # as in a Slicer that was just started
+        renderer = manager.sliceWidget(name).sliceView().renderWindow().GetRenderers().GetFirstRenderer()
+        props = renderer.GetViewProps()
+        for prop in [props.GetItemAsObject(index) for index in range(props.GetNumberOfItems())]:
+            if prop.GetObjectName() == "MedUSIS caution":
+                renderer.RemoveViewProp(prop)
+    (tmp_path / "unpacked").mkdir()
+    assert slicer.app.applicationLogic().OpenSlicerDataBundle(str(tmp_path / "saved.mrb"), str(tmp_path / "unpacked"))
+    slicer_window.process_events()
+    assert register_layouts(scene)
+    assert is_review_shown(scene)
+    (mr,) = synthetic_volumes(scene)
+    shown = slice_views.composite_of(scene.GetSingletonNode("MedUSIS-SyntheticMR-Axial", "vtkMRMLSliceNode"))
+    assert shown.GetBackgroundVolumeID() == mr.GetID()
+    _without_crosshair(scene)
+    top = _whole_picture(slicer_window, slice_views.MR)[:30]
+    assert np.count_nonzero((top[..., 0] > 200) & (top[..., 2] < 120)) > 100
+    hide_review(scene)
+    assert "Red" in manager.visible_view_names()
