@@ -20,7 +20,10 @@ def register_sample_data() -> None:
 
     To be called when the application has started, because the Sample Data module must be there.
     """
-    import SampleData
+    try:
+        import SampleData
+    except ImportError:  # Slicer was started without that module
+        return
 
     logic = SampleData.SampleDataLogic
     if hasattr(logic, "registerCustomSampleDataCategory"):  # newer than 5.12

@@ -21,7 +21,7 @@ from extension_rules import entry, readme, repository, sources  # noqa: E402
 from extension_rules.checkout import Checkout, Finding  # noqa: E402
 from extension_rules.pictures import png_size  # noqa: E402
 
-if not (REPOSITORY / ".git").exists() or not shutil.which("git"):
+if not shutil.which("git") or subprocess.run(["git", "ls-files"], cwd=REPOSITORY, capture_output=True).returncode:
     pytest.skip("not a git repository", allow_module_level=True)
 
 RULES: dict[str, ModuleType] = {"entry": entry, "repository": repository, "readme": readme, "sources": sources}
