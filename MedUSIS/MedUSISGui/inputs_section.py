@@ -107,7 +107,7 @@ class InputsSection:
 
         chosen = segmentation.GetAttribute(_MAPPING_ATTRIBUTE) if segmentation is not None else None
         self._mapping.fill(available_mappings(schema.id), chosen or BY_NAME)
-        self._table.show(self._rows, [(label.name, _class_title(label)) for label in schema.classes])
+        self._table.show(self._rows, _class_titles(schema))
         self._say(_state_text(self._rows) if segmentation is not None else "")
 
     def _read_rows(self, segmentation, schema) -> list:
@@ -160,8 +160,14 @@ class InputsSection:
             store_class(node, key, name, self._schema.id)
 
 
-def _class_title(label) -> str:
-    return _("nothing (left out)") if label.name == "background" else label.title
+def _class_titles(schema) -> list[tuple[str, str]]:
+    """Names and titles of the classes; what stands in brackets is left out where the rest is still unmistakable."""
+    short = [label.title.split(" (")[0] for label in schema.classes]
+    titles = []
+    for label, brief in zip(schema.classes, short, strict=True):
+        title = brief if short.count(brief) == 1 else label.title
+        titles.append((label.name, _("nothing (left out)") if label.name == "background" else title))
+    return titles
 
 
 def _state_text(rows) -> str:

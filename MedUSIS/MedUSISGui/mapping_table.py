@@ -12,7 +12,8 @@ from MedUSISLib.signal import Signal
 from .combo_box import ValueComboBox
 
 _UNKNOWN = "#c62828"
-_ROWS_SHOWN = 9
+_ROWS_SHOWN = 7
+_ROW_HEIGHT = 24
 
 
 class MappingTable:
@@ -37,6 +38,10 @@ class MappingTable:
         header = table.horizontalHeader()
         header.setSectionResizeMode(0, qt.QHeaderView.Stretch)
         header.setSectionResizeMode(1, qt.QHeaderView.Stretch)
+        header.setFixedHeight(_ROW_HEIGHT)
+        rows = table.verticalHeader()
+        rows.setSectionResizeMode(qt.QHeaderView.Fixed)
+        rows.setDefaultSectionSize(_ROW_HEIGHT)
         self.clear()
 
     @property
@@ -77,8 +82,7 @@ class MappingTable:
                 unknown = number
             self._table.setItem(number, 0, _segment_item(row, known))
             self._table.setCellWidget(number, 1, self._class_combo(row, classes, known))
-        self._table.resizeRowsToContents()
-        self._set_height(len(rows))
+        self._table.setFixedHeight((min(len(rows), _ROWS_SHOWN) + 1) * _ROW_HEIGHT + 4)
         self._table.visible = True
         if unknown is not None:
             self._table.scrollToItem(self._table.item(unknown, 0))
@@ -95,12 +99,6 @@ class MappingTable:
         combo.chosen.connect(lambda name, key=row.key: self.class_chosen(key, name))
         self._combos.append(combo)
         return widget
-
-    def _set_height(self, rows: int) -> None:
-        row_height = self._table.rowHeight(0)
-        shown = min(rows, _ROWS_SHOWN)
-        header = self._table.horizontalHeader().height
-        self._table.setFixedHeight(shown * row_height + max(header, 24) + 6)
 
 
 def _segment_item(row, known: bool):

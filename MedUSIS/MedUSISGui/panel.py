@@ -7,6 +7,7 @@ import vtk
 from slicer.i18n import tr as _
 
 from MedUSISLib.errors import ErrorCode, MedUSISError
+from MedUSISLib.mrml.review_layout import register_layouts
 
 from . import readiness_check
 from .default_nodes import select_default_nodes
@@ -63,6 +64,7 @@ class Panel:
         self.review = ReviewSection(ui)
         self._watch = NodeWatch(self.refresh)
         self._connect()
+        register_layouts(slicer.mrmlScene)  # a scene that was saved in the review asks for them
 
     def _connect(self) -> None:
         for part in (self.banner, self.inputs, self.generator, self.settings, self.results, self.review):
@@ -191,6 +193,7 @@ class Panel:
             return
         self._parameters.ct = ct
         self._parameters.segmentation = segmentation
+        slicer.util.setSliceViewerLayers(background=ct, fit=True)
         self.refresh()
 
     def _on_segmented(self, node) -> None:

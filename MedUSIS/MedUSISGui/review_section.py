@@ -29,9 +29,11 @@ class ReviewSection:
         self._places: dict[str, list] = {}
         self._next: dict[str, int] = {}
         self._silent = False
+        self._visible_before = False
         self.failed = Signal()
         ui.reviewRowButton.connect("clicked(bool)", lambda _checked=False: self.show_views(grid=False))
         ui.reviewGridButton.connect("clicked(bool)", lambda _checked=False: self.show_views(grid=True))
+        ui.reviewLeaveButton.connect("clicked(bool)", lambda _checked=False: self.leave_views())
         ui.blendSlider.connect("valueChanged(double)", self._on_blend)
         ui.uncertaintyOverlayCheckBox.connect("toggled(bool)", self._on_uncertainty)
         ui.opacitySlider.connect("valueChanged(double)", self._on_uncertainty)
@@ -47,13 +49,13 @@ class ReviewSection:
         Parameters
         ----------
         nodes : SynthesisNodes or None
-        segmentation : vtkMRMLSegmentationNode or None
+        segmentation : vtkMRMLSegmentationNode, vtkMRMLLabelMapVolumeNode or None
             Whose contours can be drawn.
         """
         self._segmentation = segmentation
         ui = self._ui
         has = nodes is not None
-        ui.contoursOverlayCheckBox.enabled = segmentation is not None and segmentation.IsA("vtkMRMLSegmentationNode")
+        ui.contoursOverlayCheckBox.enabled = segmentation is not None
         if _same(nodes, self._nodes):
             self._nodes = nodes
             return
@@ -70,29 +72,37 @@ class ReviewSection:
 
     def show_views(self, grid: bool = False) -> None:
         """Show CT, synthetic MR and uncertainty: in a row, or in all directions."""
-        from MedUSISLib.mrml.review_layout import show_review
+        from MedUSISLib.mrml.overlays import show_label_contours
+        from MedUSISLib.mrml.review_layout import ALL, AXIAL, is_review_shown, show_review
 
-        nodes, ct = self._nodes, self._ct()
-        if nodes is None or ct is None:
-            if nodes is not None:
-                self._say(_("The CT of this result is not in the scene any more."))
+        if self._nodes is None:
             return
-        self._guarded(show_review, nodes, ct, "grid" if grid else "row")
+        if not is_review_shown(slicer.mrmlScene):
+            self._visible_before = _is_visible(self._segmentation)
+        self._guarded(show_review, self._nodes, None, ALL if grid else AXIAL)
+        # A filled segmentation would hide the images that are to be judged.
+        self._guarded(show_label_contours, self._segmentation, self._ui.contoursOverlayCheckBox.checked)
 
-    def _ct(self):
-        from MedUSISLib.mrml.result_nodes import ct_of
+    def leave_views(self) -> None:
+        """Back to the layout from before the review."""
+        from MedUSISLib.mrml.overlays import show_label_contours
+        from MedUSISLib.mrml.review_layout import hide_review
 
-        return ct_of(self._nodes) if self._nodes is not None else None
+        hide_review(slicer.mrmlScene)
+        self._ui.contoursOverlayCheckBox.checked = False
+        self._guarded(show_label_contours, self._segmentation, False)
+        if self._visible_before and self._segmentation is not None:
+            self._segmentation.GetDisplayNode().SetVisibility(True)
 
     def _reset_controls(self, nodes) -> None:
         """Controls show what the views show right after a result has been loaded."""
-        from MedUSISLib.mrml.overlays import uncertainty_range
+        from MedUSISLib.mrml.overlays import OVERLAY_OPACITY, uncertainty_range
 
         ui = self._ui
         self._silent = True
         try:
             ui.blendSlider.value = 100.0
-            ui.opacitySlider.value = 50.0
+            ui.opacitySlider.value = 100.0 * OVERLAY_OPACITY
             for box in (ui.uncertaintyOverlayCheckBox, ui.consistencyOverlayCheckBox, ui.contoursOverlayCheckBox):
                 box.checked = False
             if nodes is not None:
@@ -148,9 +158,7 @@ class ReviewSection:
         number = self._next.get(kind, 0) % len(places)
         self._next[kind] = number + 1
         self._guarded(hotspots.jump_to, places[number])
-        self._say(
-            _("{number} of {count}: {text}").format(number=number + 1, count=len(places), text=places[number].text)
-        )
+        self._say(places[number].text)
 
     def _act(self, function, *values) -> None:
         if self._nodes is not None and not self._silent:
@@ -166,6 +174,12 @@ class ReviewSection:
     def _say(self, text: str) -> None:
         self._ui.hotspotLabel.text = text
         self._ui.hotspotLabel.visible = bool(text)
+
+
+def _is_visible(segmentation) -> bool:
+    if segmentation is None or not segmentation.IsA("vtkMRMLSegmentationNode"):
+        return False
+    return segmentation.GetDisplayNode() is not None and bool(segmentation.GetDisplayNode().GetVisibility())
 
 
 def _same(one, other) -> bool:

@@ -62,8 +62,8 @@ class RunController:
 
     @property
     def running(self) -> bool:
-        """Whether a run is going on."""
-        return self._synthesis.running or self._segmentation.running
+        """Whether a run is going on, or just being started or ended."""
+        return self._section.busy or self._synthesis.running or self._segmentation.running
 
     def set_parameters(self, parameters) -> None:
         """Use another parameter node, or none."""
@@ -112,6 +112,7 @@ class RunController:
         self.changed()
 
     def _on_warned(self, code: str, message: str) -> None:
+        self._section.add_note(message)
         self._section.add_log(_("Note ({code}): {message}").format(code=code, message=message))
 
     def _on_cancelled(self) -> None:

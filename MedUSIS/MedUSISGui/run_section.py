@@ -9,6 +9,7 @@ from slicer.i18n import tr as _
 from MedUSISLib.signal import Signal
 
 from .pictures import PictureLabel
+from .scrolling import scroll_to
 from .wording import time_left_text
 
 _RED = "#c62828"
@@ -32,6 +33,7 @@ class RunSection:
     def __init__(self, ui) -> None:
         self._ui = ui
         self._busy = False
+        self._notes: list[str] = []
         self.start_asked = Signal()
         self.cancel_asked = Signal()
         self._preview = PictureLabel(ui.previewLabel)
@@ -41,6 +43,7 @@ class RunSection:
         ui.cancelButton.connect("clicked(bool)", lambda _checked=False: self.cancel_asked())
         ui.logCopyButton.connect("clicked(bool)", self._on_copy_log)
         ui.progressFrame.visible = False
+        self._show_notes()
         self.set_readiness([], ready=False)
 
     @property
@@ -71,10 +74,13 @@ class RunSection:
         self._ui.cancelButton.enabled = True
         self._ui.readinessLabel.visible = False
         self._ui.logText.clear()
+        self._notes = []
+        self._show_notes()
         self._preview.show(None)
         self.set_stage(title)
         self.set_progress(0.0, None)
         self._ui.progressFrame.visible = True
+        scroll_to(self._ui.runFrame)
 
     def end(self, text: str) -> None:
         """The run is over; ``text`` says how."""
@@ -102,11 +108,23 @@ class RunSection:
 
     def show_preview(self, path) -> None:
         """Show a finished slice; a picture that is just being written is passed over."""
-        self._preview.show(path)
+        first = self._ui.previewLabel.isHidden()
+        if self._preview.show(path) and first:
+            scroll_to(self._ui.progressFrame)
 
     def add_log(self, line: str) -> None:
         """One more line of the log."""
         self._ui.logText.appendPlainText(line)
+
+    def add_note(self, text: str) -> None:
+        """Something that the user should know about this run; it stays until the next one."""
+        if text not in self._notes:
+            self._notes.append(text)
+            self._show_notes()
+
+    def _show_notes(self) -> None:
+        self._ui.runNotesLabel.text = "<br>".join(_marked(_AMBER, _sentence(note)) for note in self._notes)
+        self._ui.runNotesLabel.visible = bool(self._notes)
 
     def _on_copy_log(self, _checked: bool = False) -> None:
         self._ui.logText.selectAll()
@@ -115,9 +133,11 @@ class RunSection:
 
 def _finding_line(finding) -> str:
     text = " ".join(_sentence(part) for part in (finding.message, finding.hint) if part)
-    color = _RED if finding.blocking else _AMBER
-    mark = "\N{BLACK RIGHT-POINTING SMALL TRIANGLE}"
-    return f'<span style="color:{color}">{mark}</span> {text}'
+    return _marked(_RED if finding.blocking else _AMBER, text)
+
+
+def _marked(color: str, text: str) -> str:
+    return f'<span style="color:{color}">\N{BLACK RIGHT-POINTING SMALL TRIANGLE}</span> {text}'
 
 
 def _sentence(text: str) -> str:

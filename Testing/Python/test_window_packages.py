@@ -1,0 +1,68 @@
+"""The module opens where everything is missing that Slicer does not bring, and says so."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+from window_doubles import REPOSITORY
+
+_BLOCKED = ("pydantic", "psutil", "torch", "monai", "safetensors", "nibabel", "skimage", "yaml", "matplotlib")
+
+_SCRIPT = f"""
+import importlib.abc, importlib.metadata, sys
+
+class Blocker(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in {_BLOCKED!r}:
+            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+
+sys.meta_path.insert(0, Blocker())
+sys.path.insert(0, {str(REPOSITORY / "Testing" / "Harness")!r})
+import slicer_harness
+harness = slicer_harness.start()
+from MedUSISLib.mrml import installation, installation_status
+found = installation_status.dependency_status
+installation.dependency_status = lambda path=None, restart=False: found([], restart)  # nothing is installed
+harness.load_module({str(REPOSITORY / "MedUSIS" / "MedUSIS.py")!r})
+slicer = harness.slicer
+slicer.util.selectModule("MedUSIS")
+harness.process_events()
+widget = slicer.modules.MedUSISWidget
+ui = widget.ui
+assert harness.uncaught == [], harness.uncaught
+assert not ui.dependencyFrame.isHidden()
+print("BANNER", ui.dependencyLabel.text)
+assert not ui.synthesizeButton.enabled
+print("READY", ui.readinessLabel.text)
+import numpy
+node = slicer.util.addVolumeFromArray(numpy.full((8, 8, 8), -1000, dtype=numpy.int16))
+ui.ctSelector.setCurrentNode(node)
+segmentation = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode")
+ui.segmentationSelector.setCurrentNode(segmentation)
+ui.dependencyInstallButton.click()  # in testing mode: refused with an explanation
+harness.process_events()
+print("ERROR", ui.errorTextLabel.text)
+slicer.mrmlScene.Clear(0)
+harness.process_events()
+widget.panel.exit()
+widget.panel.enter()
+assert harness.uncaught == [], harness.uncaught
+loaded = [name for name in {_BLOCKED!r} if name in sys.modules]
+assert not loaded, loaded
+harness.unload_module("MedUSIS")
+print("OPENED")
+"""
+
+
+def test_the_module_opens_without_any_extra_package_and_shows_what_is_missing(slicer_window):
+    environment = {**os.environ, "QT_QPA_PLATFORM": "offscreen", "PYTHONPATH": str(REPOSITORY)}
+    done = subprocess.run(
+        [sys.executable, "-c", _SCRIPT], capture_output=True, text=True, env=environment, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    lines = {line.split(" ", 1)[0]: line for line in done.stdout.splitlines()}
+    assert "PyTorch" in lines["BANNER"] and "pydantic" in lines["BANNER"]
+    assert "Packages are missing" in lines["READY"]
+    assert "OPENED" in lines

@@ -1,0 +1,151 @@
+"""The module for real: the bundled head, the real child process, the real nodes."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+import psutil
+import pytest
+from window_doubles import MODULE_FILE, add_ct, add_segmentation, our_modules
+
+
+@pytest.fixture(autouse=True)
+def modules_put_back():
+    before = our_modules()
+    yield
+    sys.modules.update(before)
+
+
+@pytest.fixture
+def slicer(slicer_window):
+    return slicer_window.slicer
+
+
+@pytest.fixture
+def module(slicer_window):
+    """The module as Slicer loads it, with its devices found, so that no other child process is there."""
+    slicer_window.load_module(MODULE_FILE)
+    slicer_window.slicer.util.selectModule("MedUSIS")
+    widget = slicer_window.slicer.modules.MedUSISWidget
+    slicer_window.wait_until(lambda: widget.ui.deviceRefreshButton.enabled, timeout_s=60)
+    yield widget
+    if widget.panel is not None:
+        widget.panel.close()
+
+
+def children():
+    return [child for child in psutil.Process().children(recursive=True) if child.status() != psutil.STATUS_ZOMBIE]
+
+
+def test_the_sample_head_from_the_button_to_the_review(slicer, slicer_window, module, tmp_path):
+    ui = module.ui
+    ui.sampleDataButton.click()
+    slicer_window.wait_until(lambda: ui.synthesizeButton.enabled)
+    assert "all have a class" in ui.mappingStateLabel.text
+    ui.passesSpinBox.value = 2
+    seen = {"previews": 0, "stages": set(), "largest pause": 0.0}
+    module.logic.synthesis.previewed.connect(lambda path: seen.update(previews=seen["previews"] + 1))
+    module.logic.synthesis.stage.connect(seen["stages"].add)
+    ui.synthesizeButton.click()
+    assert module.panel.run.running and children()
+    slicer_window.wait_until(lambda: not module.panel.run.running, timeout_s=240)
+    assert module.panel.errors.shown is False, ui.errorDetailsText.plainText
+    assert seen["previews"] > 0 and "Making the synthetic MR" in seen["stages"]
+
+    nodes = module.panel.results.nodes
+    ct = ui.ctSelector.currentNode()
+    assert nodes.mr.GetName() == f"{ct.GetName()} SYNTHETIC MR"
+    assert nodes.uncertainty is not None and nodes.mask_consistency is not None and nodes.labels is None
+    assert slicer.util.arrayFromVolume(nodes.mr).shape == slicer.util.arrayFromVolume(ct).shape
+    assert ui.resultComboBox.currentText == nodes.mr.GetName()
+    assert ui.verdictLabel.text and ui.qualityFlagsLabel.text
+    assert ui.reviewFrame.enabled and ui.synthesizeButton.enabled
+    from MedUSISLib.mrml.review_layout import is_review_shown
+
+    assert is_review_shown(slicer.mrmlScene)
+
+    report = tmp_path / "report.html"
+    slicer_window.messages.answer(str(report))
+    ui.exportReportButton.click()
+    assert "SYNTHETIC" in report.read_text(encoding="utf-8")
+
+    ui.nextUncertainButton.click()
+    assert "Place 1 of" in ui.hotspotLabel.text
+    assert slicer_window.uncaught == []
+
+
+def test_cancel_ends_the_whole_process_tree_and_the_window_is_usable_again(slicer, slicer_window, module):
+    ui = module.ui
+    ui.sampleDataButton.click()
+    slicer_window.wait_until(lambda: ui.synthesizeButton.enabled)
+    ui.passesSpinBox.value = 50
+    ui.synthesizeButton.click()
+    slicer_window.wait_until(lambda: "Making the synthetic MR" in ui.stageLabel.text, timeout_s=60)
+    assert children()
+    began = time.monotonic()
+    ui.cancelButton.click()
+    slicer_window.wait_until(lambda: not module.panel.run.running, timeout_s=10)
+    assert time.monotonic() - began < 4.0  # 2 s are promised; the test machine is busy
+    slicer_window.wait_until(lambda: not children(), timeout_s=2)
+    slicer_window.wait_until(lambda: ui.synthesizeButton.enabled)
+    assert module.panel.results.nodes is None
+    assert not module.panel.errors.shown
+    assert slicer_window.uncaught == []
+
+
+def start_endless_run(slicer_window, module):
+    ui = module.ui
+    ui.sampleDataButton.click()
+    slicer_window.wait_until(lambda: ui.synthesizeButton.enabled)
+    ui.passesSpinBox.value = 50
+    ui.synthesizeButton.click()
+    slicer_window.wait_until(children, timeout_s=20)
+
+
+def test_closing_the_scene_ends_the_process_tree(slicer, slicer_window, module):
+    start_endless_run(slicer_window, module)
+    slicer.mrmlScene.Clear(0)
+    slicer_window.wait_until(lambda: not children(), timeout_s=6)
+    slicer_window.wait_until(lambda: not module.panel.run.running)
+    assert module.ui.progressFrame.isHidden()
+    assert slicer_window.uncaught == []
+
+
+def test_reloading_the_module_ends_the_process_tree(slicer, slicer_window, module):
+    start_endless_run(slicer_window, module)
+    before = children()
+    module.onReload()
+    slicer_window.wait_until(lambda: not any(child.is_running() for child in before), timeout_s=6)
+    assert slicer_window.uncaught == []
+    slicer.modules.MedUSISWidget.panel.close()
+
+
+def test_quitting_ends_the_process_tree(slicer, slicer_window, module):
+    start_endless_run(slicer_window, module)
+    slicer.app.aboutToQuit.emit()
+    slicer_window.wait_until(lambda: not children(), timeout_s=6)
+
+
+def test_a_child_that_dies_is_explained(slicer, slicer_window, module):
+    start_endless_run(slicer_window, module)
+    slicer_window.wait_until(lambda: "Making the synthetic MR" in module.ui.stageLabel.text, timeout_s=60)
+    for child in children():
+        child.kill()
+    slicer_window.wait_until(lambda: module.panel.errors.shown, timeout_s=20)
+    assert "ended without a result" in module.ui.errorTextLabel.text
+    slicer_window.wait_until(lambda: module.ui.synthesizeButton.enabled)
+
+
+def test_an_input_that_the_engine_refuses_is_explained(slicer, slicer_window, module):
+    ct = add_ct(slicer)
+    segmentation = add_segmentation(slicer, ct)
+    module.ui.ctSelector.setCurrentNode(ct)
+    module.ui.segmentationSelector.setCurrentNode(segmentation)
+    slicer_window.wait_until(lambda: module.ui.synthesizeButton.enabled)
+    module.panel.parameters.device = "cuda:7"
+    module.ui.allowCpuCheckBox.checked = False
+    module.ui.synthesizeButton.click()
+    slicer_window.wait_until(lambda: module.panel.errors.shown, timeout_s=60)
+    assert "device" in module.ui.errorTitleLabel.text
+    assert module.ui.errorTextLabel.text
