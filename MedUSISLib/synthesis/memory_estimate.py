@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 # million voxels of the generator's grid): 0.90 at (0.16, 2.6), 1.66 at (13, 13), 1.34 at (26, 6.6), 1.79 at (52, 13),
 # 2.61 at (105, 16). Passes make no difference.
 _SEGMENTING_BASE = 0.73e9
-_SEGMENTING_PER_CT_VOXEL = 4  # int16 CT, labels, body
+_PER_CT_VOXEL = 4  # int16 CT, labels, body; held from the beginning
 _GRID_PER_VOXEL = 12  # labels, HU, body, mean, variance
 _SEGMENTING_PER_VOXEL = 55  # scores of all classes, bias field
 _MEASURING_BASE = 0.92e9
@@ -25,8 +25,11 @@ _SPREAD_PER_VOXEL = 4
 _SEGMENTED_AT_ONCE = 18_000_000
 """``second_look.VOXELS_AT_ONCE``, written again because that module loads the networks."""
 
+# Of the stage "synthesizing", 40 slices of 256x256: 0.50, 1.16 and 2.06 GB in batches of 2, 16 and 40.
+_SYNTHESIZING_BASE = 0.42e9
+_PER_PIXEL_IN_FLIGHT = 650
 _DEFAULT_PIXELS_IN_FLIGHT = 2 * 256 * 256
-_PER_PIXEL_IN_FLIGHT = 3_000
+
 _SIZE_STEP = 64
 
 
@@ -61,16 +64,21 @@ def estimated_peak_bytes(
     segmented = min(grid_voxels, _SEGMENTED_AT_ONCE) if manifest.schema_id == "head" else 0
     segmenting = (
         _SEGMENTING_BASE
-        + _SEGMENTING_PER_CT_VOXEL * ct_voxels
+        + _PER_CT_VOXEL * ct_voxels
         + (_GRID_PER_VOXEL + spread) * grid_voxels
         + _SEGMENTING_PER_VOXEL * segmented
     )
     measuring = _MEASURING_BASE + (_MEASURING_PER_CT_VOXEL + spread) * ct_voxels
-    in_flight = 0
+    in_flight = _DEFAULT_PIXELS_IN_FLIGHT
     if batch_size is not None and on_cpu:
-        pixels = batch_size * _image_size(manifest, grid, mode)
-        in_flight = max(0, pixels - _DEFAULT_PIXELS_IN_FLIGHT) * _PER_PIXEL_IN_FLIGHT
-    return int(max(segmenting, measuring, _SEGMENTING_BASE + _GRID_PER_VOXEL * grid_voxels + in_flight))
+        in_flight = max(in_flight, batch_size * _image_size(manifest, grid, mode))
+    synthesizing = (
+        _SYNTHESIZING_BASE
+        + _PER_CT_VOXEL * ct_voxels
+        + (_GRID_PER_VOXEL + spread) * grid_voxels
+        + _PER_PIXEL_IN_FLIGHT * in_flight
+    )
+    return int(max(synthesizing, segmenting, measuring))
 
 
 def generator_grid_size(ct: Geometry, manifest: Manifest, mode: str) -> tuple[int, int, int]:
