@@ -11,6 +11,7 @@ from MedUSISLib.mrml import slice_views
 from MedUSISLib.mrml.quality_nodes import quality_of
 from MedUSISLib.mrml.result_files import world_points
 from MedUSISLib.mrml.result_nodes import SynthesisNodes
+from MedUSISLib.mrml.review_state import crosshair_node, is_review_shown
 from MedUSISLib.mrml.world_grid import as_array, index_to_local
 from MedUSISLib.synthesis.result import MaskConsistency
 
@@ -102,8 +103,6 @@ def most_inconsistent(nodes: SynthesisNodes, count: int = 5) -> list[Hotspot]:
 def jump_to(hotspot: Hotspot, scene: Any | None = None) -> None:
     """Move the crosshair and the views there: those of the review while it is shown, else all."""
     import slicer
-
-    from MedUSISLib.mrml.review_layout import crosshair_node, is_review_shown
 
     scene = scene if scene is not None else slicer.mrmlScene
     crosshair = crosshair_node(scene)

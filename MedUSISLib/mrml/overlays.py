@@ -11,6 +11,7 @@ from typing import Any
 from MedUSISLib.mrml import slice_views
 from MedUSISLib.mrml.result_maps import RANGE_ATTRIBUTES
 from MedUSISLib.mrml.result_nodes import SynthesisNodes
+from MedUSISLib.mrml.review_state import is_review_shown
 
 OVERLAY_OPACITY = 0.6
 _FILL_BEFORE = "MedUSIS.FillBefore"
@@ -92,16 +93,12 @@ def place_outlines(nodes: SynthesisNodes) -> None:
 
 def target_slices(scene: Any, kinds: tuple[str, ...]) -> list[Any]:
     """The views that an overlay goes to."""
-    from MedUSISLib.mrml.review_layout import is_review_shown
-
     if is_review_shown(scene):
         return list(slice_views.review_slices(scene, kinds))
     return list(slice_views.other_slices(scene))
 
 
 def _restrict(display: Any, scene: Any) -> None:
-    from MedUSISLib.mrml.review_layout import is_review_shown
-
     display.RemoveAllViewNodeIDs()
     if is_review_shown(scene):
         for view in slice_views.review_slices(scene, (slice_views.CT, slice_views.MR)):

@@ -9,12 +9,11 @@ from MedUSISLib.mrml import slice_views
 from MedUSISLib.mrml.colors import legend_of, show_legend
 from MedUSISLib.mrml.overlays import place_outlines
 from MedUSISLib.mrml.result_nodes import SynthesisNodes, ct_of, nodes_of, synthetic_volumes
+from MedUSISLib.mrml.review_state import FIRST_LAYOUT, crosshair_node, is_review_shown, layout_node
 
 AXIAL, ALL = "axial", "all"
 """Arrangements: three axial views in a row, or axial, coronal and sagittal rows of them."""
 
-# Slicer's own layouts end at about 100, and extensions take what they like.
-_FIRST_ID = 53100
 _TITLES = {slice_views.CT: "CT", slice_views.MR: "SYNTHETIC MR", slice_views.UNCERTAINTY: "Uncertainty"}
 _COLORS = {slice_views.CT: "#56B4E9", slice_views.MR: "#E69F00", slice_views.UNCERTAINTY: "#CC79A7"}
 _PREVIOUS = "MedUSIS.PreviousLayout"
@@ -27,7 +26,7 @@ def register_layouts(scene: Any) -> bool:
     Called when the module opens and when a scene was loaded as well: one that was saved in the review asks for the
     layouts, and its views need their caution, which no scene file holds.
     """
-    node = _layout_node(scene)
+    node = layout_node(scene)
     if node is None:
         return False
     for kinds in ((slice_views.CT, slice_views.MR), tuple(_TITLES)):
@@ -62,7 +61,7 @@ def show_review(nodes: SynthesisNodes, ct: Any | None = None, arrangement: str =
     ct = ct if ct is not None else ct_of(nodes)
     if ct is None:
         raise MedUSISError(ErrorCode.INPUT_NOT_READABLE, "the CT is no longer in the scene", "load the CT again")
-    layout = _layout_node(scene)
+    layout = layout_node(scene)
     if layout is None or not register_layouts(scene):
         raise _no_views()
     was_shown = is_review_shown(scene)
@@ -93,7 +92,7 @@ def show_review(nodes: SynthesisNodes, ct: Any | None = None, arrangement: str =
 
 def hide_review(scene: Any) -> None:
     """Back to the layout and the crosshair from before the review; nothing happens when the review is not shown."""
-    layout = _layout_node(scene)
+    layout = layout_node(scene)
     if layout is None or not is_review_shown(scene):
         return
     previous = layout.GetAttribute(_PREVIOUS)
@@ -105,12 +104,6 @@ def hide_review(scene: Any) -> None:
         nodes = nodes_of(mr)
         if nodes is not None and nodes.uncertainty is not None:
             show_legend(nodes.uncertainty)
-
-
-def is_review_shown(scene: Any) -> bool:
-    """Whether the views on the screen are those of the review."""
-    layout = _layout_node(scene)
-    return layout is not None and _FIRST_ID <= layout.GetViewArrangement() < _FIRST_ID + 4
 
 
 def layout_xml(kinds: tuple[str, ...], arrangement: str) -> str:
@@ -143,11 +136,7 @@ def _orientations(arrangement: str) -> tuple[str, ...]:
 
 
 def _layout_id(kinds: tuple[str, ...], arrangement: str) -> int:
-    return _FIRST_ID + 2 * (len(kinds) == len(_TITLES)) + (arrangement == ALL)
-
-
-def _layout_node(scene: Any) -> Any:
-    return scene.GetFirstNodeByClass("vtkMRMLLayoutNode")
+    return FIRST_LAYOUT + 2 * (len(kinds) == len(_TITLES)) + (arrangement == ALL)
 
 
 def _no_views() -> MedUSISError:
@@ -211,8 +200,3 @@ def _restore_crosshair(scene: Any) -> None:
         node.SetCrosshairMode(mode)
         node.SetCrosshairBehavior(behavior)
         node.RemoveAttribute(_PREVIOUS_CROSSHAIR)
-
-
-def crosshair_node(scene: Any) -> Any:
-    """The crosshair that all views share, or ``None`` in a scene without views."""
-    return scene.GetFirstNodeByClass("vtkMRMLCrosshairNode")

@@ -11,7 +11,8 @@ from MedUSISLib.mrml import overlays, slice_views
 from MedUSISLib.mrml.ct_mr_blend import set_blend
 from MedUSISLib.mrml.result_nodes import nodes_of
 from MedUSISLib.mrml.results import load_results
-from MedUSISLib.mrml.review_layout import ALL, hide_review, is_review_shown, register_layouts, show_review
+from MedUSISLib.mrml.review_layout import ALL, hide_review, register_layouts, show_review
+from MedUSISLib.mrml.review_state import is_review_shown
 from MedUSISLib.mrml.settings import OutputChoice
 
 
