@@ -73,7 +73,8 @@ class ReviewSection:
     def show_views(self, grid: bool = False) -> None:
         """Show CT, synthetic MR and uncertainty: in a row, or in all directions."""
         from MedUSISLib.mrml.overlays import show_label_contours
-        from MedUSISLib.mrml.review_layout import ALL, AXIAL, is_review_shown, show_review
+        from MedUSISLib.mrml.review_layout import ALL, AXIAL, show_review
+        from MedUSISLib.mrml.review_state import is_review_shown
 
         if self._nodes is None:
             return

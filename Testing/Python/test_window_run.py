@@ -61,7 +61,7 @@ def test_the_sample_head_from_the_button_to_the_review(slicer, slicer_window, mo
     assert ui.resultComboBox.currentText == nodes.mr.GetName()
     assert ui.verdictLabel.text and ui.qualityFlagsLabel.text
     assert ui.reviewFrame.enabled and ui.synthesizeButton.enabled
-    from MedUSISLib.mrml.review_layout import is_review_shown
+    from MedUSISLib.mrml.review_state import is_review_shown
 
     assert is_review_shown(slicer.mrmlScene)
 
