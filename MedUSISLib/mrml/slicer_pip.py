@@ -74,7 +74,8 @@ def torch_extension() -> Any | None:
 
 def install_torch(extension: Any, constraints: Path) -> None:
     """Install the torch that fits this computer, by the extension PyTorch; the user has been asked."""
-    with _environment_variable("PIP_CONSTRAINT", str(constraints)):
+    # As a URL, because pip splits the value at spaces, and "C:/Users/Jane Doe/..." has one.
+    with _environment_variable("PIP_CONSTRAINT", constraints.as_uri()):
         extension.PyTorchUtilsLogic().installTorch(askConfirmation=False, torchVersionRequirement=TORCH_REQUIREMENT)
 
 

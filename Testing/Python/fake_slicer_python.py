@@ -13,6 +13,8 @@ from pathlib import Path
 from subprocess import CalledProcessError
 from types import ModuleType, SimpleNamespace
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 import pytest
 from fake_site_packages import add_package, add_torch
@@ -95,7 +97,9 @@ class FakeSlicer:
 
     def install_torch(self, askConfirmation: bool = False, torchVersionRequirement: str | None = None) -> None:
         self.calls.append(("installTorch", [str(askConfirmation), str(torchVersionRequirement)]))
-        self.pip_constraint = Path(os.environ["PIP_CONSTRAINT"]).read_text()
+        address = os.environ["PIP_CONSTRAINT"]
+        assert " " not in address  # pip would take it for two
+        self.pip_constraint = Path(url2pathname(urlsplit(address).path)).read_text()
         if self.torch_fails:
             raise CalledProcessError(1, "light_the_torch")
         add_torch(self.site, self.torch_version)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 from pathlib import Path
 from types import ModuleType
 
@@ -60,7 +61,12 @@ def test_one_question_then_torch_then_the_rest(slicer: FakeSlicer, monkeypatch: 
     assert "PIP_CONSTRAINT" not in os.environ
 
 
-def test_what_slicer_brings_and_the_new_torch_keep_their_version(slicer: FakeSlicer) -> None:
+def test_what_slicer_brings_and_the_new_torch_keep_their_version(
+    slicer: FakeSlicer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "Jane Doe"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
     installation(slicer).install()
     [constraints] = slicer.constraints
     assert set(constraints) == {"numpy==2.4.6", "typing-extensions==4.15.0", "torch==2.13.0+cpu"}
