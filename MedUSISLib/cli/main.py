@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from MedUSISLib.cli import devices, generators, networks, schemas, segment, synthesize, train, version
+from MedUSISLib.cli import dataset, devices, generators, networks, schemas, segment, synthesize, train, version
 from MedUSISLib.errors import MedUSISError
 
 app = typer.Typer(
@@ -22,6 +22,7 @@ app.command("segment")(segment.segment)
 app.command("train")(train.train)
 app.command("networks")(networks.networks)
 app.command("devices")(devices.devices)
+app.add_typer(dataset.app, name="dataset")
 app.add_typer(generators.app, name="generators")
 app.add_typer(schemas.app, name="schemas")
 app.command("version")(version.version)

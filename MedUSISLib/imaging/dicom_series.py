@@ -112,6 +112,16 @@ def read_dicom_series_of(path: Path, role: str = "the CT") -> Volume:
     return read_dicom_folder(path.parent, role, series_uid=uid)
 
 
+def read_dicom_files(files: Iterable[Path], role: str = "the CT") -> Volume:
+    """Read the one series that these files hold; errors as of ``read_dicom_folder``."""
+    listed = list(files)
+    series = _series_of(listed)
+    if len(series) != 1:
+        folder = listed[0].parent if listed else Path()
+        raise _unreadable(role, f"is {len(series)} DICOM series of images", "give the files of one series", folder)
+    return _read_series(next(iter(series.values())), role, listed[0].parent)
+
+
 def _unreadable(role: str, what: str, hint: str, path: Path) -> MedUSISError:
     return MedUSISError(ErrorCode.INPUT_NOT_READABLE, f"{role} {what}", hint, path)
 

@@ -69,6 +69,11 @@ KINDS: Mapping[str, JobKind] = {
             "MedUSISLib.training.run:train",
         ),
         JobKind(
+            "scan-dataset",
+            "MedUSISLib.dataset.request:ScanRequest",
+            "MedUSISLib.dataset.scan:scan_dataset",
+        ),
+        JobKind(
             "devices",
             "MedUSISLib.generators.requests:DevicesRequest",
             "MedUSISLib.generators.device_probe:list_devices",

@@ -16,7 +16,7 @@ SUBPACKAGES = sorted(p.parent.name for p in PACKAGE.glob("*/__init__.py"))
 LEVELS = [
     {"cli", "mrml"},
     {"jobs"},
-    {"synthesis", "segmentation", "training", "evaluation", "study"},
+    {"synthesis", "segmentation", "training", "evaluation", "study", "dataset"},
     {"generators"},
     {"networks", "imaging", "anatomy"},
     {"errors", "progress", "resources", "leftovers", "output_directory", "signal", "single_run"},
@@ -112,6 +112,7 @@ def test_every_subpackage_says_what_lives_in_it() -> None:
         "synthesis.request",
         "segmentation.request",
         "training.configuration",
+        "dataset.request",
         "anatomy.schema",
     ],
 )
