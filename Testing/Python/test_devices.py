@@ -93,14 +93,14 @@ def test_why_a_card_is_not_used_is_said(text: str, driver: bool, codes: list[str
         ("ModuleNotFoundError", "No module named 'torch'", "torch", "not installed"),
         ("ModuleNotFoundError", "No module named 'sympy'", "sympy", "the package 'sympy'"),
         ("ModuleNotFoundError", "No module named 'torch._C'", "torch._C", "only in part"),
-        ("OSError", r'[WinError 126] Error loading "C:\Users\jane\torch\lib\c10.dll"', None, "(DLL)"),
+        ("OSError", r'[WinError 126] Error loading "D:\jane\torch\lib\c10.dll"', None, "(DLL)"),
         ("OSError", "libcudart.so.13: cannot open shared object file", None, "CUDA libraries"),
         ("ImportError", "libtorch_cpu.so: undefined symbol: iJIT_NotifyEvent", None, "do not fit together"),
-        ("ImportError", "dlopen(/Users/jane/_C.so): incompatible architecture", None, "do not fit"),
+        ("ImportError", "dlopen(/opt/jane/_C.so): incompatible architecture", None, "do not fit"),
         ("OSError", "[WinError 1455] The paging file is too small", None, "not enough memory"),
         ("AttributeError", "module 'torch' has no attribute '__version__'", None, "only in part"),
-        ("OSError", "/home/jane/libtorch_cpu.so: no such file", None, "missing"),
-        ("RuntimeError", "something of /home/jane", None, "does not load (RuntimeError)"),
+        ("OSError", "/srv/jane/libtorch_cpu.so: no such file", None, "missing"),
+        ("RuntimeError", "something of /srv/jane", None, "does not load (RuntimeError)"),
     ],
 )
 def test_import_error_becomes_words_without_folders(kind: str, text: str, module: str | None, words: str) -> None:
