@@ -153,7 +153,7 @@ def _run(
         tenth = int(10 * fraction)
         if tenth > told["tenth"]:
             told["tenth"] = tenth
-            left = "" if seconds_left is None else f", about {round(seconds_left)} s left"
+            left = "" if seconds_left is None or tenth >= 10 else f", about {round(seconds_left)} s left"
             say(f"{10 * tenth} %{left}")
 
     logic.stage.connect(say)
