@@ -316,7 +316,7 @@ def test_close_ends_a_run_in_silence_and_can_be_repeated(bench: Bench, temporary
 def test_log_is_kept_without_the_patient(bench: Bench) -> None:
     bench.start()
     folder = bench.prepare.folders[0]
-    bench.process.listener.error_line(f"reading {PATIENT} from {folder}/ct.nii and /home/jane/Doe_Jane/ct.dcm")
+    bench.process.listener.error_line(f"reading {PATIENT} from {folder}/ct.nii and /data/jane/Doe_Jane/ct.dcm")
     bench.process.succeed()
     text = bench.logic.log_text()
     assert "Preparing the inputs" in text and text.endswith("done")
