@@ -7,57 +7,17 @@ rotations, shears and bending transforms, and neither node is touched: no tempor
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
 from MedUSISLib.mrml.bent_map import quick_map
-from MedUSISLib.mrml.world_grid import as_array, as_vtk, index_map, index_to_local, size_ijk, strided, voxel_to_voxel
+from MedUSISLib.mrml.segment_parts import Layer, Surface, parts
+from MedUSISLib.mrml.world_grid import as_vtk, index_map, size_ijk, strided, voxel_to_voxel
 
 # Voxels painted at once: a slab of the largest type stays below 130 MB.
 _SLAB_VOXELS = 1 << 25
-
-
-@dataclass(frozen=True)
-class Layer:
-    """A label image of a segmentation; segments that share it have different label values in it.
-
-    Attributes
-    ----------
-    array_kji : ndarray
-        Label values; a view of the scene's memory.
-    index_to_local : ndarray
-        4x4 from the array's index (i, j, k) to the node's own RAS.
-    values : dict of int to str
-        Which segment (its key) each label value is.
-    """
-
-    array_kji: np.ndarray
-    index_to_local: np.ndarray
-    values: dict[int, str]
-
-
-@dataclass(frozen=True)
-class Surface:
-    """A segment that exists as a closed surface in the node's own RAS."""
-
-    mesh: Any
-    key: str
-
-
-def is_segmentation(node: Any) -> bool:
-    """Whether a node is a segmentation with segments (and not a label map)."""
-    return bool(node.IsA("vtkMRMLSegmentationNode"))
-
-
-def parts(node: Any, keys: Iterable[str] | None = None) -> list[Layer | Surface]:
-    """What a segmentation or label map consists of; segments without a voxel or a triangle are not in it.
-
-    With ``keys`` the voxels of a label map are not searched for the values that it holds.
-    """
-    return _parts_of_segmentation(node) if is_segmentation(node) else _parts_of_label_map(node, keys)
 
 
 def paint(
@@ -82,42 +42,63 @@ def paint(
     bool
         True when the segmentation's voxels are not the CT's, so that the nearest were taken.
     """
-    whole = size_ijk(ct)
-    size = (-(-whole[0] // strides[0]), -(-whole[1] // strides[1]), -(-whole[2] // strides[2]))
-    highest = max(ranks.values(), default=0)
-    result = np.zeros(size[::-1], dtype=np.uint8 if highest <= 255 else np.int16)
+    result = np.zeros(strided_size(size_ijk(ct), strides)[::-1], dtype=_rank_type(ranks))
     resampled = False
+    for place, painted, was_resampled in painted_parts(ct, node, ranks, strides):
+        target = result[place]
+        np.maximum(target, painted, out=target)
+        resampled = resampled or was_resampled
+    return result, resampled
+
+
+def painted_parts(
+    ct: Any, node: Any, ranks: Mapping[str, int], strides: tuple[int, int, int] = (1, 1, 1)
+) -> Iterator[tuple[Place, np.ndarray, bool]]:
+    """The same piece by piece, before it is decided which segment wins: place, ranks there, and whether resampled."""
+    size = strided_size(size_ijk(ct), strides)
     for part in parts(node, ranks):
         if isinstance(part, Surface):
             if part.key in ranks:
-                _paint_surface(part, strided(index_map(ct, node, np.eye(4)), strides), ranks[part.key], result)
-                resampled = True
+                to_local = strided(index_map(ct, node, np.eye(4)), strides)
+                for place, inside in _filled(part, to_local, size):
+                    yield place, inside * _rank_type(ranks).type(ranks[part.key]), True
             continue
         wanted = {value: ranks[key] for value, key in part.values.items() if key in ranks}
-        if not wanted:
-            continue
-        mapped = index_map(ct, node, np.linalg.inv(part.index_to_local))
-        if isinstance(mapped, np.ndarray):
-            exact = voxel_to_voxel(mapped, whole)
-            mapped, resampled = (mapped, True) if exact is None else (exact, resampled)
-        else:
-            resampled = True
-        mapped = strided(mapped, strides)
-        if not isinstance(mapped, np.ndarray):
-            mapped = quick_map(mapped, size)
-        for place, slab in nearest_slabs(part.array_kji, mapped, _reach(part.array_kji.shape, mapped, size)):
-            target = result[place]
-            np.maximum(target, _ranked(slab, wanted, result.dtype), out=target)
-    return result, resampled
+        if wanted:
+            mapped, resampled = _map_to_layer(ct, node, part)
+            mapped = strided(mapped, strides)
+            if not isinstance(mapped, np.ndarray):
+                mapped = quick_map(mapped, size)
+            for place, slab in nearest_slabs(part.array_kji, mapped, _reach(part.array_kji.shape, mapped, size)):
+                yield place, _ranked(slab, wanted, _rank_type(ranks)), resampled
+
+
+def strided_size(size: tuple[int, int, int], strides: tuple[int, int, int]) -> tuple[int, int, int]:
+    """Size of a grid of which only every so many voxels are taken."""
+    return -(-size[0] // strides[0]), -(-size[1] // strides[1]), -(-size[2] // strides[2])
+
+
+def _rank_type(ranks: Mapping[str, int]) -> np.dtype:
+    return np.dtype(np.uint8 if max(ranks.values(), default=0) <= 255 else np.int16)
+
+
+def _map_to_layer(ct: Any, node: Any, layer: Layer) -> tuple[Any, bool]:
+    """From the CT's index to the layer's, made exact where voxel meets voxel; and whether it does not."""
+    mapped = index_map(ct, node, np.linalg.inv(layer.index_to_local))
+    if not isinstance(mapped, np.ndarray):
+        return mapped, True
+    exact = voxel_to_voxel(mapped, size_ijk(ct))
+    return (mapped, True) if exact is None else (exact, False)
 
 
 Box = tuple[tuple[int, int], tuple[int, int], tuple[int, int]]
 """First and last index along i, j and k."""
 
+Place = tuple[slice, slice, slice]
+"""Where a piece belongs in an array [k, j, i]."""
 
-def nearest_slabs(
-    array_kji: np.ndarray, index_map: Any, box: Box
-) -> Iterator[tuple[tuple[slice, slice, slice], np.ndarray]]:
+
+def nearest_slabs(array_kji: np.ndarray, index_map: Any, box: Box) -> Iterator[tuple[Place, np.ndarray]]:
     """An image sampled on a part of a grid, nearest neighbour, 0 beyond half a voxel outside.
 
     Parameters
@@ -130,8 +111,8 @@ def nearest_slabs(
 
     Yields
     ------
-    tuple of slice
-        Where the slab belongs, [k, j, i].
+    Place
+        Where the slab belongs.
     ndarray
         The slab in the array's type; valid until the next one.
     """
@@ -200,8 +181,8 @@ def _ranked(slab: np.ndarray, ranks: Mapping[int, int], dtype: np.dtype) -> np.n
     return result
 
 
-def _paint_surface(surface: Surface, to_local: Any, rank: int, result: np.ndarray) -> None:
-    """Fill a closed surface; ``to_local`` leads from the result's index to the surface's coordinates."""
+def _filled(surface: Surface, to_local: Any, size: tuple[int, int, int]) -> Iterator[tuple[Place, np.ndarray]]:
+    """The inside of a closed surface on a grid, 1; ``to_local`` leads from its index to the surface's coordinates."""
     import vtk
     from vtk.util.numpy_support import vtk_to_numpy
 
@@ -218,7 +199,7 @@ def _paint_surface(surface: Surface, to_local: Any, rank: int, result: np.ndarra
     triangles.PassLinesOff()
     triangles.PassVertsOff()
     moved.Update()
-    i, j, k = _box(np.array(moved.GetOutput().GetBounds()).reshape(3, 2), result.shape[::-1])
+    i, j, k = _box(np.array(moved.GetOutput().GetBounds()).reshape(3, 2), size)
     if i[1] < i[0] or j[1] < j[0] or k[1] < k[0]:
         return
     stencil = vtk.vtkPolyDataToImageStencil()
@@ -232,82 +213,6 @@ def _paint_surface(surface: Surface, to_local: Any, rank: int, result: np.ndarra
     image.SetOutsideValue(0)
     image.SetOutputScalarTypeToUnsignedChar()
     image.Update()
-    target = result[k[0] : k[1] + 1, j[0] : j[1] + 1, i[0] : i[1] + 1]
-    inside = vtk_to_numpy(image.GetOutput().GetPointData().GetScalars()).reshape(target.shape)
-    np.maximum(target, inside * result.dtype.type(rank), out=target)
-
-
-def _parts_of_segmentation(node: Any) -> list[Layer | Surface]:
-    import slicer
-
-    converter = slicer.vtkSegmentationConverter
-    voxels = converter.GetSegmentationBinaryLabelmapRepresentationName()
-    surfaces = converter.GetSegmentationClosedSurfaceRepresentationName()
-    segmentation = node.GetSegmentation()
-    if segmentation is None or segmentation.GetNumberOfSegments() == 0:
-        return []
-    source = segmentation.GetSourceRepresentationName()
-    if source not in (voxels, surfaces):
-        if not segmentation.ContainsRepresentation(voxels):
-            segmentation = _converted_copy(segmentation, voxels)
-        source = voxels
-    layers: dict[str, Layer] = {}
-    meshes: list[Layer | Surface] = []
-    for key in segmentation.GetSegmentIDs():
-        segment = segmentation.GetSegment(key)
-        data = segment.GetRepresentation(source)
-        if data is None or data.GetNumberOfPoints() == 0:
-            continue
-        if source == surfaces:
-            if data.GetNumberOfPolys() + data.GetNumberOfStrips() > 0:
-                meshes.append(Surface(data, key))
-            continue
-        # the address tells which segments share an image
-        shared = layers.get(data.__this__)
-        if shared is None:
-            shared = layers.setdefault(data.__this__, _layer_of_image(data))
-        shared.values[int(segment.GetLabelValue())] = key
-    return [*layers.values(), *meshes]
-
-
-def _layer_of_image(image: Any) -> Layer:
-    import vtk
-    from vtk.util.numpy_support import vtk_to_numpy
-
-    matrix = vtk.vtkMatrix4x4()
-    image.GetImageToWorldMatrix(matrix)
-    first = np.eye(4)
-    first[:3, 3] = image.GetExtent()[0::2]
-    array = vtk_to_numpy(image.GetPointData().GetScalars()).reshape(image.GetDimensions()[::-1])
-    return Layer(array, as_array(matrix) @ first, {})
-
-
-def _converted_copy(segmentation: Any, representation: str) -> Any:
-    """A copy outside the scene in which a rarer kind of segmentation (contours, fractions) has become voxels."""
-    import slicer
-
-    from MedUSISLib.errors import ErrorCode, MedUSISError
-
-    copy = slicer.vtkSegmentation()
-    copy.DeepCopy(segmentation)
-    if not copy.CreateRepresentation(representation):
-        raise MedUSISError(
-            ErrorCode.INPUT_NOT_READABLE,
-            "the segmentation cannot be turned into voxels",
-            "create its binary labelmap in the Segmentations module, under Representations",
-        )
-    return copy
-
-
-def _parts_of_label_map(node: Any, keys: Iterable[str] | None) -> list[Layer | Surface]:
-    from vtk.util.numpy_support import vtk_to_numpy
-
-    if node.GetImageData() is None or node.GetImageData().GetPointData().GetScalars() is None:
-        return []
-    array = vtk_to_numpy(node.GetImageData().GetPointData().GetScalars()).reshape(size_ijk(node)[::-1])
-    if keys is None:
-        from MedUSISLib.anatomy.lookup import as_integers, unique_values
-
-        keys = [str(value) for value in unique_values(as_integers(array)) if value != 0]
-    values = {int(key): key for key in keys}
-    return [Layer(array, index_to_local(node), values)] if values else []
+    scalars = image.GetOutput().GetPointData().GetScalars()
+    place = (slice(k[0], k[1] + 1), slice(j[0], j[1] + 1), slice(i[0], i[1] + 1))
+    yield place, vtk_to_numpy(scalars).reshape(k[1] - k[0] + 1, j[1] - j[0] + 1, i[1] - i[0] + 1)

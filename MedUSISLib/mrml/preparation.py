@@ -6,8 +6,6 @@ belong voxel by voxel to the CT's node, whatever transforms lie above it.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +14,9 @@ import numpy as np
 
 from MedUSISLib.errors import ErrorCode, MedUSISError
 from MedUSISLib.mrml.ct_input import prepare_ct
-from MedUSISLib.mrml.labels_input import is_segmentation, paint, parts
+from MedUSISLib.mrml.labels_input import paint
+from MedUSISLib.mrml.precedence import ranking, segment_names
+from MedUSISLib.mrml.segment_parts import parts
 from MedUSISLib.mrml.world_grid import world_grid
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ __all__ = ["PreparedInputs", "prepare_ct", "prepare_inputs"]
 
 SEGMENTATION_FILE = "segmentation.nii"
 LABELS_FILE = "labels.csv"
-BACKGROUND = "background"
 
 
 @dataclass(frozen=True)
@@ -95,53 +94,6 @@ def prepare_inputs(inputs: SynthesisInputs, schema: LabelSchema, folder: Path) -
     return PreparedInputs(ct_file, segmentation_file, labels_file, resampled, warnings)
 
 
-def ranking(
-    classes: Mapping[str, str], names: Mapping[str, str], schema: LabelSchema
-) -> tuple[dict[str, int], list[Any]]:
-    """Which value each segment gets, and the table that says what the values mean.
-
-    Parameters
-    ----------
-    classes : mapping of str to str
-        Class of each segment's key; "background" leaves it out.
-    names : mapping of str to str
-        Name of every segment that exists, in the node's order.
-    schema : LabelSchema
-
-    Returns
-    -------
-    dict of str to int
-        1 for the least important segment; where two overlap the higher one wins.
-    list of MappingRow
-    """
-    from MedUSISLib.anatomy.mapping import identity_mapping
-    from MedUSISLib.anatomy.mapping_table import MappingRow
-
-    missing = [name for key, name in names.items() if not classes.get(key)]
-    if missing:
-        shown = ", ".join(missing[:6]) + (" ..." if len(missing) > 6 else "")
-        raise MedUSISError(
-            ErrorCode.UNKNOWN_LABELS,
-            f"{len(missing)} segment{'s have' if len(missing) > 1 else ' has'} no class: {shown}",
-            "choose a class for each, or background to leave it out",
-        )
-    order = {entry.class_name: place for place, entry in enumerate(identity_mapping(schema).entries)}
-    used = [(key, schema.class_named(classes[key]).name) for key in names]
-    used = [(key, class_name) for key, class_name in used if class_name != BACKGROUND]
-    used.sort(key=lambda pair: order[pair[1]])  # stable: the node's order within a class
-    ranks = {key: rank for rank, (key, _) in enumerate(used, start=1)}
-    rows = [MappingRow(0, ranks[key], ranks[key], _one_line(names[key]), class_name) for key, class_name in used]
-    return ranks, rows
-
-
-def segment_names(node: Any) -> dict[str, str]:
-    """Names by key, in the node's order: segment ids, or the label values that a label map holds."""
-    if is_segmentation(node):
-        segmentation = node.GetSegmentation()
-        return {key: segmentation.GetSegment(key).GetName() or key for key in segmentation.GetSegmentIDs()}
-    return {key: f"label {key}" for part in parts(node) for key in part.values.values()}  # type: ignore[union-attr]
-
-
 def _nothing_painted(node: Any) -> MedUSISError:
     if not any(np.any(getattr(part, "array_kji", 1)) for part in parts(node)):
         return MedUSISError(
@@ -152,7 +104,3 @@ def _nothing_painted(node: Any) -> MedUSISError:
         "the segmentation does not overlap the CT",
         "check that both belong to the same patient, and that both lie under the right transform",
     )
-
-
-def _one_line(name: str) -> str:
-    return re.sub(r"\s+", " ", name).strip()

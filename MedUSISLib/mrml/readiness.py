@@ -13,7 +13,10 @@ import numpy as np
 
 from MedUSISLib.errors import MedUSISError
 from MedUSISLib.mrml.ct_input import ct_voxels
-from MedUSISLib.mrml.labels_input import is_segmentation, paint
+from MedUSISLib.mrml.labels_input import paint
+from MedUSISLib.mrml.precedence import BACKGROUND, segment_names
+from MedUSISLib.mrml.segment_overlap import hidden_segments
+from MedUSISLib.mrml.segment_parts import is_segmentation
 from MedUSISLib.mrml.segment_placement import Placement, label_values_in_sample, placement
 from MedUSISLib.mrml.world_grid import parent_matrix, size_ijk, world_grid
 
@@ -28,7 +31,6 @@ _SAMPLE_VOXELS_BENT = 10_000
 _TISSUE_HU = -300
 # Of all tissue, couch included. The engine refuses below 0.05 of the body; a head with its brain alone has a third.
 _PARTIAL_COVERAGE = 0.5
-_BACKGROUND = "background"
 _SHOWN = 5
 
 
@@ -41,7 +43,7 @@ class Finding:
     code : str
         CT_MISSING, CT_UNUSABLE, NOT_A_CT, SEGMENTATION_MISSING, SEGMENTATION_UNUSABLE, SEGMENTATION_EMPTY, NO_OVERLAP,
         CLASSES_MISSING, ALL_BACKGROUND, GEOMETRY_MISMATCH, MEMORY; not blocking: SEGMENTATION_PARTIAL,
-        SEGMENTATION_RESAMPLED, TRANSFORM_SHEARS, TRANSFORM_NONLINEAR.
+        SEGMENTATION_RESAMPLED, SEGMENT_HIDDEN, TRANSFORM_SHEARS, TRANSFORM_NONLINEAR.
     message : str
         What is the matter.
     hint : str
@@ -73,7 +75,7 @@ def check_inputs(
     findings = [*_ct_findings(ct), *_segmentation_findings(segmentation, classes, schema)]
     usable = {"CT_MISSING", "CT_UNUSABLE", "SEGMENTATION_MISSING", "SEGMENTATION_UNUSABLE", "SEGMENTATION_EMPTY"}
     if not usable & {finding.code for finding in findings}:
-        findings += _placement_findings(ct, segmentation, classes)
+        findings += _placement_findings(ct, segmentation, classes, schema)
     return sorted(findings, key=lambda finding: not finding.blocking)
 
 
@@ -89,7 +91,7 @@ def check_memory(
     manifest : Manifest or None
         Of the generator; without one nothing is said.
     free_bytes : int or None
-        Memory that programs may still take; None when nobody knows.
+        Memory of the computer (not of an accelerator) that programs may still take; None when nobody knows.
     """
     if ct is None or manifest is None or free_bytes is None:
         return []
@@ -185,11 +187,11 @@ def _segmentation_findings(
             Finding(
                 "CLASSES_MISSING",
                 f"{len(unknown)} segment{'s have' if len(unknown) > 1 else ' has'} no class: {shown}.",
-                f"Choose what {'each' if len(unknown) > 1 else 'it'} is, or '{_BACKGROUND}' to leave it out.",
+                f"Choose what {'each' if len(unknown) > 1 else 'it'} is, or '{BACKGROUND}' to leave it out.",
                 True,
             )
         ]
-    if all(classes[key] == _BACKGROUND for key in names):
+    if all(classes[key] == BACKGROUND for key in names):
         hint = "Choose a class for the segments that the synthetic MR is to be made of."
         return [Finding("ALL_BACKGROUND", "All segments are left out.", hint, True)]
     return []
@@ -207,16 +209,17 @@ def _has_class(class_name: str | None, schema: LabelSchema | None) -> bool:
 def _names(node: Any, classes: Mapping[str, str]) -> dict[str, str]:
     """Names of the segments by key; of a label map, those seen in a sample and those that the caller knows of."""
     if is_segmentation(node):
-        from MedUSISLib.mrml.preparation import segment_names
-
         return segment_names(node)
     values = set(label_values_in_sample(node)) | {int(key) for key in classes if key.lstrip("-").isdigit()}
     return {str(value): f"label {value}" for value in sorted(values)}
 
 
-def _placement_findings(ct: Any, node: Any, classes: Mapping[str, str]) -> list[Finding]:
+def _placement_findings(
+    ct: Any, node: Any, classes: Mapping[str, str], schema: LabelSchema | None
+) -> list[Finding]:
     """How the segmentation lies over the CT."""
-    used = {key for key in _names(node, classes) if classes.get(key) != _BACKGROUND}
+    names = _names(node, classes)
+    used = {key for key in names if classes.get(key) != BACKGROUND}
     if not used:
         return []
     bent = parent_matrix(ct) is None or parent_matrix(node) is None
@@ -260,6 +263,19 @@ def _placement_findings(ct: Any, node: Any, classes: Mapping[str, str]) -> list[
                 False,
             )
         )
+    if schema is not None and is_segmentation(node) and all(_has_class(classes.get(key), schema) for key in names):
+        hidden = hidden_segments(ct, node, classes, schema, strides)
+        if hidden:
+            shown = ", ".join(names[key] for key in hidden[:_SHOWN]) + (" ..." if len(hidden) > _SHOWN else "")
+            findings.append(
+                Finding(
+                    "SEGMENT_HIDDEN",
+                    f"Other segments hide nearly all of: {shown}.",
+                    "Where segments overlap, the one further down in the list wins: reorder them in the module "
+                    "Segmentations, or leave out what covers the others.",
+                    False,
+                )
+            )
     return findings
 
 

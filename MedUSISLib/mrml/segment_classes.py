@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from MedUSISLib.mrml.labels_input import Layer, is_segmentation, parts
+from MedUSISLib.mrml.segment_parts import Layer, is_segmentation, parts
 
 if TYPE_CHECKING:
     from MedUSISLib.anatomy.mapping import LabelMapping

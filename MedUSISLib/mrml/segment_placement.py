@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from MedUSISLib.mrml.labels_input import Layer, parts
+from MedUSISLib.mrml.segment_parts import Layer, parts
 from MedUSISLib.mrml.world_grid import index_map, size_ijk
 
 _SAMPLE_VOXELS = 2_000_000

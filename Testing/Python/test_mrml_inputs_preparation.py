@@ -91,17 +91,30 @@ def test_files_hold_ct_segments_and_their_meaning(mrml_scene: Any, tmp_path: Pat
     assert ours == cts
 
 
-def test_a_coarse_class_gives_way_to_finer_ones_and_later_segments_win(mrml_scene: Any, tmp_path: Path) -> None:
-    node = add_segmentation({"fine": mask(0, 2), "first": mask(3, 6), "second": mask(4, 6), "all": mask(0, 6)}, GRID)
-    classes = {"fine": "cortex", "all": "brain", "first": "skin", "second": "skin"}
-    prepared = prepare_inputs(SynthesisInputs(some_ct(), node, classes), HEAD, tmp_path)
-    assert class_names(prepared)[:, 0, 0].tolist() == [8, 8, 15, 15, 15, 15]
-    # skin comes before brain in the schema and both claim the same voxels: classes decide, not the order of segments
-    values = read_label_map(prepared.segmentation_file).array_kji[:, 0, 0]
-    assert len(np.unique(values)) == 2
-    skin = {**classes, "all": "fat", "first": "fat", "second": "fat"}
-    prepared = prepare_inputs(SynthesisInputs(some_ct(), node, skin), HEAD, tmp_path)
-    assert len(np.unique(read_label_map(prepared.segmentation_file).array_kji)) == 2  # "all", the last, over the fats
+@pytest.mark.parametrize(
+    ("classes", "expected"),
+    [
+        # a part of the brain, listed before the whole brain: it stays visible
+        ({"part": "cortex", "first": "skin", "second": "fat", "all": "brain"}, ["cortex", "cortex"] + ["brain"] * 4),
+        (
+            {"part": "skin", "first": "fat", "second": "fat", "all": "soft_tissue"},
+            ["skin", "skin", "soft_tissue", "fat", "fat", "fat"],
+        ),
+        # classes that have nothing to do with each other: the later segment wins
+        ({"part": "brain", "first": "skin", "second": "csf", "all": "vessels"}, ["vessels"] * 6),
+        (
+            {"part": "brain", "first": "csf", "second": "skin", "all": "background"},
+            ["brain", "brain", None, "csf", "skin", "skin"],
+        ),
+    ],
+)
+def test_finer_classes_stay_visible_and_otherwise_later_segments_win(
+    mrml_scene: Any, tmp_path: Path, classes: dict[str, str], expected: list[str | None]
+) -> None:
+    node = add_segmentation({"part": mask(0, 2), "first": mask(3, 6), "second": mask(4, 6), "all": mask(0, 6)}, GRID)
+    found = class_names(prepare_inputs(SynthesisInputs(some_ct(), node, classes), HEAD, tmp_path))
+    names = [HEAD.names[index] if index else None for index in found[:, 0, 0]]
+    assert names == expected
 
 
 def test_what_becomes_background_does_not_cover_other_segments(mrml_scene: Any, tmp_path: Path) -> None:

@@ -149,6 +149,23 @@ def test_part_of_the_ct_and_another_grid_are_mentioned(mrml_scene: Any) -> None:
     assert "%" in findings[0].message and findings[0].hint and findings[1].hint
 
 
+def test_a_segment_that_others_hide_is_mentioned(mrml_scene: Any) -> None:
+    array = head_like()
+    body, brain = array > -300, array == 35
+    ct = add_volume(array)
+    covered = add_segmentation({"brain": brain, "body": body})
+    (finding,) = check_inputs(ct, covered, {"brain": "brain", "body": "soft_tissue"}, HEAD)
+    assert (finding.code, finding.blocking) == ("SEGMENT_HIDDEN", False)
+    assert finding.message == "Other segments hide nearly all of: brain."
+    good_order = add_segmentation({"body": body, "brain": brain})
+    assert check_inputs(ct, good_order, {"brain": "brain", "body": "soft_tissue"}, HEAD) == []
+    # what belongs together hides nothing, whatever the order: a class and its parts, or twice the same class
+    assert check_inputs(ct, covered, {"brain": "cortex", "body": "brain"}, HEAD) == []
+    assert check_inputs(ct, good_order, {"body": "brain", "brain": "cortex"}, HEAD) == []
+    assert check_inputs(ct, covered, {"brain": "skin", "body": "skin"}, HEAD) == []
+    assert check_inputs(ct, covered, {"brain": "brain", "body": "background"}, HEAD)[0].code != "SEGMENT_HIDDEN"
+
+
 def test_transforms_that_cannot_be_kept_are_mentioned(mrml_scene: Any) -> None:
     ct, node, classes = good_nodes()
     shear = np.eye(4)
