@@ -36,6 +36,11 @@ def test_dialogs_do_not_block(slicer_window, tmp_path):
     box.text = "stop"
     assert box.exec_() == qt.QMessageBox.Ok
     assert qt.QDialog().exec_() == 0
+    menu, chosen = qt.QMenu(), []
+    menu.addAction("Delete").connect("triggered()", lambda: chosen.append("deleted"))
+    assert menu.exec_() is None
+    messages.answer("Delete")
+    assert menu.exec_().text == "Delete" and chosen == ["deleted"]
     qt.QDesktopServices.openUrl(qt.QUrl("https://slicer.org"))
     assert messages.texts("openUrl") == ["https://slicer.org"] and "stop" in messages.texts("messageBox")
 
@@ -60,12 +65,38 @@ def test_scene_is_saved_and_opened(slicer_window, tmp_path):
     assert slicer.util.getNode("Report").GetText() == "fine"
 
 
+def test_nodes_are_in_the_subject_hierarchy(slicer_window, tmp_path):
+    slicer = slicer_window.slicer
+    volume = slicer.util.addVolumeFromArray(np.zeros((2, 3, 4)), name="CT")
+    hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(slicer.mrmlScene)
+    item = hierarchy.GetItemByDataNode(volume)
+    assert hierarchy.GetItemName(item) == "CT" and hierarchy.GetItemParent(item) == hierarchy.GetSceneItemID()
+    study = hierarchy.CreateStudyItem(hierarchy.GetSceneItemID(), "Study")
+    hierarchy.SetItemParent(item, study)
+    slicer.util.saveScene(str(tmp_path / "scene.mrb"))
+    slicer.mrmlScene.Clear(0)
+    slicer.util.loadScene(str(tmp_path / "scene.mrb"))
+    hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(slicer.mrmlScene)
+    volume = slicer.util.getNode("CT")
+    assert hierarchy.GetItemName(hierarchy.GetItemParent(hierarchy.GetItemByDataNode(volume))) == "Study"
+    slicer.mrmlScene.RemoveNode(volume)
+    assert hierarchy.GetNumberOfItems() == 1
+
+
+def test_labelmap_is_shown_in_colors(slicer_window):
+    slicer = slicer_window.slicer
+    labelmap = slicer.util.loadLabelVolume(SAMPLES / "head_seg.nii.gz")
+    assert labelmap.GetDisplayNode().GetColorNode().GetNumberOfColors() > 100
+
+
 def test_pip_is_recorded_and_never_run(slicer_window):
     from slicer import packaging
 
     pip = slicer_window.pip
-    if not packaging.__file__.endswith("slicer_additions/packaging.py"):
-        pytest.skip("Slicer's own packaging is in use")
+    if not packaging.__file__.endswith("slicer_additions/packaging.py"):  # Slicer's own
+        packaging.pip_install("numpy")
+        assert pip.functions() == ["python -m pip"]
+        return
     assert packaging.pip_check("numpy") and not packaging.pip_check(["numpy>=99"])
     pip.missing.add("numpy")
     assert not packaging.pip_check("numpy")

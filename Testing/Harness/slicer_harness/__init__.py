@@ -15,6 +15,9 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import os
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -33,7 +36,23 @@ def missing() -> str | None:
             importlib.import_module(module)
     except ImportError as error:
         return f"Qt or OpenGL is missing ({error}): apt install libgl1 libegl1 libxkbcommon0 libdbus-1-3 libfontconfig1"
-    return None
+    return _rendering_fails()
+
+
+def _rendering_fails() -> str | None:
+    """Tried in another process: without a usable OpenGL driver VTK does not raise but ends the process."""
+    environment = dict(os.environ)
+    if sys.platform == "linux" and "DISPLAY" not in environment:
+        environment.setdefault("VTK_DEFAULT_OPENGL_WINDOW", "vtkEGLRenderWindow")
+    code = (
+        "import vtkmodules.vtkRenderingOpenGL2, vtkmodules.vtkRenderingCore as core;"
+        "window = core.vtkRenderWindow(); window.SetOffScreenRendering(True);"
+        "window.AddRenderer(core.vtkRenderer()); window.Render()"
+    )
+    tried = subprocess.run([sys.executable, "-c", code], capture_output=True, env=environment, check=False)
+    if tried.returncode == 0:
+        return None
+    return "OpenGL cannot render off-screen: apt install libegl1 libgl1 libgl1-mesa-dri"
 
 
 def start() -> Harness:

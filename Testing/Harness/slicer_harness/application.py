@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from pathlib import Path
 from typing import Any
 
 import slicer
-from PySide6.QtCore import QEventLoop, QSettings, Signal
+from PySide6.QtCore import QEventLoop, QProcessEnvironment, QSettings, Signal
 from PySide6.QtWidgets import QApplication
 
 from slicer_harness import uncaught
@@ -127,8 +126,8 @@ class qSlicerApplication(QApplication):
     def pythonConsole(self) -> None:
         """There is no console here."""
 
-    def startupEnvironment(self) -> dict[str, str]:
-        return dict(os.environ)
+    def startupEnvironment(self) -> QProcessEnvironment:
+        return QProcessEnvironment.systemEnvironment()
 
     def translate(self, context: str, text: str) -> str:
         return text

@@ -17,6 +17,7 @@ from PySide6.QtWidgets import QWidget
 from slicer_harness import pythonqt, scene_setup, slicer_namespace, slicer_util, uncaught
 from slicer_harness.messages import Messages, messages
 from slicer_harness.pip_calls import PipCalls, pip_calls
+from slicer_harness.subject_hierarchy import SubjectHierarchyFiller
 
 
 class Harness:
@@ -57,12 +58,14 @@ class Harness:
     def _start_scene(self) -> None:
         application, scene = slicer.app, slicer.mrmlScene
         logic = application.applicationLogic()
+        scene_setup.write_color_files(logic, application.slicerHome)
         scene_setup.set_up_scene(scene, logic, application.temporaryPath)
         from slicer_harness.module_manager import LogicOnlyModule
 
         for name, module_logic in scene_setup.make_module_logics(scene, logic, application.temporaryPath).items():
             application.moduleManager().add(name, LogicOnlyModule(name, module_logic))
         self._kept = scene_setup.set_up_cache(scene, logic, application.cachePath)
+        self._kept.append(SubjectHierarchyFiller(scene))
 
     def _start_windows(self) -> None:
         from slicer_harness.main_window import qSlicerMainWindow

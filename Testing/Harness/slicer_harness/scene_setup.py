@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import colorsys
 import importlib
 import sys
 from pathlib import Path
@@ -49,10 +50,22 @@ def set_up_scene(scene: Any, application_logic: Any, folder: str) -> None:
     application_logic.SetViewLogics(vtk.vtkCollection())
 
 
+def write_color_files(application_logic: Any, home: str) -> None:
+    """Labelmaps ask for the colour table "GenericColors", which Slicer reads from its share folder; its colours here
+    are other ones."""
+    application_logic.SetHomeDirectory(home)
+    application_logic.SetShareDirectory("share")
+    folder = Path(home) / "share" / "ColorFiles"
+    folder.mkdir(parents=True)
+    colors = [colorsys.hsv_to_rgb(0.381966 * value % 1, 0.6, 0.9) for value in range(1, 320)]
+    lines = [f"{value} label_{value} " + " ".join(f"{255 * c:.0f}" for c in rgb) for value, rgb in enumerate(colors, 1)]
+    (folder / "GenericColors.txt").write_text("0 Black 0 0 0 0\n" + "".join(f"{line} 255\n" for line in lines))
+
+
 def make_module_logics(scene: Any, application_logic: Any, folder: str) -> dict[str, Any]:
     """The logics of the C++ modules, observing the scene, by module name."""
     logics = {}
-    # slicer-core ships no colour files and no terminologies; the logics say so at length.
+    # slicer-core ships no terminologies; their logic says so at length.
     verbosity = vtk.vtkLogger.GetCurrentVerbosityCutoff()
     vtk.vtkLogger.SetStderrVerbosity(vtk.vtkLogger.VERBOSITY_OFF)
     for name, class_name in MODULE_LOGICS.items():

@@ -48,6 +48,9 @@ def namespace() -> dict[str, object]:
         for name in dir(module):
             if not name.startswith("_"):
                 names.setdefault(name, getattr(module, name))
+    # PythonQt's own signals have crashed Slicer; a module does without (MedUSISLib.signal).
+    for name in ("Signal", "Slot", "Property", "SignalInstance"):
+        names.pop(name, None)
     names["QUiLoader"] = ui_loader.QUiLoader
     names["QDesktopServices"] = dialogs.DesktopServices
     names["QFileDialog"] = dialogs.FileDialog

@@ -16,12 +16,21 @@ _Button = QtWidgets.QMessageBox.StandardButton
 
 
 def install() -> None:
-    """No modal dialog may wait for a person: `exec` of any dialog is answered at once."""
+    """Nothing may wait for a person: `exec` of any dialog or menu is answered at once."""
 
     def answer(self: QtWidgets.QDialog, *_: Any) -> int:
         return int(messages.show("dialog", self.windowTitle, default=QtWidgets.QDialog.DialogCode.Rejected.value))
 
+    def choose(self: QtWidgets.QMenu, *_: Any) -> Any:
+        """A menu that was opened and waits: the queued answer is the text of the action that is chosen."""
+        chosen = messages.show("menu", ", ".join(action.text for action in self.actions()), default="")
+        action = next((action for action in self.actions() if chosen and action.text == chosen), None)
+        if action is not None:
+            action.trigger()
+        return action
+
     QtWidgets.QDialog.exec = QtWidgets.QDialog.exec_ = answer
+    QtWidgets.QMenu.exec = QtWidgets.QMenu.exec_ = choose
 
 
 class MessageBox(QtWidgets.QMessageBox):

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import shiboken6
-from PySide6 import QtCore, QtWidgets
+from PySide6 import QtCore
 from PySide6.QtCore import QObject, SignalInstance
 
 from slicer_harness.pythonqt import signals
@@ -70,9 +70,8 @@ def install(qt_classes: Iterable[type]) -> None:
     QObject.delete = lambda self: shiboken6.delete(self)
     QObject.findChildren = find_children
     QObject.findChild = lambda self, kind=QObject, name=None: next(iter(find_children(self, kind, name)), None)
-    for kind in (QtWidgets.QDialog, QtWidgets.QMenu, QtWidgets.QApplication, QtCore.QEventLoop):
-        if not hasattr(kind, "exec_"):
-            kind.exec_ = lambda self, *arguments: self.exec(*arguments)
+    if not hasattr(QtCore.QEventLoop, "exec_"):  # dialogs and menus: dialogs.py
+        QtCore.QEventLoop.exec_ = lambda self, *arguments: self.exec(*arguments)
 
 
 def find_children(parent: QObject, kind: type | str = QObject, name: str | None = None, *options: Any) -> list[QObject]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import vtk
-from PySide6.QtWidgets import QFrame, QVBoxLayout
+from PySide6.QtWidgets import QFrame, QVBoxLayout, QWidget
 
 from slicer_harness.mrml_widgets.table_view import qMRMLTableView
 from slicer_harness.observing import observe
@@ -17,12 +17,17 @@ class qMRMLTableWidget(QFrame):
         self._node, self._view = view_node, qMRMLTableView()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(1, 1, 1, 1)
-        layout.addWidget(self._view)
+        self._controller = QWidget()  # the bar, empty here
+        layout.addWidget(self._controller)
+        layout.addWidget(self._view, 1)
         observe(self, view_node, vtk.vtkCommand.ModifiedEvent, self._update)
         self._update()
 
     def tableView(self) -> qMRMLTableView:
         return self._view
+
+    def tableController(self) -> QWidget:
+        return self._controller
 
     def mrmlTableViewNode(self) -> Any:
         return self._node

@@ -62,10 +62,15 @@ class qMRMLThreeDWidget(QFrame):
         self._view = qMRMLThreeDView(view_node)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(1, 1, 1, 1)
-        layout.addWidget(self._view)
+        self._controller = QWidget()  # the bar, empty here
+        layout.addWidget(self._controller)
+        layout.addWidget(self._view, 1)
 
     def threeDView(self) -> qMRMLThreeDView:
         return self._view
+
+    def threeDController(self) -> QWidget:
+        return self._controller
 
     def mrmlViewNode(self) -> Any:
         return self._view.mrmlViewNode()
