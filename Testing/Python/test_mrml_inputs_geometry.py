@@ -275,6 +275,24 @@ def test_layers_and_shared_layers_and_empty_segments_go_together(mrml_scene: Any
     assert paint(ct, node, {"five": 1})[0][:, 0, 0].tolist() == [0, 1, 1, 1, 0, 0, 0, 0]
 
 
+@pytest.mark.parametrize("together", [True, False])
+def test_under_common_transforms_slicers_own_export_agrees(mrml_scene: Any, together: bool) -> None:
+    import slicer
+
+    labels = np.kron(np.random.default_rng(0).integers(0, 4, (5, 5, 5)), np.ones((4, 4, 4))).astype(np.uint8)
+    ct = add_volume(np.zeros((24, 22, 20), np.int16), shift(-10, -11, -12) @ scale(1, 1.05, 1))
+    node = add_segmentation({})
+    add_shared_layer(node, labels, {1: "1", 2: "2", 3: "3"}, shift(-10, -10, -10) @ rotation((1, 0, 0), 14))
+    put_under(node, rotation((0, 1, 0), 15))
+    if together:
+        put_under(ct, rotation((0, 1, 0), 15))
+    exported = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLLabelMapVolumeNode")
+    logic = slicer.modules.segmentations.logic()
+    assert logic.ExportSegmentsToLabelmapNode(node, ["1", "2", "3"], exported, ct)
+    painted, _ = paint(ct, node, {"1": 1, "2": 2, "3": 3})
+    np.testing.assert_array_equal(painted, slicer.util.arrayFromVolume(exported))
+
+
 def sphere_surface(radius: float, centre: tuple[float, float, float]) -> Any:
     import vtk
 

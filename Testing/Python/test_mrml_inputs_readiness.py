@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -236,8 +237,15 @@ def test_checking_needs_nothing_that_slicer_does_not_ship() -> None:
         "import MedUSISLib.mrml.preparation, MedUSISLib.mrml.segment_classes\n"
         "print([finding.code for finding in check_inputs(*good_nodes(), None)])\n"
     )
+    here = Path(__file__).parent
+    paths = os.pathsep.join([str(here.parents[1]), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)
     done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, cwd=Path(__file__).parent, check=False
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        cwd=here,
+        env={**os.environ, "PYTHONPATH": paths},
+        check=False,
     )
     assert done.returncode == 0, done.stderr[-2000:]
     assert done.stdout.splitlines()[-1] == "[]"
