@@ -15,7 +15,7 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 MOST_BYTES = 300_000
-SIZE = (1380, 960)
+SIZE = (1280, 900)
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 sys.path.insert(0, str(REPOSITORY / "Testing" / "Harness"))
@@ -80,15 +80,16 @@ def settle(harness) -> None:
 
 
 def take(harness, path: Path) -> None:
-    """Take a picture of the whole window; smaller where it would be too large for the repository."""
-    import qt
+    """Take a picture of the whole window, in as many colours as fit into the largest size."""
+    from PIL import Image
 
     settle(harness)
     harness.screenshot(None, path)
-    image = qt.QImage(str(path))
-    while path.stat().st_size > MOST_BYTES:
-        image = image.scaledToWidth(int(image.width() * 0.92), qt.Qt.SmoothTransformation)
-        image.save(str(path))
+    whole = Image.open(path).convert("RGB")
+    colors = 256
+    while path.stat().st_size > MOST_BYTES and colors >= 32:
+        whole.quantize(colors, dither=Image.Dither.NONE).save(path, optimize=True)
+        colors //= 2
     print(path, path.stat().st_size)
 
 

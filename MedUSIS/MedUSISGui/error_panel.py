@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import qt
 from slicer.i18n import tr as _
 
+from .call_later import call_later
 from .scrolling import scroll_to
 
 _RED = "#c62828"
@@ -102,7 +103,7 @@ class ErrorPanel:
     def _action(self, function: Callable[[], None]) -> Callable[[bool], None]:
         def act(_checked: bool = False) -> None:
             # The button that was pressed is deleted by hide(), so that comes after Qt has finished with the click.
-            qt.QTimer.singleShot(0, lambda: (self.hide(), function()))
+            call_later(self._ui.errorFrame, 0, lambda: (self.hide(), function()))
 
         return act
 

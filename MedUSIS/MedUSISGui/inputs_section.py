@@ -100,6 +100,7 @@ class InputsSection:
         self._ui.segmentsTable.enabled = not busy
         self._rows = self._read_rows(segmentation, schema)
         if schema is None:
+            self._mapping.fill([], BY_NAME)
             self._table.clear()
             self._say("")
             return
@@ -166,14 +167,19 @@ def _class_titles(schema) -> list[tuple[str, str]]:
     titles = []
     for label, brief in zip(schema.classes, short, strict=True):
         title = brief if short.count(brief) == 1 else label.title
-        titles.append((label.name, _("nothing (left out)") if label.name == "background" else title))
+        titles.append((label.name, _("Background (left out)") if label.name == "background" else title))
     return titles
 
 
 def _state_text(rows) -> str:
     unknown = sum(1 for row in rows if not row.class_name)
+    guessed = sum(1 for row in rows if row.known_by == "values")
     if not rows:
         return _("The segmentation holds no segments.")
+    if unknown == 0 and guessed:
+        return _("{count} segments; {guessed} classes are guessed from label numbers alone: please check them.").format(
+            count=len(rows), guessed=guessed
+        )
     if unknown == 0:
         return _("{count} segments; all have a class.").format(count=len(rows))
     return _("{unknown} of {count} segments have no class yet: choose one in the table.").format(

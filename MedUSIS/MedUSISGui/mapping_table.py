@@ -12,6 +12,7 @@ from MedUSISLib.signal import Signal
 from .combo_box import ValueComboBox
 
 _UNKNOWN = "#c62828"
+_GUESSED = "#b26a00"
 _ROWS_SHOWN = 7
 _ROW_HEIGHT = 24
 
@@ -101,12 +102,20 @@ class MappingTable:
         return widget
 
 
+def _segment_text(row, known: bool) -> str:
+    if not known:
+        return _("No class: {name}").format(name=row.name)
+    return _("Guessed: {name}").format(name=row.name) if row.known_by == "values" else row.name
+
+
 def _segment_item(row, known: bool):
     pixels = qt.QPixmap(14, 14)
     pixels.fill(qt.QColor(*(round(255 * channel) for channel in row.color)))
-    item = qt.QTableWidgetItem(row.name if known else _("{name} - no class").format(name=row.name))
+    item = qt.QTableWidgetItem(_segment_text(row, known))
     item.setIcon(qt.QIcon(pixels))
     item.setToolTip(row.name)
     if not known:
         item.setForeground(qt.QBrush(qt.QColor(_UNKNOWN)))
+    elif row.known_by == "values":
+        item.setForeground(qt.QBrush(qt.QColor(_GUESSED)))
     return item

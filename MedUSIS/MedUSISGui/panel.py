@@ -115,6 +115,7 @@ class Panel:
 
     def scene_changed(self) -> None:
         """Another scene has been loaded, or a new one begins."""
+        register_layouts(slicer.mrmlScene)  # writes the caution into the views again, which no scene file holds
         if self._entered:
             self.enter()
 

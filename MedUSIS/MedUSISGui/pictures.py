@@ -6,6 +6,7 @@ from pathlib import Path
 
 import qt
 
+_NARROWEST = 340  # a label that was not shown yet does not know how wide it will be
 _WIDEST = 400
 _HIGHEST = 260
 
@@ -32,7 +33,7 @@ class PictureLabel:
                 self._label.visible = False
             return False
         self._label.visible = True
-        width = min(_WIDEST, max(200, self._label.width - 4))
+        width = min(_WIDEST, max(_NARROWEST, self._label.width - 4))
         fitted = pixels.scaled(width, _HIGHEST, qt.Qt.KeepAspectRatio, qt.Qt.SmoothTransformation)
         self._label.setPixmap(fitted)
         self._label.setFixedHeight(fitted.height() + 4)

@@ -33,7 +33,7 @@ def findings(parameters, packages_complete: bool, entry, schema, classes, free_b
     classes : mapping of str to str
         Class of each segment.
     free_bytes : int or None
-        Free memory of the chosen device.
+        Free memory of the computer.
     """
     if parameters is None:
         return []

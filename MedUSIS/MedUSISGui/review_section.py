@@ -68,7 +68,7 @@ class ReviewSection:
         for widget in (ui.consistencyOverlayCheckBox, ui.nextInconsistentButton):
             widget.enabled = consistent
         self._say("")
-        self._reset_controls(nodes if uncertain else None)
+        self._reset_controls()
 
     def show_views(self, grid: bool = False) -> None:
         """Show CT, synthetic MR and uncertainty: in a row, or in all directions."""
@@ -95,9 +95,9 @@ class ReviewSection:
         if self._visible_before and self._segmentation is not None:
             self._segmentation.GetDisplayNode().SetVisibility(True)
 
-    def _reset_controls(self, nodes) -> None:
+    def _reset_controls(self) -> None:
         """Controls show what the views show right after a result has been loaded."""
-        from MedUSISLib.mrml.overlays import OVERLAY_OPACITY, uncertainty_range
+        from MedUSISLib.mrml.overlays import OVERLAY_OPACITY
 
         ui = self._ui
         self._silent = True
@@ -106,14 +106,7 @@ class ReviewSection:
             ui.opacitySlider.value = 100.0 * OVERLAY_OPACITY
             for box in (ui.uncertaintyOverlayCheckBox, ui.consistencyOverlayCheckBox, ui.contoursOverlayCheckBox):
                 box.checked = False
-            if nodes is not None:
-                low, high = uncertainty_range(nodes)
-                step = max((high - low) / 100.0, 1e-9)
-                ui.thresholdSlider.decimals = _decimals(step)
-                ui.thresholdSlider.minimum = low
-                ui.thresholdSlider.maximum = high
-                ui.thresholdSlider.singleStep = step
-                ui.thresholdSlider.value = low
+            ui.thresholdSlider.value = 0.0
         finally:
             self._silent = False
 
@@ -128,9 +121,11 @@ class ReviewSection:
         self._act(show_uncertainty, self._ui.uncertaintyOverlayCheckBox.checked, self._ui.opacitySlider.value / 100.0)
 
     def _on_threshold(self, value: float) -> None:
-        from MedUSISLib.mrml.overlays import set_uncertainty_threshold
+        from MedUSISLib.mrml.overlays import set_uncertainty_threshold, uncertainty_range
 
-        self._act(set_uncertainty_threshold, value)
+        if self._nodes is not None:
+            low, high = uncertainty_range(self._nodes)
+            self._act(set_uncertainty_threshold, low + value / 100.0 * (high - low))
 
     def _on_consistency(self, on: bool) -> None:
         from MedUSISLib.mrml.overlays import show_mask_consistency
@@ -187,11 +182,3 @@ def _same(one, other) -> bool:
     if one is None or other is None:
         return one is other
     return one.mr is other.mr and one.uncertainty is other.uncertainty and one.quality is other.quality
-
-
-def _decimals(step: float) -> int:
-    digits = 1
-    while step < 1.0 and digits < 7:
-        step *= 10.0
-        digits += 1
-    return digits

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import qt
+from .call_later import call_later
 
 
 def scroll_to(widget) -> None:
@@ -15,4 +15,4 @@ def scroll_to(widget) -> None:
         if area is not None:
             area.ensureWidgetVisible(widget)
 
-    qt.QTimer.singleShot(50, scroll)
+    call_later(widget, 50, scroll)

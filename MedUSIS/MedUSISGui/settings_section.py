@@ -82,14 +82,8 @@ class SettingsSection:
 
     @property
     def free_bytes(self) -> int | None:
-        """Free memory of the chosen device, None when nobody knows."""
-        wanted = self._parameters.device if self._parameters is not None else "auto"
-        by_id = {device["id"]: device for device in self._devices}
-        if wanted == "auto":
-            wanted = next((name for name in by_id if name.startswith("cuda")), "cpu")
-        if wanted == "cuda":
-            wanted = "cuda:0"
-        return by_id.get(wanted, {}).get("free_bytes")
+        """Free memory of the computer, where the volumes lie whatever device is chosen; None when nobody knows."""
+        return next((device.get("free_bytes") for device in self._devices if device["id"] == "cpu"), None)
 
     def _on_devices(self, summary) -> None:
         self._searching = False

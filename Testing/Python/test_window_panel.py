@@ -142,7 +142,7 @@ class TestMapping:
         segmentation = add_segmentation(slicer, ct, ("White matter", "Xyzzy"))
         window = open_panel(slicer)
         assert not window.ui.synthesizeButton.enabled
-        assert "no class" in window.ui.segmentsTable.item(1, 0).text()
+        assert window.ui.segmentsTable.item(1, 0).text() == "No class: Xyzzy"
         combo = window.panel.inputs.table.combos[1]
         combo.combo.setCurrentIndex(combo.values.index("cortical_bone"))
         wait(lambda: window.ui.synthesizeButton.enabled)
@@ -185,6 +185,23 @@ class TestMapping:
         combo = opened.ui.mappingComboBox
         combo.setCurrentIndex(combo.count - 1)
         assert combo.currentIndex == 0 and not opened.panel.errors.shown
+
+
+    def test_classes_that_are_guessed_from_numbers_are_to_be_checked(self, slicer, wait):
+        import numpy as np
+
+        ct = add_ct(slicer)
+        values = np.where(slicer.util.arrayFromVolume(ct) == 40, 2, 0).astype(np.int16)
+        values[10:14, 12:18, 12:18] = 41
+        values[11:13, 13:16, 13:16] = 515
+        node = slicer.util.addVolumeFromArray(values, nodeClassName="vtkMRMLLabelMapVolumeNode", name="Labels")
+        node.SetSpacing(5.0, 5.0, 5.0)
+        window = open_panel(slicer)
+        assert window.ui.segmentationSelector.currentNode() is node
+        assert "guessed" in window.ui.mappingStateLabel.text
+        assert "Guessed:" in window.ui.segmentsTable.item(0, 0).text()
+        assert window.ui.synthesizeButton.enabled
+        window.panel.close()
 
 
 class TestRun:
