@@ -74,11 +74,24 @@ def scan(
 def show(
     dataset: DatasetFile,
     as_json: Annotated[bool, typer.Option("--json", help="Figures as JSON instead of tables; no names.")] = False,
+    as_training: Annotated[
+        bool, typer.Option("--as-training", help="The data part of a configuration for `medusis train`, in YAML.")
+    ] = False,
+    sequence: Annotated[
+        str | None, typer.Option("--sequence", metavar="T1w|T2w|FLAIR|...", help="With --as-training: only these MRs.")
+    ] = None,
 ) -> None:
     """Print the cases of a dataset, and how many problems of which kind there are."""
     from MedUSISLib.dataset.model import load_dataset
 
     loaded = load_dataset(dataset)
+    if as_training:
+        import yaml
+
+        from MedUSISLib.dataset.training_sources import training_sources
+
+        print(yaml.safe_dump({"data": training_sources(loaded, sequence=sequence)}, sort_keys=False), end="")
+        return
     if as_json:
         import json
 

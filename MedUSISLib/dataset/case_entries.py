@@ -72,12 +72,10 @@ def keep_case_edits(cases: list[CaseEntry], files: Sequence[ScannedFile], previo
     return kept
 
 
-def case_tasks(
-    cases: Sequence[CaseEntry], files: Mapping[str, ScannedFile], schema: LabelSchema, mapping: str | None
-) -> list[CaseTask]:
+def case_tasks(dataset: Dataset, files: Mapping[str, ScannedFile], schema: LabelSchema) -> list[CaseTask]:
     """What to read for each case."""
     tasks = []
-    for case in cases:
+    for case in dataset.cases:
         labels = files[case.labels] if case.labels else None
         ct = files[case.ct] if case.ct else None
         tasks.append(
@@ -86,7 +84,7 @@ def case_tasks(
                 mr=files[case.mr].item if case.mr else None,
                 labels=labels.item if labels else None,
                 ct_in_hu=ct is not None and not any(code == "NOT_HU" for code, _ in ct.problems),
-                colors=value_colors(labels.entry.mapping or mapping, schema) if labels else {},
+                colors=value_colors(dataset.mapping_of(labels.entry), schema) if labels else {},
             )
         )
     return tasks

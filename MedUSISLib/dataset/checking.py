@@ -98,7 +98,7 @@ def _check_file(dataset: Dataset, file: FileEntry, schema: LabelSchema) -> None:
             path,
         )
     if file.role == "labels" and file.labels:
-        for code, what in label_problems(file.labels, file.mapping or dataset.labels, schema):
+        for code, what in label_problems(file.labels, dataset.mapping_of(file), schema):
             if code == "UNMAPPED_LABELS":
                 raise MedUSISError(
                     ErrorCode.UNKNOWN_LABELS,

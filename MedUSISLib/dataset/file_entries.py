@@ -12,7 +12,7 @@ from MedUSISLib.anatomy.mapping import load_mapping
 from MedUSISLib.anatomy.schema import LabelSchema
 from MedUSISLib.dataset.items import Item
 from MedUSISLib.dataset.measuring import Measurement
-from MedUSISLib.dataset.model import Dataset, FileEntry, FoundInFile, Problem, Role, relative_to
+from MedUSISLib.dataset.model import Dataset, FileEntry, FoundInFile, Problem, Role, relative_to, resolved_mapping
 from MedUSISLib.dataset.names import name_facts
 from MedUSISLib.dataset.problems import PROBLEMS
 from MedUSISLib.errors import MedUSISError
@@ -151,11 +151,12 @@ def find_duplicates(files: Sequence[ScannedFile]) -> None:
             file.problems.append(("DUPLICATE", what))
 
 
-def check_labels(files: Sequence[ScannedFile], schema: LabelSchema, mapping: str | None) -> None:
+def check_labels(files: Sequence[ScannedFile], schema: LabelSchema, mapping: str | None, out: Path) -> None:
     """Are all values of the label maps known to their mapping?"""
     for file in files:
         if file.entry.role == "labels" and file.entry.labels:
-            file.problems += label_problems(file.entry.labels, file.entry.mapping or mapping, schema)
+            chosen = resolved_mapping(file.entry.mapping or mapping, out)
+            file.problems += label_problems(file.entry.labels, chosen, schema)
 
 
 def label_problems(labels: Mapping[int, int], mapping: str | None, schema: LabelSchema) -> list[tuple[str, str]]:

@@ -153,6 +153,11 @@ class Dataset(_Part):
         entry = self.file(file) if isinstance(file, str) else file
         return self.folder / entry.path
 
+    def mapping_of(self, file: FileEntry | str) -> str | None:
+        """What the values of a label map mean: a name, or the path of a table; None when nobody said."""
+        entry = self.file(file) if isinstance(file, str) else file
+        return resolved_mapping(entry.mapping or self.labels, self.folder)
+
     def split_of(self, person: str) -> Split:
         """Side of a person; KeyError."""
         return {entry.id: entry.split for entry in self.people}[person]
@@ -232,6 +237,19 @@ def load_dataset(path: str | Path, scanning: bool = False) -> Dataset:
     if not scanning:
         _check_references(dataset, path)
     return dataset
+
+
+def resolved_mapping(mapping: str | None, folder: Path) -> str | None:
+    """A table's path is meant from the folder of dataset.json; a name stays a name.
+
+    Examples
+    --------
+    >>> resolved_mapping("synthseg", Path("/data")), Path(resolved_mapping("mine.csv", Path("/data"))).as_posix()
+    ('synthseg', '/data/mine.csv')
+    """
+    if mapping is None or not (Path(mapping).suffix in (".csv", ".tsv", ".txt") or "/" in mapping or "\\" in mapping):
+        return mapping
+    return str(folder / mapping)
 
 
 def relative_to(path: Path, folder: Path) -> str:

@@ -43,6 +43,11 @@ PROBLEMS: dict[str, ProblemKind] = {
     "NOT_HU": ProblemKind(
         "error", "a CT, but not in Hounsfield units", "convert it again from DICOM, with rescale slope and intercept"
     ),
+    "MAYBE_CT": ProblemKind(
+        "warning",
+        "taken for MR, but it may be a rescaled CT",
+        "look at it; if it is a CT, convert it again from DICOM, or set its use to false",
+    ),
     "NAME_DISAGREES": ProblemKind(
         "warning", "name and content disagree", "look at it, and correct its role in dataset.json"
     ),
@@ -77,6 +82,7 @@ PROBLEMS: dict[str, ProblemKind] = {
     "SAME_VOXELS_OTHER_HEADER": ProblemKind(
         "error", "the same voxels twice, with different headers", "find out which header is right, and keep that one"
     ),
+    "PAIRED_BY_GRID": ProblemKind("note", "labels given to an image by their grid alone", "look whether they fit"),
     "NOT_COMPARED": ProblemKind("warning", "a case that could not be looked at", "please report it, without the data"),
     "NO_LABELS": ProblemKind("note", "a CT without labels", "run `medusis segment`, or use it for nothing but that"),
     "MIXED_SEQUENCES": ProblemKind(

@@ -26,6 +26,12 @@ _MANY_VALUES = 2500
 # Below this many different values an image was windowed, coded or is no image.
 _COARSE = 24
 _NEGATIVE = 0.05
+# Of the collected data, CTs in a window of -160 to 240 HU have 1 to 18 % at the top, MRs clipped at their 99.5th
+# percentile at most 3.5 %.
+_CUT_OFF = 0.05
+_LOWEST_PEAK = 0.2
+_FEWEST = 10_000
+_LEAST_BONE = 0.02
 
 
 @dataclass(frozen=True)
@@ -116,7 +122,8 @@ def recognise(volume: Volume, modality: str = "", image_type: tuple[str, ...] = 
         return Recognition("ct", f"Hounsfield units from {span}", odd if name_role == "mr" and not modality else ())
     if modality == "CT" or name_role == "ct" or "stored values" in objection:
         return Recognition("ct", objection, (("NOT_HU", f"it {objection}"),))
-    return _mr(facts, image_type, name_role)
+    doubt = maybe_ct(volume.array_kji) if modality != "MR" else ""
+    return _mr(facts, image_type, name_role, doubt)
 
 
 def _constant(volume: Volume, name_role: str, modality: str) -> Recognition:
@@ -144,7 +151,7 @@ def _ct_objection(volume: Volume) -> str:
     return ""
 
 
-def _mr(facts: ValueFacts, image_type: tuple[str, ...], name_role: str) -> Recognition:
+def _mr(facts: ValueFacts, image_type: tuple[str, ...], name_role: str, doubt: str) -> Recognition:
     span = f"{facts.low:.4g} to {facts.high:.4g}"
     problems: list[tuple[str, str]] = []
     derived = {"ADC", "FA", "TRACEW", "PHASE", "P", "PHASE MAP", "T1 MAP", "T2 MAP", "PERFUSION"} & set(image_type)
@@ -162,9 +169,42 @@ def _mr(facts: ValueFacts, image_type: tuple[str, ...], name_role: str) -> Recog
         problems.append(("DERIVED_MAP", f"{100 * facts.extreme:.0f} % of it is close to 0 or 1: a probability map"))
     elif facts.different < _COARSE:
         problems.append(("DERIVED_MAP", f"it has {facts.different} different values only"))
+    elif doubt:
+        problems.append(("MAYBE_CT", doubt))
     if name_role == "labels":
         problems.append(("NAME_DISAGREES", "its name says labels, its voxels are an image"))
     return Recognition("mr", f"an image without Hounsfield units, {span}", tuple(problems))
+
+
+def maybe_ct(array_kji: np.ndarray) -> str:
+    """Why an image without Hounsfield units may be a CT that was rescaled or windowed; "" when it looks like an MR.
+
+    Rescaled: with its lowest value taken for air and its highest peak for soft tissue, there is little between air and
+    fat, and bone beyond (MR has most of its tissue in that gap). Windowed: bone is cut off at the highest value.
+    """
+    steps = [max(1, n // 96) for n in array_kji.shape]
+    sample = array_kji[:: steps[0], :: steps[1], :: steps[2]].astype(np.float32).ravel()
+    low, high = float(sample.min()), float(np.percentile(sample, 99.9))
+    if high <= low or sample.size < _FEWEST:
+        return ""
+    at_top = _count(sample == sample.max()) / max(_count(sample != low), 1)
+    if at_top > _CUT_OFF:
+        return f"{100 * at_top:.0f} % of it has the highest value, as bone has in a windowed CT"
+    share = (sample - low) / (high - low)
+    counts, edges = np.histogram(share[share > _LOWEST_PEAK], bins=200, range=(0, 1.2))
+    peak = edges[np.convolve(counts, np.ones(5), "same").argmax()]
+    hu = share / peak * 1040 - 1000
+    soft, gap = _count((hu > -24) & (hu < 126)), _count((hu > -824) & (hu < -274))
+    tissue, bone = max(_count(hu > -250), 1), _count(hu > 250)
+    if soft > 2 * gap and soft > 0.35 * tissue and bone > _LEAST_BONE * tissue:
+        return (
+            "its values lie as in a CT that was rescaled: a narrow peak of soft tissue, a gap towards air, bone beyond"
+        )
+    return ""
+
+
+def _count(mask: np.ndarray) -> int:
+    return int(np.count_nonzero(mask))
 
 
 def _word(role: str) -> str:

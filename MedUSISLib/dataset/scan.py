@@ -33,6 +33,7 @@ from MedUSISLib.dataset.file_entries import (
     problem,
     scanned_files,
 )
+from MedUSISLib.dataset.grid_partners import partners_by_grid
 from MedUSISLib.dataset.items import Inventory, Item, find_items
 from MedUSISLib.dataset.measuring import Measurement, measure
 from MedUSISLib.dataset.model import (
@@ -154,10 +155,17 @@ def _read_files(
     progress.stage("reading files")
     roles = hand_roles(previous)
     measurements = _measurements(items, [roles.get(i, "") for i in ids], jobs, progress)
-    files = scanned_files(items, measurements, people_of(items), ids, out, schema, mapping)
+    people = people_of(items)
+    partners = partners_by_grid([m.kind for m in measurements], people, [m.geometry for m in measurements])
+    for number, image in partners.items():
+        people[number] = people[image]
+    files = scanned_files(items, measurements, people, ids, out, schema, mapping)
+    for number, image in partners.items():
+        what = f"its name does not say whose it is; {items[image].name} has exactly its grid"
+        files[number].problems.append(("PAIRED_BY_GRID", what))
     keep_edits(files, previous)
     find_duplicates(files)
-    check_labels(files, schema, mapping)
+    check_labels(files, schema, mapping, out)
     for file in files:
         file.decide_use()
     return files
@@ -211,7 +219,7 @@ def _cases(
     dataset.cases = paired_cases(files)
     keep_case_edits(dataset.cases, files, previous)
     progress.stage("comparing labels and images")
-    tasks = case_tasks(dataset.cases, by_id, schema, dataset.labels)
+    tasks = case_tasks(dataset, by_id, schema)
     looks = [CaseLook()] * len(tasks)
     for number, look in for_each(_look_at_one, tasks, jobs, progress, _broken_case):
         looks[number] = look

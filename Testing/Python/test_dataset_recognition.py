@@ -58,6 +58,14 @@ def test_rescaled_ct_is_told_by_dicom_or_name_alone(modality: str, name_role: st
     assert found.kind == "ct" and codes(found) == {"NOT_HU"}
 
 
+@pytest.mark.parametrize("window", [(-1024, 2000), (-1000, 400), (-160, 60)])
+def test_rescaled_ct_without_a_telling_name_is_doubted(window: tuple[float, float]) -> None:
+    low, high = window
+    rescaled = (ct().array_kji.clip(low, high) - low) / (high - low)
+    # The phantom's air and bone are nearly without noise, so that it may pass for a probability map instead.
+    assert codes(recognise(on_grid(rescaled.astype(np.float32)))) & {"MAYBE_CT", "DERIVED_MAP"}
+
+
 def test_names_that_contradict_the_voxels_are_reported_and_not_believed() -> None:
     for volume, name_role, kind in ((ct(), "mr", "ct"), (labels(), "ct", "labels"), (mr(), "labels", "mr")):
         found = recognise(volume, name_role=name_role)
