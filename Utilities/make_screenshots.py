@@ -52,15 +52,16 @@ def main(folder: Path) -> int:
     if widget.panel.errors.shown:
         print(ui.errorDetailsText.plainText)
         return 1
-    ui.nextUncertainButton.click()
+    ui.reviewGridButton.click()
     settle(harness)
+    show_middle(harness.slicer)
     take(harness, folder / "review.png")
     harness.reset()
     return 0
 
 
 def show_middle(slicer) -> None:
-    """Move the three views to the middle of the head."""
+    """Move all views to the middle of the head."""
     ct = slicer.util.getNode("Head CT")
     bounds = [0.0] * 6
     ct.GetRASBounds(bounds)

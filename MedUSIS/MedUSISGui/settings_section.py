@@ -100,7 +100,9 @@ class SettingsSection:
         for device in self._devices:
             free = device.get("free_bytes")
             text = device.get("title") or device["id"]
-            entries.append((device["id"], f"{text}, {bytes_text(free)} {_('free')}" if free else text))
+            if free:
+                text = _("{device}, {memory} free").format(device=text, memory=bytes_text(free))
+            entries.append((device["id"], text))
         if not self._devices:
             entries.append(("cpu", _("CPU")))
         return entries

@@ -49,6 +49,18 @@ def start(window, wait):
     assert window.logic.synthesis.started
 
 
+class TestLayout:
+    def test_everything_fits_into_a_panel_of_450_pixels(self, slicer_window, opened):
+        ui = opened.ui
+        for box in (ui.settingsCollapsibleButton, ui.modelCardCollapsibleButton, ui.qualityCollapsibleButton):
+            box.collapsed = False
+        opened.panel.generator.installer.show_address_fields()
+        opened.widget.show()
+        slicer_window.process_events()
+        assert opened.widget.minimumSizeHint().width() <= 450
+        opened.widget.hide()
+
+
 class TestReadiness:
     def test_an_empty_scene_says_what_to_select(self, slicer):
         window = open_panel(slicer)
