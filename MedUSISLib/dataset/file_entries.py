@@ -139,7 +139,7 @@ def find_duplicates(files: Sequence[ScannedFile]) -> None:
             any_order[measured.in_any_order] = file
             continue
         file.duplicate = True
-        same_person = "" if first.entry.person == file.entry.person else f", of {first.entry.person}"
+        same_person = "" if first.entry.person == file.entry.person else f" (person {first.entry.person})"
         what = f"it has the voxels of {first.item.name}{same_person}"
         a, b = measured.geometry, first.measurement.geometry
         turned = measured.in_order != first.measurement.in_order

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
@@ -144,7 +145,7 @@ class Dataset(_Part):
         """The file with this id; KeyError."""
         return self._by_id[file_id]
 
-    @property
+    @cached_property
     def _by_id(self) -> dict[str, FileEntry]:
         return {file.id: file for file in self.files}
 

@@ -6,6 +6,7 @@ It shows patients and names their files, and says so: for use inside the hospita
 from __future__ import annotations
 
 import base64
+import re
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from html import escape
@@ -36,7 +37,8 @@ _STYLE = """
 .case li b { display: inline-block; min-width: 46px; font-weight: 600; }
 .case .soft, .soft { color: var(--soft); }
 .case .facts { display: block; color: var(--soft); padding-left: 50px; }
-.case.unused { opacity: .72; } .case.unused h3 { text-decoration: line-through; text-decoration-color: var(--worry); }
+.case.unused { opacity: .72; }
+.case.unused .name { text-decoration: line-through; text-decoration-color: var(--worry); }
 .chip { display: inline-block; border-radius: 20px; font-size: 11.5px; font-weight: 600; padding: 0 8px; color: #fff;
         text-decoration: none; white-space: nowrap; }
 .chip.train { background: #1f6feb; } .chip.validation { background: #8250df; } .chip.test { background: #57606a; }
@@ -45,7 +47,8 @@ _STYLE = """
 .chip.off { background: #fff; color: var(--worry); box-shadow: inset 0 0 0 1px var(--worry); }
 .trouble { border-top: 1px solid var(--line); margin-top: 6px; padding-top: 5px; font-size: 13px; }
 .trouble p { margin: 0 0 3px; overflow-wrap: anywhere; }
-td { overflow-wrap: anywhere; } code { font-size: 12.5px; background: var(--page); padding: 0 3px; border-radius: 3px; }
+td { overflow-wrap: break-word; } td:first-child { width: 36%; } .legend + p { margin-top: 10px; }
+code { font-size: 12.5px; background: var(--page); padding: 0 3px; border-radius: 3px; }
 details.more > summary { padding: 4px 0; }
 h2 .count { color: var(--soft); font-weight: 400; }
 """
@@ -120,8 +123,8 @@ def _counts(dataset: Dataset) -> Html:
     if dataset.changes:
         items = "".join(f"<li>{text(change)}</li>" for change in dataset.changes)
         changes = Html(f"<h3>Since the last scan</h3><ul>{items}</ul>")
-    left = [f"{count} {suffix}" for suffix, count in dataset.left_out.items()]
-    note = page.paragraph(f"Not looked at, by suffix: {', '.join(left)}.", "note") if left else None
+    left = [f"{count} {'of other kinds' if s == 'other' else s}" for s, count in dataset.left_out.items()]
+    note = page.paragraph(f"Files that were not looked at: {', '.join(left)}.", "note") if left else None
     return page.section("What was found", Html(f'<div class="tiles">{shown}</div>'), split_table, changes, note)
 
 
@@ -151,9 +154,14 @@ def _problems(dataset: Dataset) -> Html:
 
 def _where(dataset: Dataset, problem: Problem) -> Html:
     case = problem.case
-    name = text(_shown_path(dataset, dataset.file(problem.file)) if problem.file else _case_title(dataset, case))
+    name = _breakable(_shown_path(dataset, dataset.file(problem.file)) if problem.file else _case_title(dataset, case))
     shown = any(c.id == case for c in dataset.cases)
     return Html(f'<a href="#{escape(str(case))}">{name}</a>') if shown else name
+
+
+def _breakable(name: str) -> Html:
+    """A long name that may be broken after its separators, not within its words."""
+    return Html(re.sub(r"([/_-])", r"\1<wbr>", text(name)))
 
 
 def _shown_path(dataset: Dataset, file: FileEntry) -> str:
@@ -221,7 +229,8 @@ def _card(dataset: Dataset, case: CaseEntry, look: CaseLook, problems: list[Prob
     kind = "case" if used is not None else "case unused"
     return (
         f'<div class="{kind}" id="{escape(case.id)}">{pictures or "<div class=nothing>no picture</div>"}'
-        f'<div class="body"><h3>{text(case.person)} <span class="chip {split}">{split}</span>{off}</h3>'
+        f'<div class="body"><h3><span class="name">{text(case.person)}</span> '
+        f'<span class="chip {split}">{split}</span>{off}</h3>'
         f"<ul>{''.join(lines)}</ul>{trouble}</div></div>"
     )
 
@@ -242,7 +251,7 @@ def _facts(file: FileEntry) -> str:
     if file.sequence:
         facts.append(file.sequence)
     if file.labels:
-        facts.append(f"{len(file.labels)} labels")
+        facts.append(f"{len(file.labels)} label{'s' * (len(file.labels) > 1)}")
     if file.role == "labels":
         facts.append(f"mapping {file.mapping}" if file.mapping else "no mapping of its own")
     return ", ".join(facts)
@@ -253,7 +262,9 @@ def _unused_files(dataset: Dataset) -> Html | None:
     loose = [file for file in dataset.files if file.id not in in_cases]
     if not loose:
         return None
-    rows = [(_shown_path(dataset, file), file.person, file.role, file.recognised_by, _facts(file)) for file in loose]
+    rows = [
+        (_breakable(_shown_path(dataset, f)), _breakable(f.person), f.role, f.recognised_by, _facts(f)) for f in loose
+    ]
     listing = page.table(("file", "person", "role", "recognised by", "facts"), rows)
     why = page.paragraph(
         "Copies, masks of one structure, further label maps of an image, and what cannot be used.", "note"

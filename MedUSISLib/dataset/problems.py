@@ -76,7 +76,7 @@ PROBLEMS: dict[str, ProblemKind] = {
     "UNMAPPED_LABELS": ProblemKind(
         "error",
         "label values that nobody knows",
-        "say what they mean: `mapping` in dataset.json or --labels, a name or a CSV table",
+        "say what they mean, by 'mapping' in dataset.json or --labels: a name or a CSV table",
     ),
     "DUPLICATE": ProblemKind("error", "the same voxels twice", "keep one; two copies of one person spoil the split"),
     "SAME_VOXELS_OTHER_HEADER": ProblemKind(
@@ -84,7 +84,11 @@ PROBLEMS: dict[str, ProblemKind] = {
     ),
     "PAIRED_BY_GRID": ProblemKind("note", "labels given to an image by their grid alone", "look whether they fit"),
     "NOT_COMPARED": ProblemKind("warning", "a case that could not be looked at", "please report it, without the data"),
-    "NO_LABELS": ProblemKind("note", "a CT without labels", "run `medusis segment`, or use it for nothing but that"),
+    "NO_LABELS": ProblemKind(
+        "note",
+        "a CT without labels",
+        "segment it (medusis segment), or leave it as it is: a training can label heads itself",
+    ),
     "MIXED_SEQUENCES": ProblemKind(
         "warning", "MR of different sequences", "train one generator for each: set use to false for the others"
     ),
