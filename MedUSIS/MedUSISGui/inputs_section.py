@@ -91,7 +91,6 @@ class InputsSection:
         if self._ui.segmentationSelector.currentNode() is not segmentation:
             self._ui.segmentationSelector.setCurrentNode(segmentation)
         self._ui.deriveSegmentationButton.enabled = ct is not None and schema is not None and not busy
-        self._ui.deriveSegmentationButton.visible = segmentation is None
         self._ui.sampleDataButton.visible = ct is None and segmentation is None
         self._ui.sampleDataButton.enabled = schema is not None and not busy
         self._ui.ctSelector.enabled = not busy
@@ -99,6 +98,7 @@ class InputsSection:
         self._ui.mappingComboBox.enabled = schema is not None and segmentation is not None and not busy
         self._ui.segmentsTable.enabled = not busy
         self._rows = self._read_rows(segmentation, schema)
+        self._ui.deriveSegmentationButton.visible = not self._rows
         if schema is None:
             self._mapping.fill([], BY_NAME)
             self._table.clear()
@@ -116,7 +116,10 @@ class InputsSection:
             return []
         from MedUSISLib.mrml.segment_classes import segment_rows
 
-        return list(segment_rows(segmentation, schema))
+        try:
+            return list(segment_rows(segmentation, schema))
+        except MedUSISError:
+            return []  # the checks before a run say why it cannot be used
 
     def _say(self, text: str) -> None:
         self._ui.mappingStateLabel.text = text
@@ -175,7 +178,7 @@ def _state_text(rows) -> str:
     unknown = sum(1 for row in rows if not row.class_name)
     guessed = sum(1 for row in rows if row.known_by == "values")
     if not rows:
-        return _("The segmentation holds no segments.")
+        return ""
     if unknown == 0 and guessed:
         return _("{count} segments; {guessed} classes are guessed from label numbers alone: please check them.").format(
             count=len(rows), guessed=guessed

@@ -181,6 +181,21 @@ class TestMapping:
         combo.setCurrentIndex(0)
         assert [c.value for c in opened.panel.inputs.table.combos] == ["white_matter", "cortical_bone"]
 
+    def test_a_mapping_that_comes_with_medusis_is_chosen_by_name_and_remembered(self, slicer, wait):
+        ct = add_ct(slicer)
+        segmentation = add_segmentation(slicer, ct, ("Segment_2", "Segment_41"))
+        window = open_panel(slicer)
+        combo = window.ui.mappingComboBox
+        names = [combo.itemText(index) for index in range(combo.count)]
+        combo.setCurrentIndex(names.index("Mapping 'synthseg'"))
+        assert [c.value for c in window.panel.inputs.table.combos] == ["white_matter", "white_matter"]
+        assert combo.currentText == "Mapping 'synthseg'"
+        wait(lambda: window.ui.synthesizeButton.enabled)
+        window.ui.segmentationSelector.setCurrentNode(None)
+        window.ui.segmentationSelector.setCurrentNode(segmentation)
+        assert combo.currentText == "Mapping 'synthseg'"
+        window.panel.close()
+
     def test_a_table_that_cannot_be_read_is_explained(self, opened, wait, tmp_path):
         wait(lambda: opened.ui.segmentsTable.rowCount == 2)
         table = tmp_path / "classes.csv"
