@@ -153,7 +153,9 @@ def _print_cases(dataset: Dataset) -> None:
             "yes" if case.id in used else "[red]no[/]",
             worst.get(case.id, ""),
         )
-    Console(highlight=False).print(table)
+    console = Console(highlight=False)
+    # Into a file or a pipe, names are better long than cut.
+    (console if console.is_terminal else Console(highlight=False, width=200)).print(table)
 
 
 def _print_summary(dataset: Dataset) -> None:

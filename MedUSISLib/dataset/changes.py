@@ -3,6 +3,23 @@
 from __future__ import annotations
 
 from MedUSISLib.dataset.model import Dataset
+from MedUSISLib.dataset.split import SPLITS, Split
+
+
+def inherited_sides(dataset: Dataset, previous: Dataset) -> dict[str, Split]:
+    """Sides of people under a new pseudonym, from their files: what was trained with must not become a test.
+
+    Where their files were on several sides, training wins over validation, and that over test.
+    """
+    sides = {person.id: person.split for person in previous.people}
+    by_id = {file.id: sides[file.person] for file in previous.files if file.person in sides}
+    by_content = {file.content: sides[file.person] for file in previous.files if file.content and file.person in sides}
+    found: dict[str, Split] = {}
+    for file in dataset.files:
+        side = by_id.get(file.id) or by_content.get(file.content)
+        if side is not None and file.person not in sides:
+            found[file.person] = min(side, found.get(file.person, side), key=SPLITS.index)
+    return found
 
 
 def changes_since(previous: Dataset | None, dataset: Dataset) -> list[str]:

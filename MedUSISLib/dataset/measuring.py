@@ -14,6 +14,7 @@ from MedUSISLib.dataset.fingerprint import voxel_fingerprints
 from MedUSISLib.dataset.items import Item
 from MedUSISLib.dataset.names import name_facts
 from MedUSISLib.dataset.recognition import recognise
+from MedUSISLib.dataset.synthetic import is_synthetic
 from MedUSISLib.errors import ErrorCode, MedUSISError
 from MedUSISLib.imaging.dicom_series import read_dicom_files
 from MedUSISLib.imaging.geometry import Geometry
@@ -139,6 +140,8 @@ def _cause(error: MedUSISError) -> str:
 def _measured(volume: Volume, item: Item, role: str) -> Measurement:
     found = recognise(volume, item.modality, item.image_type, name_facts(item.name).role)
     problems = [*found.problems, *_not_finite(volume)]
+    if is_synthetic(item):
+        problems.append(("SYNTHETIC", "its header says that it is synthetic"))
     if (role or found.kind) != "labels":  # labels are as their image is
         problems += _geometry_problems(volume.geometry)
     in_order, in_any_order = voxel_fingerprints(volume.array_kji)

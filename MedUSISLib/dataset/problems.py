@@ -51,6 +51,9 @@ PROBLEMS: dict[str, ProblemKind] = {
     "NAME_DISAGREES": ProblemKind(
         "warning", "name and content disagree", "look at it, and correct its role in dataset.json"
     ),
+    "SYNTHETIC": ProblemKind(
+        "error", "a synthetic image", "leave it out: nothing is learned from one's own inventions"
+    ),
     "DERIVED_MAP": ProblemKind(
         "error", "a map rather than an image", "leave it out; if it is an MR, set use to true in dataset.json"
     ),

@@ -22,7 +22,7 @@ from MedUSISLib.dataset.case_entries import (
     sequences,
 )
 from MedUSISLib.dataset.case_look import CaseLook, CaseTask, look_at_case
-from MedUSISLib.dataset.changes import changes_since
+from MedUSISLib.dataset.changes import changes_since, inherited_sides
 from MedUSISLib.dataset.file_entries import (
     ScannedFile,
     check_labels,
@@ -251,7 +251,7 @@ def _split(dataset: Dataset, files: Sequence[ScannedFile], previous: Dataset | N
     if previous is not None:
         same = (previous.seed, previous.shares) == (dataset.seed, dataset.shares)
         by_hand = {p.id: p.split for p in previous.people if p.found_split not in (None, p.split)}
-        fixed = {p.id: p.split for p in previous.people} if same else by_hand
+        fixed = {**inherited_sides(dataset, previous), **{p.id: p.split for p in previous.people}} if same else by_hand
     # used_cases needs people, whose split is what is looked for: any will do.
     groups = group_of_people(files, dataset)
     shares: dict[Split, float] = {split: getattr(dataset.shares, split) for split in SPLITS}

@@ -25,7 +25,9 @@ from MedUSISLib.dataset.scan import scan_dataset
 from MedUSISLib.dataset.workers import for_each
 from MedUSISLib.errors import ErrorCode, MedUSISError
 from MedUSISLib.imaging.geometry import Geometry
+from MedUSISLib.imaging.writing import write_volume
 from MedUSISLib.progress import Progress
+from MedUSISLib.synthesis.result import SYNTHETIC_NOTICE
 
 
 class Heard(Progress):
@@ -293,6 +295,29 @@ def test_new_people_leave_the_others_where_they_are(tmp_path: Path) -> None:
     second = scan(tmp_path / "data", tmp_path / "out")
     assert {p.id: p.split for p in second.people if p.id in first} == first
     assert {"3 new files were found", "1 files were found in another place"} <= set(second.changes)
+
+
+def test_people_under_a_new_name_keep_their_side(tmp_path: Path) -> None:
+    for person in range(8):
+        save(mr(person), tmp_path / "data" / f"Anna{person}x_t1.nii.gz")
+    before = scan(tmp_path / "data", tmp_path / "out")
+    sides = {Path(f.path).name: before.split_of(f.person) for f in before.files}
+    for person in range(8):
+        (tmp_path / "data" / f"Anna{person}x_t1.nii.gz").rename(tmp_path / "data" / f"new{7 - person}_t1.nii.gz")
+    after = scan(tmp_path / "data", tmp_path / "out")
+    for file in after.files:
+        old = f"Anna{7 - int(Path(file.path).name[3])}x_t1.nii.gz"
+        assert after.split_of(file.person) == sides[old]
+    assert set(sides.values()) == {"train", "validation", "test"}
+
+
+@pytest.mark.parametrize("suffix", [".nii.gz", ".nrrd", ".mha"])
+def test_synthetic_images_are_not_trained_on(tmp_path: Path, suffix: str) -> None:
+    notice = f"{SYNTHETIC_NOTICE}; synthetic MR; head-t1w 0.1.0"
+    (tmp_path / "data").mkdir()
+    write_volume(mr(1), tmp_path / "data" / f"a_t1{suffix}", notice)
+    dataset = scan(tmp_path / "data", tmp_path / "out")
+    assert {p.code for p in dataset.problems} == {"SYNTHETIC"} and not list(dataset.used_cases())
 
 
 def test_user_table_says_what_labels_mean(tmp_path: Path) -> None:
