@@ -68,7 +68,10 @@ def scanned_files(
         role: Role = measured.kind if measured.kind in ("ct", "mr", "labels") else "ignore"  # type: ignore[assignment]
         own_mapping = _guessed(measured, schema) if role == "labels" and mapping is None else None
         found = FoundInFile(
-            role=role, person=person, mapping=own_mapping, sequence=facts.sequence if role == "mr" else ""
+            role=role,
+            person=person,
+            mapping=own_mapping,
+            sequence=(item.sequence or facts.sequence) if role == "mr" else "",
         )
         geometry = measured.geometry
         entry = FileEntry(

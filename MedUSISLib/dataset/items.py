@@ -10,12 +10,13 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
+from MedUSISLib.dataset.names import sequence_of
 from MedUSISLib.errors import ErrorCode, MedUSISError
 from MedUSISLib.imaging.dicom_series import is_dicom_file
 from MedUSISLib.imaging.writing import volume_suffix
 from MedUSISLib.progress import Progress
 
-_TAGS = ["SeriesInstanceUID", "Modality", "PatientID", "ImageType", "Rows", "Columns", "NumberOfFrames"]
+_TAGS = ["SeriesInstanceUID", "Modality", "PatientID", "ImageType", "Rows", "Columns", "SeriesDescription"]
 _OBJECTS = ("SEG", "RTSTRUCT", "RTDOSE", "RTPLAN", "SR", "PR", "KO")
 # Other suffixes are not opened: a folder of a study also holds pictures, tables and programs.
 _MAYBE_DICOM = {"", ".dcm", ".ima", ".dicom", ".img"}
@@ -43,6 +44,8 @@ class Item:
     patient : str
         Hash of DICOM's PatientID.
     image_type : tuple of str
+    sequence : str
+        That DICOM's SeriesDescription names; the description itself may name anybody and is not kept.
     objection : str
         Why a series is not even read: "SEG", "RTSTRUCT", ...
     """
@@ -55,6 +58,7 @@ class Item:
     modality: str = ""
     patient: str = ""
     image_type: tuple[str, ...] = ()
+    sequence: str = ""
     objection: str = ""
 
     @property
@@ -162,5 +166,6 @@ def _series_items(slices: list[Path], where: Path, root: Path) -> Iterator[Item]
             modality=modality,
             patient=blake2b(patient.encode(), digest_size=5, person=b"medusis").hexdigest() if patient else "",
             image_type=tuple(str(part).upper() for part in first.get("ImageType") or []),
+            sequence=sequence_of(str(first.get("SeriesDescription") or "")),
             objection="" if first.get("Rows") and modality not in _OBJECTS else modality or "DICOM",
         )

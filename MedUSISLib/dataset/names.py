@@ -41,6 +41,8 @@ _PERSON_FOLDER = re.compile(
     re.IGNORECASE,
 )
 _SUFFIX = re.compile(r"\.(nii\.gz|nii|nrrd|nhdr|mha|mhd|dcm|ima|seg\.nrrd)$", re.IGNORECASE)
+# What `items` calls a DICOM series.
+_MADE_UP = re.compile(r"series-[0-9a-f]{8}")
 _NNUNET_CHANNEL = re.compile(r"_0\d{3}$")
 
 
@@ -119,8 +121,21 @@ def _role(tokens: list[str]) -> str:
     return "mr" if found & (_MR | set(_SEQUENCES)) else ""
 
 
+def sequence_of(text: str) -> str:
+    """Sequence that a text names, for example DICOM's SeriesDescription; "" when it names none.
+
+    Examples
+    --------
+    >>> sequence_of("t2_tse_tra_p2"), sequence_of("Scout")
+    ('T2w', '')
+    """
+    return next((_SEQUENCES[token] for token in _tokens(text) if token in _SEQUENCES), "")
+
+
 def _person_part(name: str) -> str:
     """A name without the words for roles, sequences, sessions and containers; its own spelling is kept."""
+    if _MADE_UP.fullmatch(name):
+        return ""
     kept = []
     for token in re.split(r"[\s_.+]+", name):
         lowered = token.lower()

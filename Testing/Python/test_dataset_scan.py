@@ -257,6 +257,22 @@ def test_dicom_objects_are_refused_by_name_and_series_are_told_apart(tmp_path: P
     assert len(dataset.people) == 1
 
 
+def test_anonymised_series_of_a_folder_are_one_person_and_say_their_sequence(tmp_path: Path) -> None:
+    def anonymise(k: int, ds) -> None:
+        ds.PatientID, ds.SeriesDescription = "", "t2_tse_tra Mueller"
+
+    for person in ("anna", "bert"):
+        for number in range(2):
+            folder = tmp_path / "data" / person / f"{number}"
+            write_series(folder, mr(number + 10 * ord(person[0])), change=anonymise, modality="MR", intercept=0)
+            for path in list(folder.iterdir()):
+                path.rename(tmp_path / "data" / person / f"{number}{path.name}")
+    dataset = scan(tmp_path / "data", tmp_path / "out")
+    assert [p.id for p in dataset.people] == ["anna", "bert"] and len(dataset.cases) == 4
+    assert {f.sequence for f in dataset.files} == {"T2w"}
+    assert "Mueller" not in (tmp_path / "out" / "dataset.json").read_text()
+
+
 def test_edits_survive_a_second_scan_and_are_counted(hospital: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     first = scan(hospital, out)
