@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 import sys
 import time
 
 import psutil
 import pytest
 from window_doubles import MODULE_FILE, add_ct, add_segmentation, our_modules
+
+from MedUSISLib.resources import resource_path
 
 
 @pytest.fixture(autouse=True)
@@ -49,7 +53,17 @@ def test_the_sample_head_from_the_button_to_the_review(slicer, slicer_window, mo
     module.logic.synthesis.stage.connect(seen["stages"].add)
     ui.synthesizeButton.click()
     assert module.panel.run.running and children()
-    slicer_window.wait_until(lambda: not module.panel.run.running, timeout_s=1200)
+    pauses, last = [0.0], [time.monotonic()]
+
+    def ended():
+        now = time.monotonic()
+        if ui.stageLabel.text == "Making the synthetic MR":
+            pauses.append(now - last[0])
+        last[0] = now
+        return not module.panel.run.running
+
+    slicer_window.wait_until(ended, timeout_s=1200)
+    assert len(pauses) > 20 and max(pauses) < 2.0  # the window reacts while the child works
     assert module.panel.errors.shown is False, ui.errorDetailsText.plainText
     assert seen["previews"] > 0 and "Making the synthetic MR" in seen["stages"]
 
@@ -149,3 +163,39 @@ def test_an_input_that_the_engine_refuses_is_explained(slicer, slicer_window, mo
     slicer_window.wait_until(lambda: module.panel.errors.shown, timeout_s=60)
     assert "device" in module.ui.errorTitleLabel.text
     assert module.ui.errorTextLabel.text
+
+
+def test_a_segmentation_is_derived_from_the_ct_alone(slicer, slicer_window, module):
+    ui = module.ui
+    ui.sampleDataButton.click()
+    slicer_window.wait_until(lambda: ui.synthesizeButton.enabled)
+    slicer.mrmlScene.RemoveNode(ui.segmentationSelector.currentNode())
+    slicer_window.wait_until(lambda: ui.deriveSegmentationButton.enabled and not ui.synthesizeButton.enabled)
+    ui.deriveSegmentationButton.click()
+    slicer_window.wait_until(lambda: not module.panel.run.running, timeout_s=1200)
+    assert not module.panel.errors.shown, ui.errorDetailsText.plainText
+    assert ui.segmentationSelector.currentNode() is not None
+    assert "all have a class" in ui.mappingStateLabel.text
+    assert "prior" in ui.runNotesLabel.text  # grey and white matter on a CT
+    slicer_window.wait_until(lambda: ui.synthesizeButton.enabled)
+
+
+def test_a_generator_is_installed_from_a_folder_chosen_and_removed(slicer_window, module, tmp_path, monkeypatch):
+    monkeypatch.setenv("MEDUSIS_GENERATORS", str(tmp_path / "mine"))
+    source = tmp_path / "source"
+    shutil.copytree(resource_path("Generators", "head-t1w"), source)
+    manifest = json.loads((source / "manifest.json").read_text(encoding="utf-8"))
+    manifest.update(id="my-t1w", title="My own T1")
+    (source / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    ui = module.ui
+    slicer_window.messages.answer(str(source))
+    module.panel.generator.installer.from_folder()
+    assert not ui.generatorInstallButton.enabled
+    slicer_window.wait_until(lambda: ui.generatorInstallButton.enabled, timeout_s=120)
+    assert not module.panel.errors.shown, ui.errorDetailsText.plainText
+    assert ui.generatorComboBox.currentText == "My own T1"
+    assert "installed by you" in ui.generatorSummaryLabel.text
+    slicer_window.messages.answer(True)
+    ui.generatorRemoveButton.click()
+    assert not (tmp_path / "mine" / "my-t1w").exists()
+    assert "head-t1w" in ui.generatorComboBox.currentText
