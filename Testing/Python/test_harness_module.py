@@ -52,6 +52,18 @@ def test_collapsed_button_hides_what_is_in_it(slicer_window, demo):
     assert demo.ui.advancedButton.collapsed and not demo.ui.advancedLabel.visible
 
 
+def test_open_collapsible_button_has_room_for_its_header_and_contents(demo):
+    button = demo.ui.inputsButton
+    assert button.sizeHint().height() >= button.layout().sizeHint().height() + 24
+
+
+def test_class_name_survives_the_widget(slicer_window):
+    slider = slicer_window.slicer.qMRMLSliderWidget()
+    assert slider.className() == "qMRMLSliderWidget"
+    slider.delete()
+    assert slicer_window.slicer.qMRMLSliderWidget().className() == "qMRMLSliderWidget"
+
+
 def test_selected_node_reaches_the_logic_and_the_table_shows_the_result(slicer_window, demo):
     volume = add_volume(slicer_window.slicer)
     demo.ui.inputSelector.setCurrentNode(volume)

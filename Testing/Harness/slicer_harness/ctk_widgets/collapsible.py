@@ -60,12 +60,12 @@ class ctkCollapsibleButton(QAbstractButton):
         return position.y() < HEADER_HEIGHT
 
     def minimumSizeHint(self) -> QSize:
-        inside = self.layout().minimumSize() if self.layout() is not None and self.isChecked() else QSize(0, 0)
+        inside = self.layout().totalMinimumSize() if self.layout() is not None and self.isChecked() else QSize(0, 0)
         width = self.fontMetrics().horizontalAdvance(self.text) + 2 * HEADER_HEIGHT
         return QSize(max(width, inside.width()), max(HEADER_HEIGHT, inside.height()))
 
     def sizeHint(self) -> QSize:
-        inside = self.layout().sizeHint() if self.layout() is not None and self.isChecked() else QSize(0, 0)
+        inside = self.layout().totalSizeHint() if self.layout() is not None and self.isChecked() else QSize(0, 0)
         return inside.expandedTo(self.minimumSizeHint())
 
     def paintEvent(self, event: QPaintEvent) -> None:

@@ -66,7 +66,8 @@ def install(qt_classes: Iterable[type]) -> None:
     for kind in qt_classes:  # Shiboken gives each class a __setattr__ of its own
         if "__setattr__" in vars(kind):
             kind.__setattr__ = _set
-    QObject.className = lambda self: self.metaObject().className()
+    # Not self.metaObject(): PySide6's wrapper of it dies with the object and is handed out again.
+    QObject.className = lambda self: type(self).staticMetaObject.className()
     QObject.delete = lambda self: shiboken6.delete(self)
     QObject.findChildren = find_children
     QObject.findChild = lambda self, kind=QObject, name=None: next(iter(find_children(self, kind, name)), None)
@@ -92,6 +93,8 @@ def _set(self: QObject, name: str, value: Any) -> None:
     if isinstance(value, SignalInstance):  # PySide6 keeps its signals this way
         _generic_set(self, name, value)
         return
+    if isinstance(value, QObject) and QObject.property(value, "objectName") == name and is_cpp_class(kind):
+        return  # PySide6's ui loader makes children attributes of the root; `__getattr__` finds them by name anyway
     # Stand-ins keep their own state in attributes with an underscore.
     if is_cpp_class(kind) and not (name.startswith("_") and kind.__module__.startswith("slicer_harness")):
         present = getattr(kind, name, None)

@@ -87,7 +87,7 @@ def _is_overload(signal: SignalInstance, arguments: str) -> bool:
 
 
 def _signal_signatures(sender: QObject) -> set[str]:
-    meta_object = sender.metaObject()
+    meta_object = type(sender).staticMetaObject  # sender.metaObject() is a wrapper that dies with the sender
     methods = (meta_object.method(index) for index in range(meta_object.methodCount()))
     signals = (method for method in methods if method.methodType() is QMetaMethod.MethodType.Signal)
     return {bytes(signal.methodSignature().data()).decode() for signal in signals}
