@@ -21,6 +21,7 @@ class ValueComboBox:
     def __init__(self, combo) -> None:
         self.combo = combo
         self.chosen = Signal()
+        self._entries: list[tuple[str, str]] = []
         self._values: list[str] = []
         self._silent = False
         combo.connect("currentIndexChanged(int)", self._on_index_changed)
@@ -49,9 +50,13 @@ class ValueComboBox:
         wanted = list(entries)
         if value is not None and value not in [known for known, _ in wanted]:
             wanted.append((value, unknown.format(value=value)))
+        if wanted == self._entries:  # a list that is open stays open
+            self.select(value)
+            return
         self._silent = True
         try:
             self.combo.clear()
+            self._entries = wanted
             self._values = [known for known, _ in wanted]
             for known, text in wanted:
                 self.combo.addItem(text, known)
@@ -59,18 +64,14 @@ class ValueComboBox:
         finally:
             self._silent = False
 
-    def set_tool_tips(self, tips: Sequence[str]) -> None:
-        """What is shown when the pointer rests on an entry."""
-        import qt
-
-        for index, tip in enumerate(tips):
-            self.combo.setItemData(index, tip, qt.Qt.ToolTipRole)
-
     def select(self, value: str | None) -> None:
         """Make the entry with this value the current one; without such an entry nothing is chosen."""
+        index = self._values.index(value) if value in self._values else -1
+        if self.combo.currentIndex == index:
+            return
         self._silent = True
         try:
-            self.combo.setCurrentIndex(self._values.index(value) if value in self._values else -1)
+            self.combo.setCurrentIndex(index)
         finally:
             self._silent = False
 

@@ -52,13 +52,16 @@ class ReviewSection:
         segmentation : vtkMRMLSegmentationNode, vtkMRMLLabelMapVolumeNode or None
             Whose contours can be drawn.
         """
-        self._segmentation = segmentation
         ui = self._ui
         has = nodes is not None
+        if segmentation is not self._segmentation:
+            ui.contoursOverlayCheckBox.checked = False  # of the one before
+            self._segmentation = segmentation
         ui.contoursOverlayCheckBox.enabled = segmentation is not None
         if _same(nodes, self._nodes):
             self._nodes = nodes
             return
+        self._clear_overlays()
         self._nodes = nodes
         self._places, self._next = {}, {}
         uncertain = has and nodes.uncertainty is not None
@@ -81,7 +84,10 @@ class ReviewSection:
         if not is_review_shown(slicer.mrmlScene):
             self._visible_before = _is_visible(self._segmentation)
         self._guarded(show_review, self._nodes, None, ALL if grid else AXIAL)
-        # A filled segmentation would hide the images that are to be judged.
+        # The views are fresh: what the controls say is drawn anew, and a filled segmentation would hide the images.
+        self._on_blend(self._ui.blendSlider.value)
+        self._on_uncertainty()
+        self._on_consistency(self._ui.consistencyOverlayCheckBox.checked)
         self._guarded(show_label_contours, self._segmentation, self._ui.contoursOverlayCheckBox.checked)
 
     def leave_views(self) -> None:
@@ -89,11 +95,24 @@ class ReviewSection:
         from MedUSISLib.mrml.overlays import show_label_contours
         from MedUSISLib.mrml.review_layout import hide_review
 
-        hide_review(slicer.mrmlScene)
         self._ui.contoursOverlayCheckBox.checked = False
-        self._guarded(show_label_contours, self._segmentation, False)
-        if self._visible_before and self._segmentation is not None:
-            self._segmentation.GetDisplayNode().SetVisibility(True)
+        hide_review(slicer.mrmlScene)
+        self._on_consistency(self._ui.consistencyOverlayCheckBox.checked)
+        if _is_segmentation(self._segmentation):
+            self._guarded(show_label_contours, self._segmentation, False)  # in all views again
+            self._segmentation.GetDisplayNode().SetVisibility(self._visible_before)
+
+    def _clear_overlays(self) -> None:
+        """Take away what is drawn of the result that was chosen before, where it is still there."""
+        from MedUSISLib.mrml.overlays import show_mask_consistency, show_uncertainty
+
+        before = self._nodes
+        if before is None or before.mr.GetScene() is None:
+            return
+        if before.uncertainty is not None and before.uncertainty.GetScene() is not None:
+            self._guarded(show_uncertainty, before, False)
+        if before.mask_consistency is not None and before.mask_consistency.GetScene() is not None:
+            self._guarded(show_mask_consistency, before, False)
 
     def _reset_controls(self) -> None:
         """Controls show what the views show right after a result has been loaded."""
@@ -172,13 +191,17 @@ class ReviewSection:
         self._ui.hotspotLabel.visible = bool(text)
 
 
-def _is_visible(segmentation) -> bool:
-    if segmentation is None or not segmentation.IsA("vtkMRMLSegmentationNode"):
-        return False
-    return segmentation.GetDisplayNode() is not None and bool(segmentation.GetDisplayNode().GetVisibility())
+def _is_segmentation(node) -> bool:
+    return node is not None and node.IsA("vtkMRMLSegmentationNode") and node.GetDisplayNode() is not None
+
+
+def _is_visible(node) -> bool:
+    return _is_segmentation(node) and bool(node.GetDisplayNode().GetVisibility())
 
 
 def _same(one, other) -> bool:
     if one is None or other is None:
         return one is other
-    return one.mr is other.mr and one.uncertainty is other.uncertainty and one.quality is other.quality
+    return all(
+        getattr(one, name) is getattr(other, name) for name in ("mr", "uncertainty", "mask_consistency", "quality")
+    )

@@ -137,6 +137,37 @@ def test_the_places_to_look_at_come_one_after_the_other(slicer, reviewed):
     assert crosshair.GetCrosshairRAS() != first
 
 
+def test_overlays_stay_when_the_layout_changes_and_go_with_the_result(slicer, slicer_window, reviewed, tmp_path):
+    ui, nodes = reviewed.ui, reviewed.nodes
+    ui.uncertaintyOverlayCheckBox.click()
+    ui.consistencyOverlayCheckBox.click()
+    ui.reviewGridButton.click()
+    for orientation in ("Axial", "Coronal", "Sagittal"):
+        assert slice_views.overlay_of(composite(slicer, "SyntheticMR", orientation)) == nodes.uncertainty.GetID()
+    second = load_results(write_result(tmp_path / "second", AXIAL), reviewed.ct)
+    slicer_window.wait_until(lambda: ui.resultComboBox.count == 2)
+    ui.resultComboBox.setCurrentIndex(1)
+    assert slice_views.overlay_of(composite(slicer, "SyntheticMR")) is None
+    assert not nodes.mask_consistency.GetDisplayNode().GetVisibility()
+    assert not second.mask_consistency.GetDisplayNode().GetVisibility()
+    assert not ui.uncertaintyOverlayCheckBox.checked and not ui.consistencyOverlayCheckBox.checked
+
+
+def test_a_label_map_in_the_users_own_views_is_left_alone(slicer, slicer_window, reviewed):
+    ui = reviewed.ui
+    ui.reviewLeaveButton.click()
+    values = (slicer.util.arrayFromVolume(reviewed.ct) > 0).astype("int16")
+    labels = slicer.util.addVolumeFromArray(values, nodeClassName="vtkMRMLLabelMapVolumeNode", name="Labels")
+    slicer.util.setSliceViewerLayers(label=labels)
+    ui.segmentationSelector.setCurrentNode(labels)
+    ui.reviewRowButton.click()
+    ui.contoursOverlayCheckBox.click()
+    assert composite(slicer, "SyntheticMR").GetLabelVolumeID() == labels.GetID()
+    ui.reviewLeaveButton.click()
+    red = slicer.app.layoutManager().sliceWidget("Red").mrmlSliceCompositeNode()
+    assert red.GetLabelVolumeID() == labels.GetID()
+
+
 def test_what_a_result_does_not_have_cannot_be_switched_on(slicer, slicer_window, reviewed):
     slicer.mrmlScene.RemoveNode(reviewed.nodes.uncertainty)
     slicer.mrmlScene.RemoveNode(reviewed.nodes.mask_consistency)
