@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import qt
 from slicer.i18n import tr as _
@@ -63,10 +64,8 @@ class ErrorPanel:
         """
         code = str(getattr(error.code, "value", error.code))
         self._ui.errorTitleLabel.text = f'<b style="color:{_RED}">{_escaped(error_title(code))}</b>'
-        self._ui.errorTextLabel.text = _sentences(error.message, error.hint)
+        self._ui.errorTextLabel.text = _sentences(error.message, error.hint, _place(error))
         details = [_("Kind of error: {code}").format(code=code), error.message, error.hint]
-        if getattr(error, "path", None):
-            details.append(_("File: {path}").format(path=error.path))
         self._ui.errorDetailsText.setPlainText("\n".join([*filter(None, details), "", log]).strip())
         self._ui.errorDetailsButton.checked = False
         self._ui.errorDetailsText.visible = False
@@ -116,6 +115,12 @@ class ErrorPanel:
 
     def _on_close(self, _checked: bool = False) -> None:
         self.hide()
+
+
+def _place(error) -> str:
+    """Which file it is about, for the user's eyes only: the details are made to be passed on and do not name it."""
+    path = getattr(error, "path", None)
+    return _("File: {path}").format(path=path) if path and Path(path).exists() else ""
 
 
 def _sentences(*parts: str) -> str:

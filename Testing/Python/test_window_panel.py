@@ -205,6 +205,8 @@ class TestMapping:
         combo.setCurrentIndex(combo.count - 1)
         assert opened.panel.errors.shown
         assert "heart_of_gold" in opened.ui.errorTextLabel.text
+        assert "classes.csv" in opened.ui.errorTextLabel.text
+        assert "classes.csv" not in opened.ui.errorDetailsText.plainText
         assert combo.currentIndex == 0
 
     def test_cancelling_the_choice_of_a_table_changes_nothing(self, opened, wait):
@@ -314,6 +316,7 @@ class TestErrors:
         assert ui.errorDetailsText.isHidden()
         ui.errorDetailsButton.click()
         assert not ui.errorDetailsText.isHidden()
+        assert "somewhere" not in ui.errorDetailsText.plainText  # it may be a patient's name, and details are passed on
         assert code in ui.errorDetailsText.plainText and "what the run said" in ui.errorDetailsText.plainText
         wait(lambda: ui.synthesizeButton.enabled)
         ui.errorCloseButton.click()
