@@ -66,6 +66,7 @@ class ResultsSection:
         )
         self._ui.resultComboBox.enabled = bool(volumes)
         self._ui.reviewFrame.enabled = nodes is not None
+        self._ui.reviewFrame.visible = nodes is not None
         self._ui.replaceResultCheckBox.enabled = nodes is not None
         self._describe(nodes)
 

@@ -215,7 +215,6 @@ class TestMapping:
         combo.setCurrentIndex(combo.count - 1)
         assert combo.currentIndex == 0 and not opened.panel.errors.shown
 
-
     def test_classes_that_are_guessed_from_numbers_are_to_be_checked(self, slicer, wait):
         import numpy as np
 

@@ -38,7 +38,7 @@ def composite(slicer, kind, orientation="Axial"):
 
 def test_nothing_can_be_reviewed_without_a_result(slicer):
     window = open_panel(slicer)
-    assert not window.ui.reviewFrame.enabled and not window.ui.resultComboBox.enabled
+    assert window.ui.reviewFrame.isHidden() and not window.ui.resultComboBox.enabled
     assert window.ui.verdictLabel.text == "No synthetic MR in this scene yet."
     window.panel.close()
 
@@ -184,9 +184,7 @@ def test_another_result_is_chosen_and_replaced(slicer, slicer_window, reviewed, 
     assert ui.resultComboBox.currentText == reviewed.nodes.mr.GetName()
     ui.resultComboBox.setCurrentIndex(1)
     assert reviewed.panel.parameters.result is second.mr
-    slicer_window.wait_until(
-        lambda: composite(slicer, "SyntheticMR").GetBackgroundVolumeID() == second.mr.GetID()
-    )
+    slicer_window.wait_until(lambda: composite(slicer, "SyntheticMR").GetBackgroundVolumeID() == second.mr.GetID())
     ui.replaceResultCheckBox.checked = True
     from MedUSISGui.parameters import outputs_of
 

@@ -146,6 +146,7 @@ def test_another_module_is_not_disturbed_and_coming_back_shows_what_happened(sli
 def test_reloading_the_module_ends_what_runs_and_gives_a_fresh_panel(slicer, slicer_window, module):
     old = module.panel
     logic = FakeLogic()
+    module.panel._logic.close()
     module.panel._logic = logic
     module.onReload()
     again = slicer.modules.MedUSISWidget
@@ -161,6 +162,7 @@ def test_reloading_the_module_ends_what_runs_and_gives_a_fresh_panel(slicer, sli
 
 def test_quitting_ends_what_runs(slicer, slicer_window, module):
     logic = FakeLogic()
+    module.panel._logic.close()
     module.panel._logic = logic
     slicer.app.aboutToQuit.emit()
     assert logic.synthesis.closed

@@ -94,9 +94,7 @@ class FakeBackground:
         self.searches += 1
         on_done({"devices": self.devices, "torch": "2.13.0"})
 
-    def install_generator(
-        self, source: str, on_done: Callable, on_error: Callable, sha256: str | None = None
-    ) -> None:
+    def install_generator(self, source: str, on_done: Callable, on_error: Callable, sha256: str | None = None) -> None:
         self.sources.append((source, sha256))
         self.answer(on_done, on_error)
 
