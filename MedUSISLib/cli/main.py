@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from MedUSISLib.cli import dataset, devices, generators, networks, schemas, segment, synthesize, train, version
+from MedUSISLib.cli import dataset, devices, generators, networks, schemas, segment, study, synthesize, train, version
 from MedUSISLib.errors import MedUSISError
 
 app = typer.Typer(
@@ -25,6 +25,7 @@ app.command("devices")(devices.devices)
 app.add_typer(dataset.app, name="dataset")
 app.add_typer(generators.app, name="generators")
 app.add_typer(schemas.app, name="schemas")
+app.add_typer(study.app, name="study")
 app.command("version")(version.version)
 
 

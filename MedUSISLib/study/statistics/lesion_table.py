@@ -1,0 +1,174 @@
+"""Marks and lesions of a free-response study: what was marked, how sure the reader was, and which lesion it hit.
+
+Two tables: *lesions* (``case``, ``lesion``, perhaps ``weight``; a row with an empty ``lesion`` is a case without any)
+and *marks* (``reader``, ``test``, ``case``, ``lesion``, ``rating``; an empty ``lesion`` is a false mark). Whether a
+mark hits is decided before, by the rule of the protocol.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from MedUSISLib.study.statistics.rating_table import RatingTable, TableError, TableProblem, read_rows
+
+UNMARKED = -math.inf
+"""Rating of a lesion without a mark, and of a case without a false mark: below every rating."""
+
+
+@dataclass(frozen=True)
+class LesionTable:
+    """Highest ratings of a free-response study.
+
+    Attributes
+    ----------
+    readers, tests, cases : tuple of str
+    lesion_case : ndarray of int [L]
+        Index of the case that each lesion lies in.
+    lesion_weight : ndarray of float [L]
+        Of the lesions of one case the weights sum to 1.
+    lesion_ratings : ndarray of float [T, R, L]
+        Highest rating of a mark on the lesion; -inf unmarked.
+    false_ratings : ndarray of float [T, R, C]
+        Highest rating of a false mark on the case; -inf without any.
+    false_marks : tuple of tuple of ndarray of float
+        ``false_marks[t][r]``: ratings of all false marks, for FROC curves.
+    """
+
+    readers: tuple[str, ...]
+    tests: tuple[str, ...]
+    cases: tuple[str, ...]
+    lesion_case: np.ndarray
+    lesion_weight: np.ndarray
+    lesion_ratings: np.ndarray
+    false_ratings: np.ndarray
+    false_marks: tuple[tuple[np.ndarray, ...], ...]
+
+    @property
+    def truth(self) -> np.ndarray:
+        """Bool [C]: the case has a lesion."""
+        found = np.zeros(len(self.cases), bool)
+        found[self.lesion_case] = True
+        return found
+
+    @classmethod
+    def from_csv(cls, lesions: Path, marks: Path) -> LesionTable:
+        """Read both tables; see the module's text for their columns.
+
+        Raises
+        ------
+        TableError
+        """
+        names = {"case": ("case", "caseid", "case_id"), "lesion": ("lesion", "lesionid", "lesion_id")}
+        mark_names = {**names, "reader": ("reader", "readerid"), "test": ("test", "modality", "treatment", "arm")}
+        lesion_rows = read_rows(lesions, {**names, "weight": ("weight",)}, optional=("weight",))
+        return cls.from_rows(lesion_rows, read_rows(marks, {**mark_names, "rating": ("rating", "confidence")}))
+
+    @classmethod
+    def from_rows(
+        cls,
+        lesions: Iterable[Mapping[str, object]],
+        marks: Iterable[Mapping[str, object]],
+        readers: Sequence[str] = (),
+        tests: Sequence[str] = (),
+    ) -> LesionTable:
+        """Make the table.
+
+        Parameters
+        ----------
+        lesions, marks : iterable of mapping
+            See the module's text. Without weights all lesions of a case weigh the same.
+        readers, tests : sequence of str
+            All there are; needed where somebody marked nothing at all.
+
+        Raises
+        ------
+        TableError
+            ``DUPLICATE_ROW``, ``EMPTY_FIELD``, ``BAD_LESION`` (a mark on a case or lesion that is not in the table, a
+            weight that is not positive) or ``NOT_A_NUMBER``.
+        """
+        cases: dict[str, int] = {}
+        lesion_index: dict[tuple[str, str], int] = {}
+        weights: list[float] = []
+        empty: set[str] = set()
+        for line, row in enumerate(lesions, 1):
+            case, lesion = str(row.get("case", "") or "").strip(), str(row.get("lesion") or "").strip()
+            if not case:
+                raise TableError(TableProblem.EMPTY_FIELD, f"the case is empty in row {line} of the lesions")
+            cases.setdefault(case, len(cases))
+            if not lesion:
+                empty.add(case)
+                continue
+            if (case, lesion) in lesion_index:
+                raise TableError(TableProblem.DUPLICATE_ROW, f"row {line} of the lesions repeats a lesion")
+            lesion_index[case, lesion] = len(lesion_index)
+            weight = str(row.get("weight") or "1")
+            weights.append(_number(weight, f"the weight in row {line} of the lesions"))
+            if weights[-1] <= 0:
+                raise TableError(TableProblem.BAD_LESION, f"the weight in row {line} of the lesions is not positive")
+        if empty & {case for case, _ in lesion_index}:
+            raise TableError(TableProblem.BAD_LESION, "a case is listed both without a lesion and with one")
+        if not cases:
+            raise TableError(TableProblem.EMPTY_TABLE, "the table of lesions has no rows")
+        marked = list(marks)
+        reader_index = {
+            name: i for i, name in enumerate(dict.fromkeys([*readers, *(str(m["reader"]) for m in marked)]))
+        }
+        test_index = {name: i for i, name in enumerate(dict.fromkeys([*tests, *(str(m["test"]) for m in marked)]))}
+        shape = (len(test_index), len(reader_index))
+        lesion_ratings = np.full((*shape, len(lesion_index)), UNMARKED)
+        false_ratings = np.full((*shape, len(cases)), UNMARKED)
+        false_marks: list[list[list[float]]] = [[[] for _ in reader_index] for _ in test_index]
+        for line, row in enumerate(marked, 1):
+            t, r = test_index[str(row["test"])], reader_index[str(row["reader"])]
+            case, lesion = str(row["case"]).strip(), str(row.get("lesion") or "").strip()
+            rating = _number(str(row["rating"]), f"the rating in row {line} of the marks")
+            if case not in cases:
+                raise TableError(
+                    TableProblem.BAD_LESION,
+                    f"row {line} of the marks names a case that is not in the table of lesions",
+                    "list cases without a lesion there too, with the lesion left empty",
+                )
+            if not lesion:
+                false_ratings[t, r, cases[case]] = max(false_ratings[t, r, cases[case]], rating)
+                false_marks[t][r].append(rating)
+                continue
+            index = lesion_index.get((case, lesion))
+            if index is None:
+                raise TableError(TableProblem.BAD_LESION, f"row {line} of the marks names a lesion that its case lacks")
+            lesion_ratings[t, r, index] = max(lesion_ratings[t, r, index], rating)
+        lesion_case = np.array([cases[case] for case, _ in lesion_index], int)
+        weight_array = np.array(weights, float)
+        if len(weight_array):
+            weight_array = weight_array / np.bincount(lesion_case, weight_array, len(cases))[lesion_case]
+        return cls(
+            tuple(reader_index),
+            tuple(test_index),
+            tuple(cases),
+            lesion_case,
+            weight_array,
+            lesion_ratings,
+            false_ratings,
+            tuple(tuple(np.array(ratings, float) for ratings in row) for row in false_marks),
+        )
+
+    def inferred_roc(self) -> RatingTable:
+        """One rating per case: the highest of all its marks; -inf for a case without a mark."""
+        highest = self.false_ratings.copy()
+        for index, case in enumerate(self.lesion_case):
+            highest[:, :, case] = np.maximum(highest[:, :, case], self.lesion_ratings[:, :, index])
+        return RatingTable(self.readers, self.tests, self.cases, self.truth, highest)
+
+
+def _number(text: str, what: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise TableError(TableProblem.NOT_A_NUMBER, f"{what} is not a number")
+    return value

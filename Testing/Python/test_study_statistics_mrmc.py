@@ -1,0 +1,314 @@
+"""The multi-reader analysis: published numbers of Van Dyke's data, algebra that must hold, and warnings."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import stats
+from study_ratings import (
+    VAN_DYKE_AREAS,
+    VAN_DYKE_COV1,
+    VAN_DYKE_COV3,
+    made_table,
+    rows_of,
+    van_dyke_covariance,
+)
+from typer.testing import CliRunner
+
+from MedUSISLib.cli.main import app
+from MedUSISLib.errors import MedUSISError
+from MedUSISLib.study.statistics.covariances import (
+    CovarianceMethod,
+    bootstrap_covariance,
+    delong_covariance,
+    jackknife_covariance,
+)
+from MedUSISLib.study.statistics.figures import EmpiricalAuc, accuracy, sensitivity, specificity
+from MedUSISLib.study.statistics.free_response import AfrocArea, froc_points, inferred_roc_area
+from MedUSISLib.study.statistics.lesion_table import LesionTable
+from MedUSISLib.study.statistics.mrmc import analyse_mrmc
+from MedUSISLib.study.statistics.obuchowski_rockette import Analysis, Generalisation, ObuchowskiRockette
+from MedUSISLib.study.statistics.rating_table import RatingTable
+
+BOTH, CASES, READERS = Generalisation
+
+
+def analysis_of(model: ObuchowskiRockette, generalisation: Generalisation) -> Analysis:
+    found = model.analyse(generalisation)
+    assert found is not None
+    return found
+
+
+@pytest.fixture
+def van_dyke() -> ObuchowskiRockette:
+    return ObuchowskiRockette(VAN_DYKE_AREAS, van_dyke_covariance(), ("SE", "CINE"), 0.95)
+
+
+def test_variance_components_of_van_dyke_are_the_published_ones(van_dyke: ObuchowskiRockette) -> None:
+    assert van_dyke.squares.test == pytest.approx(0.00479617, abs=5e-9)
+    assert van_dyke.squares.reader == pytest.approx(0.00383620, abs=5e-9)
+    assert van_dyke.squares.interaction == pytest.approx(0.00055103, abs=5e-9)
+    assert van_dyke.squares.single == pytest.approx((0.00308263, 0.00130460), abs=5e-9)
+    components = van_dyke.components
+    assert components.reader == pytest.approx(0.00153500, abs=1e-8)
+    assert components.test_reader == pytest.approx(0.00020040, abs=1.5e-8)
+    assert components.error.variance == pytest.approx(0.00080229, abs=1e-8)
+    assert components.error.cov1 == pytest.approx(VAN_DYKE_COV1)
+    assert components.error.cov2 == pytest.approx(0.00034407, abs=1e-8)
+    assert components.error.cov3 == pytest.approx(VAN_DYKE_COV3)
+
+
+def test_random_readers_and_cases_of_van_dyke_are_the_published_ones(van_dyke: ObuchowskiRockette) -> None:
+    found = analysis_of(van_dyke, BOTH)
+    assert found.statistic == pytest.approx(4.46, abs=0.005)
+    assert (found.ndf, found.ddf) == (1, pytest.approx(15.26, abs=0.005))
+    assert found.p_value == pytest.approx(0.0517, abs=5e-5)
+    assert found.error == pytest.approx(0.00107626, abs=2e-8)
+    (difference,) = found.differences
+    e = difference.estimate
+    assert (e.value, e.standard_error) == (pytest.approx(-0.04380, abs=5e-6), pytest.approx(0.02075, abs=5e-6))
+    assert (e.low, e.high) == (pytest.approx(-0.08796, abs=6e-6), pytest.approx(0.00036, abs=6e-6))
+    assert difference.p_value == pytest.approx(found.p_value)
+    first, second = (test.estimate for test in found.tests)
+    assert (first.standard_error, first.ddf) == (pytest.approx(0.03317360, abs=1e-6), pytest.approx(12.74, abs=0.005))
+    assert (first.low, first.high) == (pytest.approx(0.82522360, abs=1e-6), pytest.approx(0.96885048, abs=1e-6))
+    assert (second.standard_error, second.ddf) == (pytest.approx(0.02156637, abs=1e-6), pytest.approx(12.71, abs=0.005))
+    assert (second.low, second.high) == (pytest.approx(0.89413783, abs=1e-6), pytest.approx(0.98753689, abs=1e-6))
+
+
+def test_fixed_readers_of_van_dyke_are_the_published_ones(van_dyke: ObuchowskiRockette) -> None:
+    found = analysis_of(van_dyke, CASES)
+    assert found.statistic == pytest.approx(5.47595, abs=2e-4)
+    assert found.p_value == pytest.approx(0.0193, abs=5e-5)
+    e = found.differences[0].estimate
+    assert (e.standard_error, e.low, e.high) == (
+        pytest.approx(0.01872, abs=5e-6),
+        pytest.approx(-0.08049, abs=6e-6),
+        pytest.approx(-0.00711, abs=6e-6),
+    )
+    errors = [test.estimate.standard_error for test in found.tests]
+    assert errors == [pytest.approx(0.02428971, abs=1e-6), pytest.approx(0.01677632, abs=1e-6)]
+
+
+def test_fixed_cases_of_van_dyke_are_the_published_ones(van_dyke: ObuchowskiRockette) -> None:
+    found = analysis_of(van_dyke, READERS)
+    assert (found.statistic, found.ddf) == (pytest.approx(8.70, abs=0.005), 4)
+    assert found.p_value == pytest.approx(0.0420, abs=5e-5)
+    e = found.differences[0].estimate
+    assert (e.low, e.high) == (pytest.approx(-0.08502, abs=6e-6), pytest.approx(-0.00258, abs=6e-6))
+    first = found.tests[0].estimate
+    assert (first.low, first.high) == (pytest.approx(0.82809808, abs=1e-6), pytest.approx(0.96597599, abs=1e-6))
+
+
+def test_raw_ratings_of_van_dyke_give_the_published_numbers() -> None:
+    path = os.environ.get("MEDUSIS_VAN_DYKE")
+    if not path:
+        pytest.skip("MEDUSIS_VAN_DYKE names no table; the ratings come with GPL packages and are not kept here")
+    figure = EmpiricalAuc(RatingTable.from_csv(Path(path)))
+    np.testing.assert_allclose(figure.values(), VAN_DYKE_AREAS, atol=5e-9)
+    result = analyse_mrmc(figure)
+    error = result.components.error
+    assert error.variance == pytest.approx(0.0008022883, abs=5e-11)
+    assert error.cov1 == pytest.approx(0.0003466137, abs=5e-11)
+    assert error.cov2 == pytest.approx(0.0003440748, abs=5e-11)
+    assert error.cov3 == pytest.approx(0.0002390284, abs=5e-11)
+    both = result.analysis(BOTH)
+    assert both is not None
+    assert both.statistic == pytest.approx(4.456319, abs=5e-7)
+    assert both.ddf == pytest.approx(15.25967, abs=5e-6)
+    assert both.p_value == pytest.approx(0.05166569, abs=5e-9)
+    alone = [(d.estimate.standard_error, d.p_value) for _, d in result.reader_differences]
+    published = [(0.02551, 0.2693), (0.02630, 0.0768), (0.03121, 0.5668), (0.01729, 0.1290), (0.04406, 0.0230)]
+    np.testing.assert_allclose(alone, published, atol=5.1e-5)
+
+
+def test_fixed_cases_with_two_tests_is_the_paired_t_test() -> None:
+    figure = EmpiricalAuc(made_table(readers=6))
+    found = analyse_mrmc(figure).analysis(READERS)
+    first, second = figure.values()
+    expected = stats.ttest_rel(first, second)
+    assert found is not None
+    assert found.p_value == pytest.approx(expected.pvalue)
+    assert found.statistic == pytest.approx(expected.statistic**2)
+
+
+def test_area_is_the_wilcoxon_statistic_with_ties() -> None:
+    table = made_table(readers=1, tests=1)
+    coarse = RatingTable(table.readers, table.tests, table.cases, table.truth, np.round(table.ratings))
+    positive, negative = coarse.ratings[0, 0, coarse.truth], coarse.ratings[0, 0, ~coarse.truth]
+    u = stats.mannwhitneyu(positive, negative).statistic
+    assert EmpiricalAuc(coarse).values()[0, 0] == pytest.approx(u / positive.size / negative.size)
+
+
+def test_delong_jackknife_and_bootstrap_agree_for_many_cases() -> None:
+    figure = EmpiricalAuc(made_table(readers=3, cases=300, gain=0.3))
+    delong, jackknife = delong_covariance(figure), jackknife_covariance(figure)
+    bootstrap = bootstrap_covariance(figure, 3000, seed=1)
+    scale = float(np.einsum("trtr->tr", delong).mean())
+    assert np.abs(jackknife - delong).max() < 0.03 * scale
+    assert np.abs(bootstrap - delong).max() < 0.15 * scale
+
+
+def test_delongs_variance_is_that_of_the_structural_components() -> None:
+    # Two positive, three negative cases by hand: kernel rows (negatives) [[1, 1], [0.5, 1], [0, 1]].
+    ratings = np.array([[[1.0, 2.0, 3.0, 2.0, 4.0]]])
+    table = RatingTable(("a",), ("x",), tuple("12345"), np.array([0, 0, 0, 1, 1], bool), ratings)
+    v10, v01 = np.array([0.5, 1.0]), np.array([1.0, 0.75, 0.5])
+    expected = v10.var(ddof=1) / 2 + v01.var(ddof=1) / 3
+    assert delong_covariance(EmpiricalAuc(table))[0, 0, 0, 0] == pytest.approx(expected)
+
+
+def test_jackknife_of_a_mean_is_the_variance_of_the_mean() -> None:
+    table = made_table(readers=2)
+    for figure, cases in ((accuracy(table, 0.5), 40), (sensitivity(table, 0.5), 20), (specificity(table, 0.5), 20)):
+        p = figure.values()
+        found = np.einsum("trtr->tr", jackknife_covariance(figure))
+        np.testing.assert_allclose(found, p * (1 - p) / (cases - 1))
+
+
+def test_case_weights_are_the_same_as_repeated_cases() -> None:
+    table = made_table(cases=12)
+    weights = np.array([0, 2, 1, 1, 3, 0, 1, 1, 1, 2, 0, 1])
+    index = np.repeat(np.arange(12), weights)
+    repeated = RatingTable(
+        table.readers, table.tests, tuple(map(str, index)), table.truth[index], table.ratings[:, :, index]
+    )
+    for make in (EmpiricalAuc, lambda t: accuracy(t, 0.7)):
+        np.testing.assert_allclose(make(table).values(weights.astype(float)), make(repeated).values())
+
+
+def test_cases_of_one_patient_are_resampled_together() -> None:
+    table = made_table(cases=20)
+    index = np.repeat(np.arange(20), 2)
+    doubled = RatingTable(
+        table.readers,
+        table.tests,
+        tuple(map(str, range(40))),
+        table.truth[index],
+        table.ratings[:, :, index],
+        index,
+    )
+    np.testing.assert_allclose(
+        jackknife_covariance(EmpiricalAuc(doubled)), jackknife_covariance(EmpiricalAuc(table)), atol=1e-15
+    )
+    with pytest.raises(MedUSISError, match="clustered"):
+        analyse_mrmc(EmpiricalAuc(doubled), CovarianceMethod.DELONG)
+    assert "CLUSTERED_CASES" in {w.code for w in analyse_mrmc(EmpiricalAuc(doubled)).warnings}
+
+
+def test_one_reader_and_one_test_give_what_they_can() -> None:
+    alone = analyse_mrmc(EmpiricalAuc(made_table(readers=1)))
+    assert [a.generalisation for a in alone.analyses] == [CASES]
+    assert "ONE_READER" in {w.code for w in alone.warnings}
+    # Two correlated areas of one reader: DeLong's own test.
+    figure = EmpiricalAuc(made_table(readers=1))
+    c, (a, b) = delong_covariance(figure)[:, 0, :, 0], figure.values()[:, 0]
+    z = (a - b) / np.sqrt(c[0, 0] + c[1, 1] - 2 * c[0, 1])
+    found = analyse_mrmc(figure, CovarianceMethod.DELONG).analyses[0]
+    assert found.p_value == pytest.approx(2 * stats.norm.sf(abs(z)))
+    single = analyse_mrmc(EmpiricalAuc(made_table(tests=1)))
+    assert len(single.analyses) == 3
+    assert all(a.p_value is None and len(a.tests) == 1 for a in single.analyses)
+
+
+def test_three_tests_have_three_pairs_and_a_warning() -> None:
+    result = analyse_mrmc(EmpiricalAuc(made_table(tests=3)))
+    assert all(len(a.differences) == 3 for a in result.analyses)
+    assert result.analyses[0].ndf == 2
+    assert "SEVERAL_PAIRS" in {w.code for w in result.warnings}
+
+
+def test_failing_assumptions_are_said_in_words() -> None:
+    table = made_table(readers=3, cases=14, gain=20)
+    warned = {w.code: w.message for w in analyse_mrmc(EmpiricalAuc(table)).warnings}
+    assert {"FEW_READERS", "FEW_CASES", "PERFECT_SCORE", "IDENTICAL_READERS"} <= set(warned)
+    assert "too small" in warned["PERFECT_SCORE"]
+    perfect = RatingTable(
+        table.readers, table.tests, table.cases, table.truth, np.where(table.truth, 5.0, 1.0) + 0 * table.ratings
+    )
+    result = analyse_mrmc(EmpiricalAuc(perfect))
+    assert {"ZERO_VARIANCE", "NO_INTERACTION"} <= {w.code for w in result.warnings}
+    json.dumps(result.as_dict(), allow_nan=False)
+    assert "not defined" in _text(result)
+
+
+def _text(result: object) -> str:
+    from MedUSISLib.study.statistics.mrmc import MrmcResult
+    from MedUSISLib.study.statistics.mrmc_text import mrmc_text
+
+    assert isinstance(result, MrmcResult)
+    return mrmc_text(result)
+
+
+def example_marks() -> LesionTable:
+    """Cases 1, 2 normal; 3 with one lesion, 4 with two. Reader a, test CT."""
+    lesions = [("1", ""), ("2", ""), ("3", "x"), ("4", "x"), ("4", "y")]
+    marks = [("1", "", 2), ("1", "", 1), ("3", "x", 2), ("4", "x", 3), ("3", "", 4)]
+    return LesionTable.from_rows(
+        [{"case": c, "lesion": n} for c, n in lesions],
+        [{"reader": "a", "test": "CT", "case": c, "lesion": n, "rating": x} for c, n, x in marks],
+    )
+
+
+def test_afroc_areas_by_hand() -> None:
+    # psi over normals (2, nothing) x lesions (3x: 2, 4x: 3, 4y: unmarked) = [[.5, 1, 0], [1, 1, .5]]
+    table = example_marks()
+    assert AfrocArea(table, weighted=False).values()[0, 0] == pytest.approx((0.5 + 1 + 0 + 1 + 1 + 0.5) / 6)
+    assert AfrocArea(table).values()[0, 0] == pytest.approx((0.5 + 1 + (1 + 0) / 2 + (1 + 0.5) / 2) / 4)
+    # with false marks of all cases: case 3 has 4, case 4 none
+    assert AfrocArea(table, False, True).values()[0, 0] == pytest.approx((1.5 + 2.5 + 0 + 2.5) / 12)
+    assert inferred_roc_area(table).values()[0, 0] == pytest.approx(1.0)
+
+
+def test_froc_points_count_false_marks_and_lesions() -> None:
+    x, y = froc_points(example_marks(), 0, 0)
+    np.testing.assert_allclose(x, [0, 1 / 4, 1 / 4, 2 / 4, 3 / 4])
+    np.testing.assert_allclose(y, [0, 0, 1 / 3, 2 / 3, 2 / 3])
+
+
+def test_with_one_lesion_per_case_and_no_false_mark_there_afroc_is_the_roc() -> None:
+    table = made_table(cases=30)
+    lesions = [{"case": c, "lesion": "x" if t else ""} for c, t in zip(table.cases, table.truth, strict=True)]
+    marks = [{**row, "lesion": "x" if row["truth"] else ""} for row in rows_of(table)]
+    figure = AfrocArea(LesionTable.from_rows(lesions, marks))
+    roc = EmpiricalAuc(table)
+    np.testing.assert_allclose(figure.values(), roc.values())
+    assert analyse_mrmc(figure).analyses[0].p_value == pytest.approx(analyse_mrmc(roc).analyses[0].p_value)
+
+
+def test_the_command_prints_tables_and_json(tmp_path: Path) -> None:
+    path = tmp_path / "table.csv"
+    rows = rows_of(made_table())
+    path.write_text("\n".join([",".join(rows[0]), *(",".join(map(str, row.values())) for row in rows)]))
+    runner = CliRunner()
+    text = runner.invoke(app, ["study", "mrmc", str(path), "--covariance", "delong"])
+    assert text.exit_code == 0, text.output
+    assert "Random readers, random cases" in text.output and "FEW_READERS" in text.output
+    found = json.loads(runner.invoke(app, ["study", "mrmc", str(path), "--json"]).output)
+    assert [a["generalises_to"] for a in found["analyses"]] == [g.value for g in Generalisation]
+    assert set(found["components"]) == {"reader", "test_reader", "variance", "cov1", "cov2", "cov3"}
+    refused = runner.invoke(app, ["study", "mrmc", str(path), "--figure", "sensitivity"])
+    assert isinstance(refused.exception, MedUSISError) and "threshold" in refused.exception.message
+
+
+def test_the_command_reads_marks_and_lesions(tmp_path: Path) -> None:
+    table = made_table(cases=20)
+    lesions, marks = tmp_path / "lesions.csv", tmp_path / "marks.csv"
+    lesions.write_text(
+        "case,lesion\n" + "".join(f"{c},{'x' if t else ''}\n" for c, t in zip(table.cases, table.truth, strict=True))
+    )
+    marks.write_text(
+        "reader,test,case,lesion,rating\n"
+        + "".join(
+            f"{r['reader']},{r['test']},{r['case']},{'x' if r['truth'] else ''},{r['rating']}\n" for r in rows_of(table)
+        )
+    )
+    arguments = ["study", "mrmc", str(marks), "--lesions", str(lesions), "--figure"]
+    for figure in ("wafroc", "afroc", "wafroc1", "afroc1", "inferred-roc"):
+        done = CliRunner().invoke(app, [*arguments, figure, "--json"])
+        assert done.exit_code == 0, (figure, done.output, done.exception)
+        assert json.loads(done.output)["figure"] == figure
