@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from MedUSISLib.anatomy.mapping import load_mapping
-from MedUSISLib.anatomy.schema import LabelSchema
+from MedUSISLib.anatomy.schema import LabelSchema, load_schema
+from MedUSISLib.errors import ErrorCode, MedUSISError
 from MedUSISLib.imaging.bias_field import n4
 from MedUSISLib.imaging.conform import conform
 from MedUSISLib.imaging.geometry import Geometry
@@ -20,7 +21,7 @@ from MedUSISLib.progress import Progress
 from MedUSISLib.training.configuration import ImageSource, LabelSource
 from MedUSISLib.training.t1_scaling import CLIP, scaled_by_white_matter
 
-_VERSION = 2
+_VERSION = 3
 
 
 @dataclass(frozen=True)
@@ -44,12 +45,47 @@ class Case:
     thickness_mm: float
 
 
+def _bytes(path: Path, role: str) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:
+        raise MedUSISError(
+            ErrorCode.INPUT_NOT_READABLE, f"{role} cannot be read", "is the file where the configuration says?", path
+        ) from None
+
+
 def _content_key(*parts: bytes | str) -> str:
     digest = hashlib.sha256(f"v{_VERSION}".encode())
     for part in parts:
         digest.update(part.encode() if isinstance(part, str) else part)
         digest.update(b"\0")
     return digest.hexdigest()[:20]
+
+
+def _meaning(mapping: str | None, schema: LabelSchema) -> str:
+    """What label values become: an edited table or schema makes the prepared case another one."""
+    table = "" if mapping is None else repr(load_mapping(mapping, schema).entries)
+    return schema.model_dump_json() + table
+
+
+def _from_head_seg(labels: np.ndarray, schema: LabelSchema) -> np.ndarray:
+    """Class indices of `head-seg`, which answers in the head schema, as those of the same classes in another."""
+    head = load_schema("head")
+    if schema.names == head.names:
+        return labels
+    table = np.zeros(head.number_of_classes, np.uint8)
+    for label in head.classes:
+        name: str | None = label.name
+        while name is not None and name not in schema:
+            name = head.class_named(name).merges_into
+        if name is None and (labels == label.index).any():
+            raise MedUSISError(
+                ErrorCode.BAD_SETTING,
+                f"head-seg labels '{label.name}', which the label schema '{schema.id}' lacks",
+                "give a label map for each image, or add the class to the schema",
+            )
+        table[label.index] = 0 if name is None else schema.index_of(name)
+    return table[labels]
 
 
 def _network_hash() -> str:
@@ -98,9 +134,10 @@ def prepare_image(source: ImageSource, schema: LabelSchema, cache: Path, progres
     """
     from MedUSISLib.segmentation.segment import mr_head_mask, segment_volume
 
-    own = source.labels.read_bytes() if source.labels else b""
+    own = _bytes(source.labels, "a training label map") if source.labels else b""
     network = _network_hash() if source.labels is None else ""
-    key = _content_key(source.image.read_bytes(), own, source.mapping, schema.id, schema.version, network)
+    meaning = _meaning(source.mapping if source.labels else None, schema)
+    key = _content_key(_bytes(source.image, "a training MR"), own, meaning, network)
     stored = _cached(cache, key)
     if stored is None:
         mr = read_volume(source.image, role="a training MR")
@@ -110,7 +147,7 @@ def prepare_image(source: ImageSource, schema: LabelSchema, cache: Path, progres
         mask = mr_head_mask(on_grid)
         corrected = Volume(n4(on_grid, mask).array_kji, on_grid.geometry)
         if source.labels is None:
-            labels = segment_volume(corrected, "mr", progress=progress).array_kji
+            labels = _from_head_seg(segment_volume(corrected, "mr", progress=progress).array_kji, schema)
         else:
             values = conform(read_label_map(source.labels), on_grid.geometry, "nearest").array_kji
             labels = load_mapping(source.mapping, schema).apply(values)
@@ -133,17 +170,20 @@ def prepare_labels(source: LabelSource, schema: LabelSchema, cache: Path, progre
     file = source.labels or source.ct
     assert file is not None
     network = _network_hash() if source.labels is None else ""
-    key = _content_key(file.read_bytes(), source.mapping, schema.id, schema.version, network)
+    whole_head = source.mapping == "synthseg"
+    meaning = _meaning(None if network or whole_head else source.mapping, schema)
+    key = _content_key(_bytes(file, "training labels or a training CT"), meaning, str(whole_head), network)
     stored = _cached(cache, key)
     if stored is None:
-        if source.labels is not None and source.mapping == "synthseg":
+        if source.labels is not None and whole_head:
             labels = _whole_head_labels(source.labels, schema)
         elif source.labels is not None:
             label_map = read_label_map(source.labels)
             indices = load_mapping(source.mapping, schema).apply(label_map.array_kji)
             labels = Volume(indices, label_map.geometry)
         else:
-            labels = segment_volume(read_volume(file), "ct", progress=progress)
+            answer = segment_volume(read_volume(file), "ct", progress=progress)
+            labels = Volume(_from_head_seg(answer.array_kji, schema), answer.geometry)
         grid = plan_grid(labels.geometry, GridSpec(size_ij=None), labels.array_kji > 0)
         on_grid = conform(labels, grid, "nearest")
         inside = _box(on_grid.array_kji > 0)

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from MedUSISLib.errors import ErrorCode, MedUSISError
 from MedUSISLib.generators.manifest import TrainingData
+from MedUSISLib.training.fine_tuning import StartSettings, with_start_in_full
 
 Split = Literal["train", "validation"]
 NonNegative = Annotated[float, Field(ge=0)]
@@ -166,7 +167,8 @@ class GeneratorTraining(_Part):
     threads: int | None = None
     batch_size: int = Field(default=8, gt=0)
     data: DataConfiguration
-    network: dict[str, Any]
+    start_from: StartSettings | None = Field(default=None, description="fine-tune a finished generator")
+    network: dict[str, Any] = Field(default={}, description="name and arguments; the parent's with `start_from`")
     discriminator: dict[str, Any] = {}
     discriminator_crop: int | None = Field(
         default=None, gt=0, description="side of the patches that the discriminator sees; all of the slice if absent"
@@ -181,6 +183,12 @@ class GeneratorTraining(_Part):
     validate_every: int = Field(default=250, gt=0)
     checkpoint_every: int = Field(default=250, gt=0)
     resume: bool = Field(default=False, description="go on from the last checkpoint in `out`")
+
+    @model_validator(mode="after")
+    def _some_network(self) -> GeneratorTraining:
+        if not self.network and self.start_from is None:
+            raise ValueError("say what `network` to train, or which generator to `start_from`")
+        return self
 
 
 class SegmentatorTraining(_Part):
@@ -237,7 +245,8 @@ def read_configuration(path: Path) -> GeneratorTraining | SegmentatorTraining:
 def configuration_from(content: Any, folder: Path) -> GeneratorTraining | SegmentatorTraining:
     """Validate an already parsed configuration; see ``read_configuration``."""
     if isinstance(content, dict):
-        content = {"task": "generator", **_with_absolute_paths(content, folder.resolve())}
+        folder = folder.resolve()
+        content = with_start_in_full({"task": "generator", **_with_absolute_paths(content, folder)}, folder)
     try:
         return _Any.model_validate({"training": content}).training
     except ValidationError as error:
@@ -249,6 +258,8 @@ def configuration_from(content: Any, folder: Path) -> GeneratorTraining | Segmen
 
 
 _PATHS = ("image", "labels", "ct", "out", "cache")
+#: Names, unless they end like a file.
+_FILES: dict[str, tuple[str, ...]] = {"label_schema": (".json",), "mapping": (".csv", ".tsv", ".txt")}
 
 
 def _absolute(value: str, folder: Path) -> str:
@@ -267,7 +278,7 @@ def _with_absolute_paths(content: Any, folder: Path) -> Any:
     if isinstance(content, dict):
         return {
             key: _absolute(value, folder)
-            if key in _PATHS and isinstance(value, str)
+            if isinstance(value, str) and (key in _PATHS or value.endswith(_FILES.get(key, ())))
             else _with_absolute_paths(value, folder)
             for key, value in content.items()
         }

@@ -76,17 +76,18 @@ def export_generator(run: GeneratorRun, directory: Path) -> Bundle:
     classes, channels, crop = schema.number_of_classes, networks.noise_channels, configuration.data.crop
     arguments = dict(networks.generator_arguments)
     if "sharpening" not in arguments and hasattr(network, "sharpening"):
-        network.sharpening = fitted_sharpening(network, run.images.cases, crop, channels, classes)
+        network.sharpening = fitted_sharpening(network, run.data.images.cases, crop, channels, classes)
         arguments["sharpening"] = network.sharpening
-    validation, fake = validate(network, run.held_out, schema, channels)
+    validation, fake = validate(network, run.data.held_out, schema, channels)
     volumes = []
-    for number, case in enumerate(run.held_out_cases):
+    for number, case in enumerate(run.data.held_out_cases):
         run.progress.checkpoint()
         volumes.append(measure_volume(network, case, crop, channels, classes))
-        run.progress.step(number + 1, len(run.held_out_cases))
-    noise = measure_noise(network, run.held_out.labels[::4], channels, schema)
+        run.progress.step(number + 1, len(run.data.held_out_cases))
+    noise = measure_noise(network, run.data.held_out.labels[::4], channels, schema)
     threshold = review_threshold(volumes, network)
     card = configuration.card
+    data = (*card.training_data, *(run.start.inherited_data() if run.start else ()))
     frame = configuration.data.field_of_view or crop
     settings = {
         "iterations": run.iteration,
@@ -100,7 +101,7 @@ def export_generator(run: GeneratorRun, directory: Path) -> Bundle:
         "sharpening (fitted on the training people)": arguments.get("sharpening", 0),
     }
     manifest = Manifest(
-        **_common(configuration.name, card),
+        **{**_common(configuration.name, card), "training_data": data},
         kind="generator",
         schema_id=schema.id,
         spatial_dims=2,
@@ -127,12 +128,23 @@ def export_generator(run: GeneratorRun, directory: Path) -> Bundle:
                 if real.count
             },
         },
-        settings={"training": settings},
+        settings={"training": settings, "classes": list(schema.names), **_parent(run)},
     )
     picture = configuration.out / "samples.png"
-    save_sample_grid(picture, run.held_out, fake, schema, count=10)
-    text = model_card(configuration.name, card, validation, volumes, noise, threshold, settings)
+    save_sample_grid(picture, run.data.held_out, fake, schema, count=10)
+    start = "" if run.start is None else run.start.card_text()
+    shown = card.model_copy(update={"training_data": data})
+    text = model_card(configuration.name, shown, validation, volumes, noise, threshold, settings, start)
     return write_bundle(directory, manifest, network.state_dict(), text, {"samples.png": picture})
+
+
+def _parent(run: GeneratorRun) -> dict[str, Any]:
+    """For the manifest's settings: what this generator was fine-tuned from, and how."""
+    chosen = run.configuration.start_from
+    if run.start is None or chosen is None:
+        return {}
+    how = {"frozen": chosen.frozen, "rate_factor": chosen.rate_factor, "trained_weights": run.networks.trained_weights}
+    return {"parent": {**run.start.as_setting(), **how}}
 
 
 def export_segmentator(run: SegmentatorRun, directory: Path, dice: dict[str, float]) -> Bundle:

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
+from MedUSISLib.anatomy.schema import LabelSchema
+from MedUSISLib.errors import ErrorCode, MedUSISError
 from MedUSISLib.networks.ema import ExponentialMovingAverage
 from MedUSISLib.networks.factory import build_network
 from MedUSISLib.networks.memory_format import channels_last
 from MedUSISLib.training.configuration import GeneratorTraining, PhaseConfiguration
+from MedUSISLib.training.fine_tuning import Start
+from MedUSISLib.training.freezing import freeze
+from MedUSISLib.training.starting_weights import load_starting_weights
 
 
 class Adversaries:
@@ -21,25 +28,46 @@ class Adversaries:
     Parameters
     ----------
     configuration : GeneratorTraining
-    classes : int
-        Of the label schema.
+    schema : LabelSchema
     fabric : lightning.fabric.Fabric
         Places networks and optimisers on the device, with the precision asked for.
+    start : Start, optional
+        What the generator is fine-tuned from; discriminator and segmentator always begin anew.
+    weights : mapping of str to Tensor, optional
+        The parent's; not needed when a checkpoint is loaded afterwards.
+
+    Raises
+    ------
+    MedUSISError
+        ``BAD_SETTING`` for a network that cannot be built or does not fit the crop.
     """
 
-    def __init__(self, configuration: GeneratorTraining, classes: int, fabric: Any) -> None:
+    def __init__(
+        self,
+        configuration: GeneratorTraining,
+        schema: LabelSchema,
+        fabric: Any,
+        start: Start | None = None,
+        weights: Mapping[str, Tensor] | None = None,
+    ) -> None:
         self.fabric = fabric
+        classes = schema.number_of_classes
         arguments = dict(configuration.network)
         name = arguments.pop("name", "wavelet_generator")
-        self.generator_name = name
-        self.generator_arguments = {"number_of_classes": classes, **arguments}
+        self.generator_name = name if start is None else start.network
+        self.generator_arguments = {"number_of_classes": classes, **arguments} if start is None else start.arguments
+        self.generator_factor = 1.0 if configuration.start_from is None else configuration.start_from.rate_factor
         rows, columns = configuration.data.crop
         betas = configuration.betas
-        plain = channels_last(build_network(name, self.generator_arguments))
+        plain = channels_last(_built(self.generator_name, self.generator_arguments, (rows, columns)))
+        self.trained_weights = sum(parameter.numel() for parameter in plain.parameters())
+        if start is not None and configuration.start_from is not None:
+            if weights is not None:
+                load_starting_weights(plain, start, weights, schema)
+            self.trained_weights = freeze(plain, configuration.start_from.frozen, bool(start.new))
+        trained = [parameter for parameter in plain.parameters() if parameter.requires_grad]
         self.ema = ExponentialMovingAverage(plain, decay=configuration.phases[0].ema)
-        self.generator, self.generator_optimiser = fabric.setup(
-            plain, torch.optim.Adam(plain.parameters(), lr=1e-4, betas=betas)
-        )
+        self.generator, self.generator_optimiser = fabric.setup(plain, torch.optim.Adam(trained, lr=1e-4, betas=betas))
         self.ema.network.to(fabric.device)
         self.discriminator: nn.Module | None = None
         self.segmentator: nn.Module | None = None
@@ -67,10 +95,8 @@ class Adversaries:
 
     def set_rates(self, phase: PhaseConfiguration, share_done: float) -> None:
         """Learning rates for a point of a phase; the generator's falls along a cosine."""
-        import math
-
         fall = phase.final_rate + (1 - phase.final_rate) * 0.5 * (1 + math.cos(math.pi * min(share_done, 1.0)))
-        rates = [(self.generator_optimiser, phase.generator_rate * fall)]
+        rates = [(self.generator_optimiser, phase.generator_rate * fall * self.generator_factor)]
         if self.discriminator is not None:
             rates.append((self.discriminator_optimiser, phase.discriminator_rate))
         if self.segmentator is not None:
@@ -105,3 +131,18 @@ class Adversaries:
             if network is not None and name in state:
                 network.load_state_dict(state[name])
                 getattr(self, f"{name}_optimiser").load_state_dict(state[f"{name}_optimiser"])
+
+
+def _built(name: str, arguments: dict[str, Any], crop: tuple[int, int]) -> nn.Module:
+    try:
+        network = build_network(name, arguments)
+    except ValueError as error:
+        raise MedUSISError(ErrorCode.BAD_SETTING, f"network: {error}", "correct it") from None
+    multiple = int(getattr(network, "size_multiple", 1))
+    if any(size % multiple for size in crop):
+        raise MedUSISError(
+            ErrorCode.BAD_SETTING,
+            f"data.crop: {crop[0]} x {crop[1]} does not fit the network",
+            f"give multiples of {multiple}",
+        )
+    return network

@@ -13,26 +13,22 @@ from MedUSISLib.anatomy.schema import load_schema
 from MedUSISLib.errors import ErrorCode, MedUSISError
 from MedUSISLib.networks.ema import refresh_batch_norm
 from MedUSISLib.progress import Progress
-from MedUSISLib.training.cases import Case, prepare_image, prepare_labels
 from MedUSISLib.training.checkpoints import LAST, load_checkpoint, random_state, restore_random_state, save_checkpoint
-from MedUSISLib.training.class_merging import ClassMerger
 from MedUSISLib.training.configuration import GeneratorTraining, PhaseConfiguration
 from MedUSISLib.training.fabric import make_fabric
+from MedUSISLib.training.fine_tuning import START_FILE, Start, read_start
+from MedUSISLib.training.generator_data import GeneratorData
 from MedUSISLib.training.generator_networks import Adversaries
 from MedUSISLib.training.generator_step import Batch, Grain, PatchSampler, one_hot, train_step
-from MedUSISLib.training.slices import SliceSource
+from MedUSISLib.training.starting_weights import start_from
 from MedUSISLib.training.t1_scaling import CLIP
 from MedUSISLib.training.validation import (
     Validation,
     class_table_text,
     save_sample_grid,
     validate,
-    validation_slices,
 )
 
-#: Half of the batches are only flipped: an affine blurs, and real images that are all a little blurred teach the
-#: discriminator that sharp ones are fakes.
-_DEFORMED_SHARE = 0.5
 _BATCH_NORM_BATCHES = 6
 
 
@@ -55,53 +51,42 @@ class GeneratorRun:
         self.schema = load_schema(configuration.data.label_schema)
         self.fabric = make_fabric(configuration)
         self.rng = torch.Generator().manual_seed(configuration.seed + 1)
-        self.networks = Adversaries(configuration, self.schema.number_of_classes, self.fabric)
+        self.start = self._start()
         self.patches = PatchSampler(configuration.discriminator_crop, self.rng)
         self.grain = Grain(self._grain_by_class())
-        self.merger = ClassMerger(self.schema, configuration.data.merge_classes)
         self.iteration = 0
 
-    # -- data ------------------------------------------------------------------------------------------------------
+    def _start(self) -> Start | None:
+        """Make the networks, from nothing or from a parent; a resumed run has the parent's traits from `out`."""
+        configuration, start, weights = self.configuration, None, None
+        if configuration.start_from is not None:
+            start = read_start(configuration.out) if configuration.resume and self.checkpoint.is_file() else None
+            if start is None:
+                self.progress.stage("reading the generator to start from")
+                start, weights = start_from(configuration.start_from, self.schema, configuration.network)
+        self.networks = Adversaries(configuration, self.schema, self.fabric, start, weights)
+        return start
+
+    def _say_start(self) -> None:
+        if self.start is None or self.configuration.start_from is None:
+            return
+        self.start.write(self.configuration.out)
+        self._log(
+            started_from=self.start.as_setting(),
+            frozen=self.configuration.start_from.frozen,
+            trained_weights=self.networks.trained_weights,
+        )
+        if self.start.new or self.start.dropped:
+            self.progress.warning("OTHER_CLASSES", self.start.classes_text())
+
+    @property
+    def checkpoint(self) -> Path:
+        """Where a resumed run goes on."""
+        return self.configuration.out / LAST
 
     def prepare(self) -> None:
         """Read, label and cache every case, and lay out the validation slices."""
-        data, cache = self.configuration.data, self.configuration.cache
-        self.progress.stage("preparing the data")
-        total = len(data.images) + len(data.label_maps)
-        cases: dict[tuple[str, str], list[Case]] = {}
-        for number, image in enumerate(data.images):
-            self.progress.checkpoint()
-            case = prepare_image(image, self.schema, cache, Progress())
-            cases.setdefault(("image", image.split), []).append(case)
-            self.progress.step(number + 1, total)
-        for number, labels in enumerate(data.label_maps):
-            self.progress.checkpoint()
-            case = prepare_labels(labels, self.schema, cache, Progress())
-            cases.setdefault(("labels", labels.split), []).append(case)
-            self.progress.step(len(data.images) + number + 1, total)
-        if not cases.get(("image", "train")):
-            raise MedUSISError(
-                ErrorCode.BAD_SETTING, "there is no real image to train with", "add some under data.images"
-            )
-        classes = self.schema.number_of_classes
-        weights = {image.person: image.weight for image in data.images}
-        shares: dict[str, float] = {view: share for view, share in data.views.items()}
-
-        def source(kind: str) -> SliceSource | None:
-            found = cases.get((kind, "train"))
-            return SliceSource(found, data.crop, shares, classes, data.bottom_mm, weights) if found else None
-
-        images = source("image")
-        assert images is not None
-        self.images: SliceSource = images
-        self.label_maps = source("labels")
-        if self.label_maps is None and data.pairing == "unpaired":
-            raise MedUSISError(
-                ErrorCode.BAD_SETTING, "unpaired training needs label maps", "add some under data.label_maps"
-            )
-        held_out = cases.get(("image", "validation")) or cases[("image", "train")]
-        self.held_out = validation_slices(held_out, data.crop)
-        self.held_out_cases = [*held_out, *cases.get(("labels", "validation"), [])]
+        self.data = GeneratorData(self.configuration, self.schema, self.progress)
 
     def _grain_by_class(self) -> torch.Tensor | None:
         """The configured noise as standard deviation in the network's range [-1, 1]."""
@@ -113,26 +98,7 @@ class GeneratorRun:
         return table
 
     def _batch(self, phase: PhaseConfiguration) -> Batch:
-        count = self.configuration.batch_size
-        unpaired = self.configuration.data.pairing == "unpaired"
-        share = 1.0 if unpaired else phase.unpaired_share if self.label_maps is not None else 0.0
-        without_image = round(count * share)
-        parts, targets, real = [], None, None
-        if count - without_image:
-            labels, targets = self.images.batch(count - without_image, self.rng, self._deform())
-            parts.append(labels)
-        if without_image:
-            assert self.label_maps is not None
-            parts.append(self.label_maps.batch(without_image, self.rng, self._deform())[0])
-        if phase.adversarial:
-            # Never deformed: interpolation takes away the very texture that the discriminator is there for.
-            real = self.images.batch(count, self.rng, augment=False)[1]
-            if real is not None and torch.rand((), generator=self.rng) < 0.5:
-                real = real.flip(-1)
-        return Batch(self.merger(torch.cat(parts), self.rng), targets, real).to(self.fabric.device)
-
-    def _deform(self) -> bool:
-        return bool(torch.rand((), generator=self.rng) < _DEFORMED_SHARE)
+        return self.data.batch(phase, self.rng).to(self.fabric.device)
 
     def _noise(self, count: int) -> torch.Tensor | None:
         channels = self.networks.noise_channels
@@ -157,7 +123,7 @@ class GeneratorRun:
     def run(self) -> Validation:
         """Train to the end; returns the last validation."""
         configuration = self.configuration
-        checkpoint = configuration.out / LAST
+        checkpoint = self.checkpoint
         configuration.out.mkdir(parents=True, exist_ok=True)
         if configuration.resume and checkpoint.is_file():
             self.load(checkpoint)
@@ -168,6 +134,9 @@ class GeneratorRun:
                 "continue it with --resume, or choose another folder",
                 configuration.out,
             )
+        else:
+            (configuration.out / START_FILE).unlink(missing_ok=True)
+            self._say_start()
         self.progress.stage("training")
         started, first, seen = time.monotonic(), self.iteration, ""
         validation: Validation | None = None
@@ -214,12 +183,12 @@ class GeneratorRun:
         """Refresh BatchNorm for the averaged weights, measure, draw, log."""
         state = random_state(self.rng)
         network = self.averaged_network()
-        result, fake = validate(network, self.held_out, self.schema, self.networks.noise_channels)
+        result, fake = validate(network, self.data.held_out, self.schema, self.networks.noise_channels)
         restore_random_state(self.rng, state)
         samples = self.configuration.out / "samples"
         samples.mkdir(exist_ok=True)
         picture = samples / f"{self.iteration:06d}.png"
-        save_sample_grid(picture, self.held_out, fake, self.schema)
+        save_sample_grid(picture, self.data.held_out, fake, self.schema)
         (self.configuration.out / "class_table.md").write_text(class_table_text(result), encoding="utf-8")
         self._log(validation={k: round(v, 5) for k, v in result.figures().items()})
         for name, value in result.figures().items():

@@ -55,6 +55,7 @@ def model_card(
     noise: dict[str, Any],
     threshold: float | None,
     settings: dict[str, Any],
+    start: str = "",
 ) -> str:
     """README.md of a bundle.
 
@@ -62,6 +63,8 @@ def model_card(
     ----------
     settings : dict
         Iterations, crop, phases and so on, as they were used.
+    start : str
+        A section on the generator that it started from.
     """
     data = ["| data | subjects | licence | used for |", "|---|---|---|---|"]
     for row in card.training_data:
@@ -100,6 +103,6 @@ inside a class), over whole volumes:
 
 {chr(10).join(data)}
 
-## How
+{start}## How
 
 {used}"""

@@ -96,10 +96,14 @@ class Recorder(Progress):
     def __init__(self, cancel_after: int | None = None) -> None:
         self.metrics: dict[str, list[float]] = {}
         self.stages: list[str] = []
+        self.warnings: list[tuple[str, str]] = []
         self.left = cancel_after
 
     def stage(self, name: str) -> None:
         self.stages.append(name)
+
+    def warning(self, code: str, message: str) -> None:
+        self.warnings.append((code, message))
 
     def metric(self, name: str, value: float, **details: object) -> None:
         self.metrics.setdefault(name, []).append(value)

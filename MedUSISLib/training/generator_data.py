@@ -1,0 +1,104 @@
+"""What a generator is trained and judged on: prepared cases, and the batches that are drawn from them."""
+
+from __future__ import annotations
+
+import torch
+
+from MedUSISLib.anatomy.schema import LabelSchema
+from MedUSISLib.errors import ErrorCode, MedUSISError
+from MedUSISLib.progress import Progress
+from MedUSISLib.training.cases import Case, prepare_image, prepare_labels
+from MedUSISLib.training.class_merging import ClassMerger
+from MedUSISLib.training.configuration import GeneratorTraining, PhaseConfiguration
+from MedUSISLib.training.generator_step import Batch
+from MedUSISLib.training.slices import SliceSource
+from MedUSISLib.training.validation import validation_slices
+
+#: Half of the batches are only flipped: an affine blurs, and real images that are all a little blurred teach the
+#: discriminator that sharp ones are fakes.
+_DEFORMED_SHARE = 0.5
+
+
+class GeneratorData:
+    """Cases of all people, read, labelled and cached; the validation slices; batches of slices.
+
+    Attributes
+    ----------
+    images : SliceSource
+        Of the training people's images.
+    label_maps : SliceSource or None
+        Labels without images.
+    held_out : ValidationSlices
+    held_out_cases : list of Case
+
+    Raises
+    ------
+    MedUSISError
+        ``BAD_SETTING`` when there is nothing to train with; those of reading the files.
+    """
+
+    def __init__(self, configuration: GeneratorTraining, schema: LabelSchema, progress: Progress) -> None:
+        self.configuration = configuration
+        self.merger = ClassMerger(schema, configuration.data.merge_classes)
+        data, cache = configuration.data, configuration.cache
+        progress.stage("preparing the data")
+        total = len(data.images) + len(data.label_maps)
+        cases: dict[tuple[str, str], list[Case]] = {}
+        for number, image in enumerate(data.images):
+            progress.checkpoint()
+            case = prepare_image(image, schema, cache, Progress())
+            cases.setdefault(("image", image.split), []).append(case)
+            progress.step(number + 1, total)
+        for number, labels in enumerate(data.label_maps):
+            progress.checkpoint()
+            case = prepare_labels(labels, schema, cache, Progress())
+            cases.setdefault(("labels", labels.split), []).append(case)
+            progress.step(len(data.images) + number + 1, total)
+        if not cases.get(("image", "train")):
+            raise MedUSISError(
+                ErrorCode.BAD_SETTING, "there is no real image to train with", "add some under data.images"
+            )
+        weights = {image.person: image.weight for image in data.images}
+        shares: dict[str, float] = {view: share for view, share in data.views.items()}
+
+        def source(kind: str) -> SliceSource | None:
+            found = cases.get((kind, "train"))
+            if not found:
+                return None
+            return SliceSource(found, data.crop, shares, schema.number_of_classes, data.bottom_mm, weights)
+
+        images = source("image")
+        assert images is not None
+        self.images: SliceSource = images
+        self.label_maps = source("labels")
+        if self.label_maps is None and data.pairing == "unpaired":
+            raise MedUSISError(
+                ErrorCode.BAD_SETTING, "unpaired training needs label maps", "add some under data.label_maps"
+            )
+        held_out = cases.get(("image", "validation")) or cases[("image", "train")]
+        self.held_out = validation_slices(held_out, data.crop)
+        self.held_out_cases = [*held_out, *cases.get(("labels", "validation"), [])]
+
+    def batch(self, phase: PhaseConfiguration, rng: torch.Generator) -> Batch:
+        """Labels, their images and real images for the discriminator, as a phase asks for them (on the CPU)."""
+        count = self.configuration.batch_size
+        unpaired = self.configuration.data.pairing == "unpaired"
+        share = 1.0 if unpaired else phase.unpaired_share if self.label_maps is not None else 0.0
+        without_image = round(count * share)
+        parts, targets, real = [], None, None
+        if count - without_image:
+            labels, targets = self.images.batch(count - without_image, rng, _deform(rng))
+            parts.append(labels)
+        if without_image:
+            assert self.label_maps is not None
+            parts.append(self.label_maps.batch(without_image, rng, _deform(rng))[0])
+        if phase.adversarial:
+            # Never deformed: interpolation takes away the very texture that the discriminator is there for.
+            real = self.images.batch(count, rng, augment=False)[1]
+            if real is not None and torch.rand((), generator=rng) < 0.5:
+                real = real.flip(-1)
+        return Batch(self.merger(torch.cat(parts), rng), targets, real)
+
+
+def _deform(rng: torch.Generator) -> bool:
+    return bool(torch.rand((), generator=rng) < _DEFORMED_SHARE)
