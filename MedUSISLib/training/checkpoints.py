@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,9 @@ import torch
 from MedUSISLib.errors import ErrorCode, MedUSISError
 
 LAST = "last.ckpt"
+BEST = "best.ckpt"
+GOOD = "good.ckpt"
+"""The last checkpoint before which nothing had begun to go wrong."""
 
 
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
@@ -18,6 +23,17 @@ def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
     temporary = path.with_suffix(".tmp")
     torch.save(state, temporary)
     temporary.replace(path)
+
+
+def keep_as(path: Path, name: str) -> None:
+    """Keep a checkpoint under another name beside it, without writing it again where the file system can."""
+    temporary = path.with_name(f"{name}.tmp")
+    temporary.unlink(missing_ok=True)
+    try:
+        os.link(path, temporary)
+    except OSError:
+        shutil.copyfile(path, temporary)
+    temporary.replace(path.with_name(name))
 
 
 def load_checkpoint(path: Path, device: torch.device) -> dict[str, Any]:

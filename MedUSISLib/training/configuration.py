@@ -12,6 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from MedUSISLib.errors import ErrorCode, MedUSISError
 from MedUSISLib.generators.manifest import TrainingData
 from MedUSISLib.training.fine_tuning import StartSettings, with_start_in_full
+from MedUSISLib.training.health import SafetySettings
+from MedUSISLib.training.selection import SelectionSettings
 
 Split = Literal["train", "validation"]
 NonNegative = Annotated[float, Field(ge=0)]
@@ -180,6 +182,8 @@ class GeneratorTraining(_Part):
     betas: tuple[float, float] = (0.0, 0.99)
     phases: tuple[PhaseConfiguration, ...] = Field(min_length=1)
     card: CardConfiguration = CardConfiguration()
+    selection: SelectionSettings = SelectionSettings()
+    safety: SafetySettings = SafetySettings()
     validate_every: int = Field(default=250, gt=0)
     checkpoint_every: int = Field(default=250, gt=0)
     resume: bool = Field(default=False, description="go on from the last checkpoint in `out`")

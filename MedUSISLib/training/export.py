@@ -91,6 +91,8 @@ def export_generator(run: GeneratorRun, directory: Path) -> Bundle:
     frame = configuration.data.field_of_view or crop
     settings = {
         "iterations": run.iteration,
+        **({"chosen as the best by": run.selection.settings.criterion} if run.selection.settings.exports_best else {}),
+        **({"roll-backs": run.rollbacks} if run.rollbacks else {}),
         "batch size": configuration.batch_size,
         "crop": f"{crop[0]} x {crop[1]} voxels of 1 mm",
         "views": dict(configuration.data.views),

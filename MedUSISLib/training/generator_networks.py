@@ -93,8 +93,19 @@ class Adversaries:
         """Length of the noise vector."""
         return int(self.generator_arguments.get("noise_channels", 64))
 
-    def set_rates(self, phase: PhaseConfiguration, share_done: float) -> None:
-        """Learning rates for a point of a phase; the generator's falls along a cosine."""
+    def finite(self) -> bool:
+        """Whether all weights of all networks are finite numbers."""
+        networks = [self.generator, self.ema.network, self.discriminator, self.segmentator]
+        return all(
+            bool(torch.isfinite(tensor).all())
+            for network in networks
+            if network is not None
+            for tensor in network.state_dict().values()
+            if tensor.is_floating_point()
+        )
+
+    def set_rates(self, phase: PhaseConfiguration, share_done: float, factor: float = 1.0) -> None:
+        """Learning rates for a point of a phase, times ``factor``; the generator's falls along a cosine."""
         fall = phase.final_rate + (1 - phase.final_rate) * 0.5 * (1 + math.cos(math.pi * min(share_done, 1.0)))
         rates = [(self.generator_optimiser, phase.generator_rate * fall * self.generator_factor)]
         if self.discriminator is not None:
@@ -103,7 +114,7 @@ class Adversaries:
             rates.append((self.segmentator_optimiser, phase.segmentator_rate))
         for optimiser, rate in rates:
             for group in optimiser.param_groups:
-                group["lr"] = rate
+                group["lr"] = rate * factor
         self.ema.decay = phase.ema
 
     def state_dict(self) -> dict[str, Any]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from MedUSISLib.anatomy.schema import LabelSchema
 from MedUSISLib.training.configuration import PhaseConfiguration
 from MedUSISLib.training.generator_networks import Adversaries
 from MedUSISLib.training.losses.adversarial import discriminator_loss, generator_loss, r1_penalty
@@ -17,6 +19,7 @@ from MedUSISLib.training.losses.mask_consistency import filled_body, mask_consis
 from MedUSISLib.training.losses.periodic_pattern import periodic_pattern_loss
 from MedUSISLib.training.losses.segmentation import segmentation_loss
 from MedUSISLib.training.losses.ssim import ssim_loss
+from MedUSISLib.training.t1_scaling import CLIP
 
 
 class Batch:
@@ -55,6 +58,16 @@ class Grain:
 
     def __init__(self, by_class: Tensor | None) -> None:
         self.by_class = by_class
+
+    @classmethod
+    def of(cls, deviations: Mapping[str, float], schema: LabelSchema) -> Grain:
+        """From the standard deviation of each class on the scale on which white matter is 0.7; none without any."""
+        if not deviations:
+            return cls(None)
+        table = torch.zeros(schema.number_of_classes)
+        for name, deviation in deviations.items():
+            table[schema.index_of(name)] = deviation * 2 / CLIP
+        return cls(table)
 
     def __call__(self, images: Tensor, labels: Tensor) -> Tensor:
         """(B, 1, H, W) with white noise by class, each image half to one and a half times as much."""
@@ -132,12 +145,13 @@ def train_step(
     Returns
     -------
     dict
-        The losses, for the log.
+        The losses, for the log, and ``spread``, the standard deviation of the images.
     """
     condition = one_hot(batch.labels, classes)
     log: dict[str, float] = {}
     adversarial = phase.adversarial > 0 and networks.discriminator is not None and batch.real is not None
     fake = networks.generator(condition, noise)
+    log["spread"] = float(fake.detach().float().std())
     if adversarial:
         for number in range(phase.discriminator_steps):
             shown = patches(batch.real), patches(grain(fake.detach(), batch.labels))
@@ -175,7 +189,10 @@ def train_step(
 
     networks.generator_optimiser.zero_grad(set_to_none=True)
     networks.fabric.backward(loss)
-    networks.fabric.clip_gradients(networks.generator, networks.generator_optimiser, max_norm=10.0)
+    norm = networks.fabric.clip_gradients(
+        networks.generator, networks.generator_optimiser, max_norm=10.0, error_if_nonfinite=False
+    )
+    log["gradient"] = float(norm)  # of the generator before clipping; what is not finite is seen by `health`
     networks.generator_optimiser.step()
     if phase.segmentation and networks.segmentator is not None:
         networks.segmentator_optimiser.step()
