@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from MedUSISLib.errors import ErrorCode, MedUSISError
 from MedUSISLib.generators.manifest import TrainingData
+from MedUSISLib.training.augmentation_settings import AugmentationSettings
 from MedUSISLib.training.fine_tuning import StartSettings, with_start_in_full
 from MedUSISLib.training.health import SafetySettings
 from MedUSISLib.training.selection import SelectionSettings
@@ -179,6 +180,7 @@ class GeneratorTraining(_Part):
     grain: dict[str, NonNegative] = Field(
         default={}, description="standard deviation of the noise of real images per class, white matter = 0.7"
     )
+    augmentation: AugmentationSettings = AugmentationSettings()
     betas: tuple[float, float] = (0.0, 0.99)
     phases: tuple[PhaseConfiguration, ...] = Field(min_length=1)
     card: CardConfiguration = CardConfiguration()

@@ -7,16 +7,13 @@ import torch
 from MedUSISLib.anatomy.schema import LabelSchema
 from MedUSISLib.errors import ErrorCode, MedUSISError
 from MedUSISLib.progress import Progress
+from MedUSISLib.training.augmentation import Augmenter
 from MedUSISLib.training.cases import Case, prepare_image, prepare_labels
 from MedUSISLib.training.class_merging import ClassMerger
 from MedUSISLib.training.configuration import GeneratorTraining, PhaseConfiguration
 from MedUSISLib.training.generator_step import Batch
 from MedUSISLib.training.slices import SliceSource
 from MedUSISLib.training.validation import validation_slices
-
-#: Half of the batches are only flipped: an affine blurs, and real images that are all a little blurred teach the
-#: discriminator that sharp ones are fakes.
-_DEFORMED_SHARE = 0.5
 
 
 class GeneratorData:
@@ -40,6 +37,8 @@ class GeneratorData:
     def __init__(self, configuration: GeneratorTraining, schema: LabelSchema, progress: Progress) -> None:
         self.configuration = configuration
         self.merger = ClassMerger(schema, configuration.data.merge_classes)
+        self.augmenter = Augmenter(configuration.augmentation, schema)
+        self.undeformed = Augmenter(configuration.augmentation, schema, deforms=False)
         data, cache = configuration.data, configuration.cache
         progress.stage("preparing the data")
         total = len(data.images) + len(data.label_maps)
@@ -87,18 +86,12 @@ class GeneratorData:
         without_image = round(count * share)
         parts, targets, real = [], None, None
         if count - without_image:
-            labels, targets = self.images.batch(count - without_image, rng, _deform(rng))
+            labels, targets = self.images.batch(count - without_image, rng, self.augmenter)
             parts.append(labels)
         if without_image:
             assert self.label_maps is not None
-            parts.append(self.label_maps.batch(without_image, rng, _deform(rng))[0])
+            parts.append(self.label_maps.batch(without_image, rng, self.augmenter)[0])
         if phase.adversarial:
             # Never deformed: interpolation takes away the very texture that the discriminator is there for.
-            real = self.images.batch(count, rng, augment=False)[1]
-            if real is not None and torch.rand((), generator=rng) < 0.5:
-                real = real.flip(-1)
+            real = self.images.batch(count, rng, self.undeformed)[1]
         return Batch(self.merger(torch.cat(parts), rng), targets, real)
-
-
-def _deform(rng: torch.Generator) -> bool:
-    return bool(torch.rand((), generator=rng) < _DEFORMED_SHARE)

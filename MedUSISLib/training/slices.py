@@ -1,4 +1,4 @@
-"""Training slices drawn from prepared cases: which one, from which view, cut out where, and deformed how."""
+"""Training slices drawn from prepared cases: which one, from which view, cut out where."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch.nn import functional as F
 
+from MedUSISLib.training.augmentation import Augmenter
 from MedUSISLib.training.cases import Case
 from MedUSISLib.training.t1_scaling import CLIP
 
@@ -17,6 +17,7 @@ _THIN_MM = 1.6
 #: A class counts as present in a slice from this many pixels on.
 _PRESENT_PIXELS = 20
 _ARRAY_AXIS = {"axial": 0, "coronal": 1, "sagittal": 2}
+_VIEW_OF_AXIS = {axis: view for view, axis in _ARRAY_AXIS.items()}
 
 
 @dataclass(frozen=True)
@@ -105,16 +106,19 @@ class SliceSource:
             starts.append(place)
         return cut_out(labels, starts, self.crop), None if image is None else cut_out(image, starts, self.crop)
 
-    def batch(self, count: int, rng: torch.Generator, augment: bool = True) -> tuple[torch.Tensor, torch.Tensor | None]:
-        """Class indices (B, H, W) int64, and images (B, 1, H, W) in [-1, 1] or None."""
-        slices = [self._slice(self._address(rng), rng) for _ in range(count)]
+    def batch(
+        self, count: int, rng: torch.Generator, augmenter: Augmenter | None = None
+    ) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """Class indices (B, H, W) int64, and images (B, 1, H, W) in [-1, 1] or None; varied by an augmenter."""
+        addresses = [self._address(rng) for _ in range(count)]
+        slices = [self._slice(address, rng) for address in addresses]
         labels = torch.from_numpy(np.stack([s[0] for s in slices]))
         images = None
         if all(s[1] is not None for s in slices):
             stacked = np.stack([s[1] for s in slices if s[1] is not None]).astype(np.float32)
             images = torch.from_numpy(stacked)[:, None] * (2 / CLIP) - 1
-        if augment:
-            labels, images = deformed(labels, images, rng)
+        if augmenter is not None:
+            labels, images = augmenter(labels, images, [_VIEW_OF_AXIS[a.axis] for a in addresses], rng)
         return labels.long(), images
 
 
@@ -127,40 +131,3 @@ def cut_out(array: np.ndarray, starts: Sequence[int], size: Sequence[int]) -> np
         target.append(slice(low - start, max(low, high) - start))
     result[tuple(target)] = array[tuple(source)]
     return result
-
-
-def deformed(
-    labels: torch.Tensor,
-    images: torch.Tensor | None,
-    rng: torch.Generator,
-    *,
-    turn_deg: float = 8.0,
-    scale: float = 0.08,
-    shift: float = 0.03,
-) -> tuple[torch.Tensor, torch.Tensor | None]:
-    """The same mild random affine (and left-right flip) on labels, nearest, and images, bilinear.
-
-    Parameters
-    ----------
-    labels : Tensor of uint8, shape (B, H, W)
-    images : Tensor, shape (B, 1, H, W), in [-1, 1], or None
-    """
-    count, height, width = labels.shape
-    random = torch.rand(count, 6, generator=rng) * 2 - 1
-    angle = random[:, 0] * turn_deg * torch.pi / 180
-    sx, sy = 1 + random[:, 1] * scale, 1 + random[:, 2] * scale
-    flip = torch.where(random[:, 5] > 0, 1.0, -1.0)
-    cos, sin, aspect = torch.cos(angle), torch.sin(angle), height / width
-    theta = torch.stack(
-        [
-            torch.stack([cos * sx * flip, -sin * sy * aspect, random[:, 3] * shift], 1),
-            torch.stack([sin * sx * flip / aspect, cos * sy, random[:, 4] * shift], 1),
-        ],
-        1,
-    )
-    grid = F.affine_grid(theta, [count, 1, height, width], align_corners=False)
-    moved = F.grid_sample(labels[:, None].float(), grid, mode="nearest", align_corners=False)[:, 0].to(labels.dtype)
-    if images is None:
-        return moved, None
-    # The outside is air: shifted so that the zero padding of grid_sample means -1.
-    return moved, F.grid_sample(images + 1, grid, mode="bilinear", align_corners=False) - 1
