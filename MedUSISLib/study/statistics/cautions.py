@@ -35,7 +35,8 @@ def cautions_of(figure: Figure, model: ObuchowskiRockette, analyses: Sequence[An
     yield from _about_readers(model)
     yield from _about_cases(figure)
     yield from _about_values(figure, model)
-    yield from _about_components(model, analyses)
+    yield from _about_components(model)
+    yield from _about_intervals(figure, analyses)
     if model.t > 2:
         pairs = model.t * (model.t - 1) // 2
         yield Caution(
@@ -77,7 +78,7 @@ def _about_cases(figure: Figure) -> Iterator[Caution]:
 
 def _about_values(figure: Figure, model: ObuchowskiRockette) -> Iterator[Caution]:
     values = model.values
-    if figure.name != "mean":
+    if figure.name not in ("mean", "d-prime"):
         for limit, word in ((1.0, "perfect"), (0.0, "always wrong")):
             for t, r in np.argwhere(values == limit):
                 yield Caution(
@@ -95,7 +96,7 @@ def _about_values(figure: Figure, model: ObuchowskiRockette) -> Iterator[Caution
         )
 
 
-def _about_components(model: ObuchowskiRockette, analyses: Sequence[Analysis]) -> Iterator[Caution]:
+def _about_components(model: ObuchowskiRockette) -> Iterator[Caution]:
     error, components = model.error, model.components
     if error.cov2 is not None and error.cov3 is not None and error.cov2 < error.cov3:
         yield Caution(
@@ -114,13 +115,17 @@ def _about_components(model: ObuchowskiRockette, analyses: Sequence[Analysis]) -
             "All readers differ between tests by exactly the same amount: tests with random readers have no error of "
             "their own to compare with.",
         )
-    if any(_outside(estimate.estimate.low, estimate.estimate.high) for a in analyses for estimate in a.tests):
-        if not np.any((model.values < 0) | (model.values > 1)):
-            yield Caution(
-                "INTERVAL_OUTSIDE",
-                "An interval of a single test leaves 0..1: the symmetric interval is a poor description so close to "
-                "the limit.",
-            )
+
+
+def _about_intervals(figure: Figure, analyses: Sequence[Analysis]) -> Iterator[Caution]:
+    if figure.name in ("mean", "d-prime"):
+        return
+    if any(_outside(test.estimate.low, test.estimate.high) for a in analyses for test in a.tests):
+        yield Caution(
+            "INTERVAL_OUTSIDE",
+            "An interval of a single test leaves 0..1: the symmetric interval is a poor description so close to the "
+            "limit.",
+        )
 
 
 def _outside(low: float, high: float) -> bool:

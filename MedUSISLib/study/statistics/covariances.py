@@ -113,6 +113,9 @@ def delong_covariance(figure: EmpiricalAuc) -> np.ndarray:
 
 def jackknife_values(figure: Figure) -> np.ndarray:
     """The figure without each sampling unit in turn, float [U, T, R]; units that it does not look at are left out."""
+    fast = getattr(figure, "without_each_case", None)
+    if fast is not None and len(np.unique(figure.units)) == len(figure.units):
+        return fast()
     units = [u for u in np.unique(figure.units) if figure.relevant[figure.units == u].any()]
     return np.stack([figure.values((figure.units != u).astype(float)) for u in units])
 

@@ -108,6 +108,15 @@ class EmpiricalAuc:
         n, p = weights[~self.truth], weights[self.truth]
         return (self.kernel @ p @ n) / (n.sum() * p.sum())
 
+    def without_each_case(self) -> np.ndarray:
+        """The area without each case in turn, [C, T, R]; the same as ``values`` with that weight 0, only faster."""
+        tests, readers, n, p = self.kernel.shape
+        whole = self.kernel.sum(axis=(2, 3))
+        found = np.empty((len(self.truth), tests, readers))
+        found[~self.truth] = np.moveaxis(whole[..., None] - self.kernel.sum(axis=3), 2, 0) / ((n - 1) * p)
+        found[self.truth] = np.moveaxis(whole[..., None] - self.kernel.sum(axis=2), 2, 0) / (n * (p - 1))
+        return found
+
 
 class ShareOfCases:
     """Mean of a score in 0..1 over the relevant cases; sensitivity, specificity and accuracy are of this kind.

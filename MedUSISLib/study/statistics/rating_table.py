@@ -165,7 +165,7 @@ class RatingTable:
                 raise problem(
                     TableProblem.DUPLICATE_ROW,
                     f"line {line} repeats the reader, test and case of an earlier line",
-                    "repeated readings belong into the agreement of a reader with himself, not into this table",
+                    "keep one of them here; repeated readings are for the agreement with an earlier reading",
                 )
             cells[key] = _number(_text(row, "rating"), line, problem)
             tests.setdefault(test, len(tests))
