@@ -18,7 +18,7 @@ from MedUSISLib.imaging.grid import GridSpec, plan_grid
 from MedUSISLib.imaging.reading import read_label_map, read_volume
 from MedUSISLib.imaging.volume import Volume
 from MedUSISLib.progress import Progress
-from MedUSISLib.training.configuration import ImageSource, LabelSource
+from MedUSISLib.training.data_configuration import ImageSource, LabelSource
 from MedUSISLib.training.t1_scaling import CLIP, scaled_by_white_matter
 
 _VERSION = 3

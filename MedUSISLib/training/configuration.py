@@ -7,102 +7,18 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from MedUSISLib.errors import ErrorCode, MedUSISError
 from MedUSISLib.generators.manifest import TrainingData
 from MedUSISLib.training.augmentation_settings import AugmentationSettings
+from MedUSISLib.training.data_configuration import DataConfiguration, LabelSource, NonNegative, Part
 from MedUSISLib.training.fine_tuning import StartSettings, with_start_in_full
 from MedUSISLib.training.health import SafetySettings
 from MedUSISLib.training.selection import SelectionSettings
 
-Split = Literal["train", "validation"]
-NonNegative = Annotated[float, Field(ge=0)]
 
-
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class ImageSource(_Part):
-    """A real MR.
-
-    Attributes
-    ----------
-    image : Path
-    person : str
-        Pseudonym; images of one person never fall on both sides of the split.
-    split : {"train", "validation"}
-    weight : float
-        How often its person is drawn, relative to others.
-    labels, mapping : optional
-        Its own label map in its own grid, and what its values mean (``paired``). Without one the image is labelled by
-        `head-seg` (``pseudo``) or used without labels (``unpaired``).
-    """
-
-    image: Path
-    person: str
-    split: Split = "train"
-    weight: float = Field(default=1.0, gt=0)
-    labels: Path | None = None
-    mapping: str = "head"
-
-
-class LabelSource(_Part):
-    """Labels without an image: a label map, or a head CT that `head-seg` labels."""
-
-    person: str
-    labels: Path | None = None
-    ct: Path | None = None
-    mapping: str = "synthseg"
-    split: Split = "train"
-
-    @model_validator(mode="after")
-    def _one_source(self) -> LabelSource:
-        if self.labels is None and self.ct is None:
-            raise ValueError("give a label map or a CT")
-        return self
-
-
-class DataConfiguration(_Part):
-    """Where the data is and how slices are drawn from it.
-
-    Attributes
-    ----------
-    pairing : {"paired", "pseudo", "unpaired"}
-        Whether real images come with labels of their own, with labels by `head-seg`, or with none.
-    crop : (int, int)
-        Rows and columns of a training slice, in voxels of 1 mm.
-    field_of_view : (int, int), optional
-        Rows and columns that the finished generator is given in one piece, if more than the crop; the network is fully
-        convolutional, and what a head leaves over is background.
-    views : dict
-        Share of axial, coronal and sagittal slices; the latter two only from volumes with thin slices.
-    merge_classes : float
-        Probability with which each class of a slice is replaced by its coarser one.
-    """
-
-    label_schema: str = "head"
-    pairing: Literal["paired", "pseudo", "unpaired"] = "pseudo"
-    images: tuple[ImageSource, ...] = ()
-    label_maps: tuple[LabelSource, ...] = ()
-    crop: tuple[int, int] = (256, 256)
-    field_of_view: tuple[int, int] | None = None
-    views: dict[Literal["axial", "coronal", "sagittal"], NonNegative] = {"axial": 1.0}
-    merge_classes: float = Field(default=0.15, ge=0, le=1)
-    bottom_mm: float = Field(default=200.0, description="slices further below the vertex than this are not used")
-
-    @model_validator(mode="after")
-    def _split_by_person(self) -> DataConfiguration:
-        for kind, sources in (("images", self.images), ("label_maps", self.label_maps)):
-            split_of: dict[str, str] = {}
-            for source in sources:
-                if split_of.setdefault(source.person, source.split) != source.split:
-                    raise ValueError(f"{kind}: one person is in both train and validation; split by person")
-        return self
-
-
-class PhaseConfiguration(_Part):
+class PhaseConfiguration(Part):
     """One stretch of training: how long, with which losses and rates.
 
     Attributes
@@ -140,7 +56,7 @@ class PhaseConfiguration(_Part):
     ema: float = Field(default=0.999, ge=0, lt=1)
 
 
-class CardConfiguration(_Part):
+class CardConfiguration(Part):
     """What the model card says that the export does not measure: for whom, by what licence, and what not.
 
     ``measurements`` are sentences on figures measured by a command of their own, which each names.
@@ -157,7 +73,7 @@ class CardConfiguration(_Part):
     training_data: tuple[TrainingData, ...] = ()
 
 
-class GeneratorTraining(_Part):
+class GeneratorTraining(Part):
     """Training of a generator (``task: generator``)."""
 
     task: Literal["generator"] = "generator"
@@ -197,7 +113,7 @@ class GeneratorTraining(_Part):
         return self
 
 
-class SegmentatorTraining(_Part):
+class SegmentatorTraining(Part):
     """Training of `head-seg` from whole-head label maps by domain randomisation (``task: segmentator``)."""
 
     task: Literal["segmentator"] = "segmentator"
@@ -263,7 +179,7 @@ def configuration_from(content: Any, folder: Path) -> GeneratorTraining | Segmen
         ) from None
 
 
-_PATHS = ("image", "labels", "ct", "out", "cache")
+_PATHS = ("image", "labels", "ct", "out", "cache", "dataset")
 #: Names, unless they end like a file.
 _FILES: dict[str, tuple[str, ...]] = {"label_schema": (".json",), "mapping": (".csv", ".tsv", ".txt")}
 

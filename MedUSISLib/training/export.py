@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -79,10 +80,13 @@ def export_generator(run: GeneratorRun, directory: Path) -> Bundle:
         network.sharpening = fitted_sharpening(network, run.data.images.cases, crop, channels, classes)
         arguments["sharpening"] = network.sharpening
     validation, fake = validate(network, run.data.held_out, schema, channels)
+    # A hospital's own data: neither its pseudonyms nor its images leave with the bundle.
+    private = configuration.data.dataset is not None
     volumes = []
     for number, case in enumerate(run.data.held_out_cases):
         run.progress.checkpoint()
-        volumes.append(measure_volume(network, case, crop, channels, classes))
+        measured = measure_volume(network, case, crop, channels, classes)
+        volumes.append(replace(measured, person=f"person {number + 1}") if private else measured)
         run.progress.step(number + 1, len(run.data.held_out_cases))
     noise = measure_noise(network, run.data.held_out.labels[::4], channels, schema)
     threshold = review_threshold(volumes, network)
@@ -133,7 +137,7 @@ def export_generator(run: GeneratorRun, directory: Path) -> Bundle:
         settings={"training": settings, "classes": list(schema.names), **_parent(run)},
     )
     picture = configuration.out / "samples.png"
-    save_sample_grid(picture, run.data.held_out, fake, schema, count=10)
+    save_sample_grid(picture, run.data.held_out, fake, schema, count=10, real=not private)
     start = "" if run.start is None else run.start.card_text()
     shown = card.model_copy(update={"training_data": data})
     text = model_card(configuration.name, shown, validation, volumes, noise, threshold, settings, start)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Iterable
+
 import torch
 
 from MedUSISLib.anatomy.schema import LabelSchema
@@ -27,6 +30,8 @@ class GeneratorData:
         Labels without images.
     held_out : ValidationSlices
     held_out_cases : list of Case
+    trained_on : list of str
+        Hashes of the training people.
 
     Raises
     ------
@@ -41,7 +46,9 @@ class GeneratorData:
         self.undeformed = Augmenter(configuration.augmentation, schema, deforms=False)
         data, cache = configuration.data, configuration.cache
         progress.stage("preparing the data")
-        total = len(data.images) + len(data.label_maps)
+        total = len(data.sources)
+        self.trained_on = _anonymous(one.person for one in data.sources if one.split == "train")
+        self._judged_on = _anonymous(one.person for one in data.images if one.split == "validation")
         cases: dict[tuple[str, str], list[Case]] = {}
         for number, image in enumerate(data.images):
             progress.checkpoint()
@@ -78,6 +85,22 @@ class GeneratorData:
         self.held_out = validation_slices(held_out, data.crop)
         self.held_out_cases = [*held_out, *cases.get(("labels", "validation"), [])]
 
+    def check_resumed(self, trained_on: Iterable[str]) -> None:
+        """Refuse to go on when somebody who is to be judged on has been trained on.
+
+        Parameters
+        ----------
+        trained_on : iterable of str
+            ``trained_on`` of the interrupted training.
+        """
+        moved = set(trained_on) & set(self._judged_on)
+        if moved:
+            raise MedUSISError(
+                ErrorCode.BAD_SETTING,
+                f"{len(moved)} of the people for validation were trained on before the interruption",
+                "give them back to the training side, or begin again in another folder",
+            )
+
     def batch(self, phase: PhaseConfiguration, rng: torch.Generator) -> Batch:
         """Labels, their images and real images for the discriminator, as a phase asks for them (on the CPU)."""
         count = self.configuration.batch_size
@@ -95,3 +118,8 @@ class GeneratorData:
             # Never deformed: interpolation takes away the very texture that the discriminator is there for.
             real = self.images.batch(count, rng, self.undeformed)[1]
         return Batch(self.merger(torch.cat(parts), rng), targets, real)
+
+
+def _anonymous(people: Iterable[str]) -> list[str]:
+    """For checkpoints: enough to recognise a pseudonym, not to read it."""
+    return sorted({hashlib.sha256(person.encode()).hexdigest()[:16] for person in people})

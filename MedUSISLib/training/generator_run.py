@@ -277,6 +277,7 @@ class GeneratorRun:
     def _state(self) -> dict[str, Any]:
         return {
             "iteration": self.iteration,
+            "trained_on": self.data.trained_on,
             "random": random_state(self.rng),
             "networks": self.networks.state_dict(),
             "rollbacks": self.rollbacks,
@@ -293,6 +294,7 @@ class GeneratorRun:
     def load(self, path: Path) -> None:
         """Continue from a checkpoint."""
         state = load_checkpoint(path, self.fabric.device)
+        self.data.check_resumed(state.get("trained_on", ()))
         self.networks.load_state_dict(state["networks"])
         restore_random_state(self.rng, state["random"])
         self.iteration = int(state["iteration"])

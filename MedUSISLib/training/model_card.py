@@ -88,7 +88,7 @@ Version {card.version}, licence {card.licence}. {card.modality}, {card.body_regi
 ## Measured on people that it was not trained on
 
 {figures_text(validation)}
-![labels, synthetic and real slices of held-out people](samples.png)
+![slices of held-out people: labels, synthetic and, where they may be shown, real ones](samples.png)
 
 Class means on the scale on which white matter is 0.7:
 

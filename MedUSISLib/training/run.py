@@ -32,9 +32,10 @@ def train(configuration: GeneratorTraining | SegmentatorTraining, progress: Prog
 
     bundle = configuration.out / "bundle" / configuration.name
     if isinstance(configuration, GeneratorTraining):
+        from MedUSISLib.training.dataset_data import with_dataset
         from MedUSISLib.training.generator_run import GeneratorRun
 
-        run = GeneratorRun(configuration, progress)
+        run = GeneratorRun(with_dataset(configuration), progress)
         run.prepare()
         figures = run.run().figures()
         export_generator(run, bundle)

@@ -126,25 +126,27 @@ def validate(
 
 
 def save_sample_grid(
-    path: Path, slices: ValidationSlices, fake: np.ndarray, schema: LabelSchema, count: int = 8
+    path: Path, slices: ValidationSlices, fake: np.ndarray, schema: LabelSchema, count: int = 8, real: bool = True
 ) -> None:
-    """A PNG: labels, synthetic and real slices of held-out people below one another."""
+    """A PNG: labels, synthetic and (where they may be shown) real slices of held-out people below one another."""
     from matplotlib.colors import ListedColormap
     from matplotlib.figure import Figure
 
     chosen = np.linspace(0, len(fake) - 1, min(count, len(fake))).round().astype(int)
     rows, columns = fake.shape[1:]
-    figure = Figure(figsize=(1.6 * len(chosen), 1.6 * 3 * rows / columns), dpi=100)
+    titles = ("labels", "SYNTHETIC", "real") if real else ("labels", "SYNTHETIC")
+    figure = Figure(figsize=(1.6 * len(chosen), 1.6 * len(titles) * rows / columns), dpi=100)
     figure.patch.set_facecolor("black")
     colors = ListedColormap([tuple(c / 255 for c in one.color) for one in schema.classes])
-    axes = figure.subplots(3, len(chosen), squeeze=False, gridspec_kw={"wspace": 0.02, "hspace": 0.02})
+    axes = figure.subplots(len(titles), len(chosen), squeeze=False, gridspec_kw={"wspace": 0.02, "hspace": 0.02})
     for column, index in enumerate(chosen):
         axes[0][column].imshow(
             slices.labels[index], cmap=colors, vmin=-0.5, vmax=len(schema.classes) - 0.5, interpolation="nearest"
         )
         axes[1][column].imshow(fake[index], cmap="gray", vmin=0, vmax=1.1)
-        axes[2][column].imshow(slices.images[index], cmap="gray", vmin=0, vmax=1.1)
-    for row, title in enumerate(("labels", "SYNTHETIC", "real")):
+        if real:
+            axes[2][column].imshow(slices.images[index], cmap="gray", vmin=0, vmax=1.1)
+    for row, title in enumerate(titles):
         axes[row][0].text(4, 14, title, color="yellow", fontsize=8)
         for axis in axes[row]:
             axis.axis("off")

@@ -52,6 +52,9 @@ def test_the_shipped_configurations_are_valid(monkeypatch: pytest.MonkeyPatch, t
     assert {s.person for s in generator.data.images if s.split == "validation"} == {"mne-ecog", "pycortex"}
     assert sum(s.split == "validation" for s in generator.data.label_maps) == 2
     assert read_configuration(resource_path("Training", "head-seg.yaml")).task == "segmentator"
+    tuning = read_configuration(resource_path("Training", "fine-tune-head-t1w.yaml"))
+    assert tuning.task == "generator" and tuning.start_from is not None
+    assert tuning.start_from.generator == "head-t1w" and tuning.selection.exports_best
 
 
 def test_a_missing_environment_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

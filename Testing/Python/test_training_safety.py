@@ -126,12 +126,12 @@ def test_health_is_lost_by_what_lasts_and_by_what_is_no_number() -> None:
 
 STALLED: dict[str, Any] = {
     "phases": [
-        {"name": "first", "iterations": 2, "l1": 1},
-        {"name": "second", "iterations": 40, "l1": 1, "generator_rate": 1e-12},
+        {"name": "first", "iterations": 2, "l1": 1, "ema": 0},
+        {"name": "second", "iterations": 40, "l1": 1, "ema": 0, "generator_rate": 1e-12},
     ],
     "validate_every": 2,
     "checkpoint_every": 3,
-    "selection": {"criterion": "absolute_error", "patience": 2, "smallest_gain": 0.01},
+    "selection": {"criterion": "absolute_error", "patience": 2, "smallest_gain": 0.05},
 }
 
 

@@ -1,0 +1,123 @@
+"""Where the data of a training is: images, label maps, or a dataset, and how slices are drawn from it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Split = Literal["train", "validation"]
+NonNegative = Annotated[float, Field(ge=0)]
+FROM_DATASET = "from_dataset"
+
+
+class Part(BaseModel):
+    """A part of a training configuration: no unknown fields, not changed afterwards."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ImageSource(Part):
+    """A real MR.
+
+    Attributes
+    ----------
+    image : Path
+    person : str
+        Pseudonym; images of one person never fall on both sides of the split.
+    split : {"train", "validation"}
+    weight : float
+        How often its person is drawn, relative to others.
+    labels, mapping : optional
+        Its own label map in its own grid, and what its values mean (``paired``). Without one the image is labelled by
+        `head-seg` (``pseudo``) or used without labels (``unpaired``).
+    """
+
+    image: Path
+    person: str
+    split: Split = "train"
+    weight: float = Field(default=1.0, gt=0)
+    labels: Path | None = None
+    mapping: str = "head"
+
+
+class LabelSource(Part):
+    """Labels without an image: a label map, or a head CT that `head-seg` labels."""
+
+    person: str
+    labels: Path | None = None
+    ct: Path | None = None
+    mapping: str = "synthseg"
+    split: Split = "train"
+
+    @model_validator(mode="after")
+    def _one_source(self) -> LabelSource:
+        if self.labels is None and self.ct is None:
+            raise ValueError("give a label map or a CT")
+        return self
+
+
+class DataConfiguration(Part):
+    """Where the data is and how slices are drawn from it.
+
+    Attributes
+    ----------
+    dataset : Path, optional
+        A ``dataset.json``, or the folder that holds it, in place of ``images`` and ``label_maps``; it also says
+        ``label_schema`` and ``pairing`` where they are not given.
+    sequence : str, optional
+        Only MRs of this sequence of the dataset ("T1w").
+    pairing : {"paired", "pseudo", "unpaired"}
+        Whether real images come with labels of their own, with labels by `head-seg`, or with none.
+    crop : (int, int)
+        Rows and columns of a training slice, in voxels of 1 mm.
+    field_of_view : (int, int), optional
+        Rows and columns that the finished generator is given in one piece, if more than the crop; the network is fully
+        convolutional, and what a head leaves over is background.
+    views : dict
+        Share of axial, coronal and sagittal slices; the latter two only from volumes with thin slices.
+    merge_classes : float
+        Probability with which each class of a slice is replaced by its coarser one.
+    """
+
+    dataset: Path | None = None
+    sequence: str | None = None
+    label_schema: str = "head"
+    pairing: Literal["paired", "pseudo", "unpaired", "from_dataset"] = "pseudo"
+    images: tuple[ImageSource, ...] = ()
+    label_maps: tuple[LabelSource, ...] = ()
+    crop: tuple[int, int] = (256, 256)
+    field_of_view: tuple[int, int] | None = None
+    views: dict[Literal["axial", "coronal", "sagittal"], NonNegative] = {"axial": 1.0}
+    merge_classes: float = Field(default=0.15, ge=0, le=1)
+    bottom_mm: float = Field(default=200.0, description="slices further below the vertex than this are not used")
+
+    @property
+    def sources(self) -> tuple[ImageSource | LabelSource, ...]:
+        """Images and label maps."""
+        return (*self.images, *self.label_maps)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _said_by_the_dataset(cls, content: Any) -> Any:
+        if isinstance(content, dict) and content.get("dataset"):
+            return {"label_schema": FROM_DATASET, "pairing": FROM_DATASET, **content}
+        return content
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> DataConfiguration:
+        if self.dataset is not None and (self.images or self.label_maps):
+            raise ValueError("give a dataset, or images and label maps, not both")
+        if self.dataset is None and (self.sequence or FROM_DATASET in (self.label_schema, self.pairing)):
+            raise ValueError("sequence and from_dataset need a dataset")
+        return self
+
+    @model_validator(mode="after")
+    def _split_by_person(self) -> DataConfiguration:
+        for kind, sources in (("images", self.images), ("label_maps", self.label_maps)):
+            split_of: dict[str, str] = {}
+            for source in sources:
+                if split_of.setdefault(source.person, source.split) != source.split:
+                    raise ValueError(f"{kind}: one person is in both train and validation; split by person")
+        return self
