@@ -104,11 +104,17 @@ def test_fixed_cases_of_van_dyke_are_the_published_ones(van_dyke: ObuchowskiRock
     assert (first.low, first.high) == (pytest.approx(0.82809808, abs=1e-6), pytest.approx(0.96597599, abs=1e-6))
 
 
+def study_data(*names: str) -> list[Path]:
+    """Tables of published studies; they come with GPL packages and are not kept here (docs/study-statistics.md)."""
+    folder = os.environ.get("MEDUSIS_STUDY_DATA")
+    if not folder:
+        pytest.skip("MEDUSIS_STUDY_DATA names no folder with published ratings")
+    return [Path(folder) / name for name in names]
+
+
 def test_raw_ratings_of_van_dyke_give_the_published_numbers() -> None:
-    path = os.environ.get("MEDUSIS_VAN_DYKE")
-    if not path:
-        pytest.skip("MEDUSIS_VAN_DYKE names no table; the ratings come with GPL packages and are not kept here")
-    figure = EmpiricalAuc(RatingTable.from_csv(Path(path)))
+    (path,) = study_data("van_dyke.csv")
+    figure = EmpiricalAuc(RatingTable.from_csv(path))
     np.testing.assert_allclose(figure.values(), VAN_DYKE_AREAS, atol=5e-9)
     result = analyse_mrmc(figure)
     error = result.components.error
@@ -124,6 +130,44 @@ def test_raw_ratings_of_van_dyke_give_the_published_numbers() -> None:
     alone = [(d.estimate.standard_error, d.p_value) for _, d in result.reader_differences]
     published = [(0.02551, 0.2693), (0.02630, 0.0768), (0.03121, 0.5668), (0.01729, 0.1290), (0.04406, 0.0230)]
     np.testing.assert_allclose(alone, published, atol=5.1e-5)
+
+
+def test_raw_marks_of_zanca_give_the_published_weighted_afroc_analysis() -> None:
+    # Zanca et al., Med. Phys. 36 (2009): 5 tests, 4 readers, 100 + 100 cases; numbers as RJafroc's book prints them.
+    lesions, marks = study_data("zanca_lesions.csv", "zanca_marks.csv")
+    table = LesionTable.from_csv(lesions, marks)
+    result = analyse_mrmc(AfrocArea(table))
+    published = [
+        [0.779, 0.725, 0.704, 0.805],
+        [0.787, 0.727, 0.723, 0.804],
+        [0.730, 0.716, 0.672, 0.773],
+        [0.810, 0.743, 0.694, 0.829],
+        [0.749, 0.682, 0.655, 0.771],
+    ]
+    np.testing.assert_allclose(result.values, published, atol=5e-4)
+    error = result.components.error
+    found = (error.variance, error.cov1, error.cov2, error.cov3)
+    np.testing.assert_allclose(found, (0.000928, 0.000422, 0.000336, 0.000304), atol=5e-7)
+    both, cases, _ = result.analyses
+    assert (both.statistic, both.ddf) == (pytest.approx(7.80, abs=0.005), pytest.approx(36.8, abs=0.05))
+    assert both.p_value == pytest.approx(0.000117, abs=5e-7)
+    assert (cases.statistic, cases.p_value) == (pytest.approx(15.4, abs=0.05), pytest.approx(0.00393, abs=5e-6))
+    last = both.differences[-1]
+    assert (last.estimate.value, last.estimate.standard_error) == (
+        pytest.approx(0.05488, abs=5e-6),
+        pytest.approx(0.0122, abs=5e-5),
+    )
+    assert (last.estimate.low, last.estimate.high) == (
+        pytest.approx(0.03018, abs=5e-6),
+        pytest.approx(0.07957, abs=5e-6),
+    )
+    inferred = analyse_mrmc(inferred_roc_area(table))
+    p_values = [a.p_value for a in inferred.analyses]
+    assert p_values == [
+        pytest.approx(0.0305, abs=5e-5),
+        pytest.approx(0.00868, abs=5e-6),
+        pytest.approx(0.0253, abs=5e-5),
+    ]
 
 
 def test_fixed_cases_with_two_tests_is_the_paired_t_test() -> None:
