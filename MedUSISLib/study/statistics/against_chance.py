@@ -20,7 +20,7 @@ from typing import Any
 from MedUSISLib.errors import ErrorCode, MedUSISError
 from MedUSISLib.study.statistics.figures import Figure
 from MedUSISLib.study.statistics.mrmc import MrmcResult, analyse_mrmc
-from MedUSISLib.study.statistics.obuchowski_rockette import Estimate, Generalisation, student
+from MedUSISLib.study.statistics.obuchowski_rockette import Estimate, Generalisation, Student
 
 
 @dataclass(frozen=True)
@@ -159,16 +159,16 @@ def equivalence(estimate: Estimate, reference: float, margin: float, confidence:
     >>> shown.shown, round(shown.p_value, 4)
     (True, 0.0002)
     """
-    distribution = student(estimate.ddf)
+    distribution = Student(estimate.ddf)
     error, distance = estimate.standard_error, estimate.value - reference
     if error <= 0:
         return Equivalence(margin, math.nan, estimate.value, estimate.value, False)
-    p = max(float(distribution.sf((distance + margin) / error)), float(distribution.cdf((distance - margin) / error)))
-    half = float(distribution.ppf(confidence)) * error
+    p = max(distribution.sf((distance + margin) / error), distribution.cdf((distance - margin) / error))
+    half = distribution.ppf(confidence) * error
     return Equivalence(margin, p, estimate.value - half, estimate.value + half, p < 1 - confidence)
 
 
 def _two_sided(distance: float, estimate: Estimate) -> float:
     if estimate.standard_error <= 0:
         return math.nan
-    return float(2 * student(estimate.ddf).sf(abs(distance) / estimate.standard_error))
+    return 2 * Student(estimate.ddf).sf(abs(distance) / estimate.standard_error)

@@ -22,7 +22,7 @@ from scipy import stats
 from MedUSISLib.errors import ErrorCode, MedUSISError
 from MedUSISLib.study.statistics.against_chance import compare_with_chance
 from MedUSISLib.study.statistics.detection import BalancedAccuracy
-from MedUSISLib.study.statistics.obuchowski_rockette import hillis_ddf, student
+from MedUSISLib.study.statistics.obuchowski_rockette import Student, hillis_ddf
 from MedUSISLib.study.statistics.planning import MOST_CASES, SimulatedPower, smallest
 from MedUSISLib.study.statistics.simulation import TuringModel
 
@@ -79,7 +79,7 @@ def equivalence_power(guess: TuringGuess, margin: float, readers: int, cases: in
     """
     error, ddf = guess.standard_error(readers, cases)
     distance = guess.accuracy - 0.5
-    critical = float(student(ddf).isf(alpha))
+    critical = Student(ddf).isf(alpha)
     above = _shifted_sf(critical, ddf, (distance + margin) / error)
     below = _shifted_sf(critical, ddf, (margin - distance) / error)
     return max(above + below - 1, 0.0)
@@ -88,7 +88,7 @@ def equivalence_power(guess: TuringGuess, margin: float, readers: int, cases: in
 def difference_power(guess: TuringGuess, readers: int, cases: int, alpha: float = 0.05) -> float:
     """Probability that the true share right is found different from 1/2, two-sided."""
     error, ddf = guess.standard_error(readers, cases)
-    critical = float(student(ddf).isf(alpha / 2))
+    critical = Student(ddf).isf(alpha / 2)
     shift = abs(guess.accuracy - 0.5) / error
     return _shifted_sf(critical, ddf, shift) + _shifted_sf(critical, ddf, -shift)
 
@@ -96,7 +96,7 @@ def difference_power(guess: TuringGuess, readers: int, cases: int, alpha: float 
 def half_width(guess: TuringGuess, readers: int, cases: int, confidence: float = 0.95) -> float:
     """Expected half width of the interval of the share right."""
     error, ddf = guess.standard_error(readers, cases)
-    return float(student(ddf).ppf(0.5 + confidence / 2)) * error
+    return Student(ddf).ppf(0.5 + confidence / 2) * error
 
 
 def cases_for_equivalence(
