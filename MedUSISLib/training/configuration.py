@@ -85,6 +85,9 @@ class GeneratorTraining(Part):
     precision: Literal["32-true", "bf16-mixed"] = "bf16-mixed"
     threads: int | None = None
     batch_size: int = Field(default=8, gt=0)
+    accumulate: int = Field(
+        default=1, gt=0, description="the batch goes through the networks in so many parts: less memory, the same step"
+    )
     data: DataConfiguration
     start_from: StartSettings | None = Field(default=None, description="fine-tune a finished generator")
     network: dict[str, Any] = Field(default={}, description="name and arguments; the parent's with `start_from`")

@@ -71,7 +71,7 @@ def export_generator(run: GeneratorRun, directory: Path) -> Bundle:
     directory : Path
         Folder of the bundle; an existing bundle there is replaced as a whole.
     """
-    configuration, networks, schema = run.configuration, run.networks, run.schema
+    configuration, networks, schema = run.configuration, run.state.networks, run.schema
     run.progress.stage("measuring the generator")
     network: Any = half_precision_copy(run.averaged_network())
     classes, channels, crop = schema.number_of_classes, networks.noise_channels, configuration.data.crop
@@ -91,12 +91,16 @@ def export_generator(run: GeneratorRun, directory: Path) -> Bundle:
     noise = measure_noise(network, run.data.held_out.labels[::4], channels, schema)
     threshold = review_threshold(volumes, network)
     card = configuration.card
-    data = (*card.training_data, *(run.start.inherited_data() if run.start else ()))
+    data = (*card.training_data, *(run.state.start.inherited_data() if run.state.start else ()))
     frame = configuration.data.field_of_view or crop
     settings = {
-        "iterations": run.iteration,
-        **({"chosen as the best by": run.selection.settings.criterion} if run.selection.settings.exports_best else {}),
-        **({"roll-backs": run.rollbacks} if run.rollbacks else {}),
+        "iterations": run.state.iteration,
+        **(
+            {"chosen as the best by": run.state.selection.settings.criterion}
+            if run.state.selection.settings.exports_best
+            else {}
+        ),
+        **({"roll-backs": run.state.rollbacks} if run.state.rollbacks else {}),
         "batch size": configuration.batch_size,
         "crop": f"{crop[0]} x {crop[1]} voxels of 1 mm",
         "views": dict(configuration.data.views),
@@ -138,7 +142,7 @@ def export_generator(run: GeneratorRun, directory: Path) -> Bundle:
     )
     picture = configuration.out / "samples.png"
     save_sample_grid(picture, run.data.held_out, fake, schema, count=10, real=not private)
-    start = "" if run.start is None else run.start.card_text()
+    start = "" if run.state.start is None else run.state.start.card_text()
     shown = card.model_copy(update={"training_data": data})
     text = model_card(configuration.name, shown, validation, volumes, noise, threshold, settings, start)
     return write_bundle(directory, manifest, network.state_dict(), text, {"samples.png": picture})
@@ -147,10 +151,14 @@ def export_generator(run: GeneratorRun, directory: Path) -> Bundle:
 def _parent(run: GeneratorRun) -> dict[str, Any]:
     """For the manifest's settings: what this generator was fine-tuned from, and how."""
     chosen = run.configuration.start_from
-    if run.start is None or chosen is None:
+    if run.state.start is None or chosen is None:
         return {}
-    how = {"frozen": chosen.frozen, "rate_factor": chosen.rate_factor, "trained_weights": run.networks.trained_weights}
-    return {"parent": {**run.start.as_setting(), **how}}
+    how = {
+        "frozen": chosen.frozen,
+        "rate_factor": chosen.rate_factor,
+        "trained_weights": run.state.networks.trained_weights,
+    }
+    return {"parent": {**run.state.start.as_setting(), **how}}
 
 
 def export_segmentator(run: SegmentatorRun, directory: Path, dice: dict[str, float]) -> Bundle:

@@ -11,10 +11,10 @@ from MedUSISLib.anatomy.schema import LabelSchema
 from MedUSISLib.errors import ErrorCode, MedUSISError
 from MedUSISLib.progress import Progress
 from MedUSISLib.training.augmentation import Augmenter
+from MedUSISLib.training.batch import Batch
 from MedUSISLib.training.cases import Case, prepare_image, prepare_labels
 from MedUSISLib.training.class_merging import ClassMerger
 from MedUSISLib.training.configuration import GeneratorTraining, PhaseConfiguration
-from MedUSISLib.training.generator_step import Batch
 from MedUSISLib.training.slices import SliceSource
 from MedUSISLib.training.validation import validation_slices
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from MedUSISLib.anatomy.schema import LabelSchema
+from MedUSISLib.training.batch import Batch, Part
 from MedUSISLib.training.configuration import PhaseConfiguration
 from MedUSISLib.training.generator_networks import Adversaries
 from MedUSISLib.training.losses.adversarial import discriminator_loss, generator_loss, r1_penalty
@@ -20,27 +21,6 @@ from MedUSISLib.training.losses.periodic_pattern import periodic_pattern_loss
 from MedUSISLib.training.losses.segmentation import segmentation_loss
 from MedUSISLib.training.losses.ssim import ssim_loss
 from MedUSISLib.training.t1_scaling import CLIP
-
-
-class Batch:
-    """What one iteration sees.
-
-    Attributes
-    ----------
-    labels : Tensor of int64, (B, H, W)
-        What the generator is given.
-    targets : Tensor or None, (P, 1, H, W)
-        Real images of the first P labels, in [-1, 1].
-    real : Tensor or None, (R, 1, H, W)
-        Real images for the discriminator, of whatever labels.
-    """
-
-    def __init__(self, labels: Tensor, targets: Tensor | None, real: Tensor | None) -> None:
-        self.labels, self.targets, self.real = labels, targets, real
-
-    def to(self, device: torch.device) -> Batch:
-        """The same on a device."""
-        return Batch(*(None if t is None else t.to(device) for t in (self.labels, self.targets, self.real)))  # type: ignore[arg-type]
 
 
 class Grain:
@@ -124,6 +104,7 @@ def train_step(
     classes: int,
     patches: PatchSampler,
     grain: Grain,
+    accumulate: int = 1,
 ) -> dict[str, float]:
     """Update all networks once.
 
@@ -141,54 +122,47 @@ def train_step(
         What the discriminator is shown of the images.
     grain : Grain
         Noise that the synthetic ones are shown with.
+    accumulate : int
+        The batch goes through the networks in so many parts, whose gradients are summed before each update.
 
     Returns
     -------
     dict
         The losses, for the log, and ``spread``, the standard deviation of the images.
+
+    Notes
+    -----
+    Parts give the gradient of the whole batch but for what looks at several images at once: BatchNorm's statistics, the
+    discriminator's minibatch deviation, class weights and means, the pattern loss.
     """
-    condition = one_hot(batch.labels, classes)
+    parts = batch.split(accumulate, noise)
     log: dict[str, float] = {}
     adversarial = phase.adversarial > 0 and networks.discriminator is not None and batch.real is not None
-    fake = networks.generator(condition, noise)
-    log["spread"] = float(fake.detach().float().std())
-    if adversarial:
-        for number in range(phase.discriminator_steps):
-            shown = patches(batch.real), patches(grain(fake.detach(), batch.labels))
-            log.update(_discriminator_step(networks, *shown, phase, iteration, number == 0))
+    if networks.discriminator is not None:
+        _require_grad(networks.discriminator, True)  # a step that memory ran out in may have left it off
 
-    loss = fake.new_zeros(())
-    if batch.targets is not None and len(batch.targets):
-        paired = fake[: len(batch.targets)]
-        if phase.l1:
-            value = l1_loss(paired, batch.targets)
-            loss, log["l1"] = loss + phase.l1 * value, float(value.detach())
-        if phase.class_means:
-            value = class_mean_loss(paired, batch.targets, batch.labels[: len(paired)], classes)
-            loss, log["class_means"] = loss + phase.class_means * value, float(value.detach())
-        if phase.ssim:
-            value = ssim_loss(paired, batch.targets)
-            loss, log["ssim"] = loss + phase.ssim * value, float(value.detach())
+    def synthesize(part: Part) -> Tensor:
+        return networks.generator(one_hot(part.batch.labels, classes), part.noise)
+
+    whole = synthesize(parts[0]) if len(parts) == 1 else None
     if adversarial:
-        assert networks.discriminator is not None
-        _require_grad(networks.discriminator, False)
-        value = generator_loss(networks.discriminator(patches(grain(fake, batch.labels))))
-        _require_grad(networks.discriminator, True)
-        loss, log["adversarial"] = loss + phase.adversarial * value, float(value.detach())
-    if phase.segmentation and networks.segmentator is not None:
-        # One backward serves both: on the same fakes they minimise the same cross-entropy.
-        networks.segmentator_optimiser.zero_grad(set_to_none=True)
-        value = segmentation_loss(networks.segmentator(fake), batch.labels)
-        loss, log["segmentation"] = loss + phase.segmentation * value, float(value.detach())
-    if phase.mask:
-        value = mask_consistency_loss(fake, filled_body(batch.labels))
-        loss, log["mask"] = loss + phase.mask * value, float(value.detach())
-    if phase.periodic_pattern:
-        value = periodic_pattern_loss(fake, batch.labels, classes)
-        loss, log["periodic_pattern"] = loss + phase.periodic_pattern * value, float(value.detach())
+        fakes = [whole.detach()] if whole is not None else _without_gradient(synthesize, parts)
+        for number in range(phase.discriminator_steps):
+            log.update(_discriminator_step(networks, parts, fakes, phase, iteration, number == 0, patches, grain))
 
     networks.generator_optimiser.zero_grad(set_to_none=True)
-    networks.fabric.backward(loss)
+    if networks.segmentator is not None:
+        networks.segmentator_optimiser.zero_grad(set_to_none=True)
+    for part in parts:
+        fake = whole if whole is not None else synthesize(part)
+        losses = _generator_losses(networks, part.batch, fake, phase, classes, adversarial, patches, grain)
+        loss = sum((weight * part.share_of(name) * value for name, (weight, value) in losses.items()), fake.sum() * 0)
+        networks.fabric.backward(loss)
+        values = {name: float(value.detach()) * part.share_of(name) for name, (_, value) in losses.items()}
+        values |= {"loss": float(loss.detach()), "spread": float(fake.detach().float().std()) * part.share}
+        for name, value in values.items():
+            log[name] = log.get(name, 0.0) + value
+
     norm = networks.fabric.clip_gradients(
         networks.generator, networks.generator_optimiser, max_norm=10.0, error_if_nonfinite=False
     )
@@ -197,28 +171,81 @@ def train_step(
     if phase.segmentation and networks.segmentator is not None:
         networks.segmentator_optimiser.step()
     networks.ema.update(_plain(networks.generator))
-    log["loss"] = float(loss.detach())
     return log
 
 
+def _without_gradient(synthesize: Callable[[Part], Tensor], parts: list[Part]) -> list[Tensor]:
+    """The images of all parts, with the dropout that they will have when their gradient is taken."""
+    state = torch.get_rng_state()
+    with torch.no_grad():
+        fakes = [synthesize(part) for part in parts]
+    torch.set_rng_state(state)
+    return fakes
+
+
+def _generator_losses(
+    networks: Adversaries,
+    batch: Batch,
+    fake: Tensor,
+    phase: PhaseConfiguration,
+    classes: int,
+    adversarial: bool,
+    patches: PatchSampler,
+    grain: Grain,
+) -> dict[str, tuple[float, Tensor]]:
+    """Weight and value of each loss of the generator (and the segmentator)."""
+    losses: dict[str, tuple[float, Tensor]] = {}
+    if batch.targets is not None and len(batch.targets):
+        paired = fake[: len(batch.targets)]
+        if phase.l1:
+            losses["l1"] = phase.l1, l1_loss(paired, batch.targets)
+        if phase.class_means:
+            value = class_mean_loss(paired, batch.targets, batch.labels[: len(paired)], classes)
+            losses["class_means"] = phase.class_means, value
+        if phase.ssim:
+            losses["ssim"] = phase.ssim, ssim_loss(paired, batch.targets)
+    if adversarial:
+        assert networks.discriminator is not None
+        _require_grad(networks.discriminator, False)
+        value = generator_loss(networks.discriminator(patches(grain(fake, batch.labels))))
+        _require_grad(networks.discriminator, True)
+        losses["adversarial"] = phase.adversarial, value
+    if phase.segmentation and networks.segmentator is not None:
+        # One backward serves both: on the same fakes they minimise the same cross-entropy.
+        losses["segmentation"] = phase.segmentation, segmentation_loss(networks.segmentator(fake), batch.labels)
+    if phase.mask:
+        losses["mask"] = phase.mask, mask_consistency_loss(fake, filled_body(batch.labels))
+    if phase.periodic_pattern:
+        losses["periodic_pattern"] = phase.periodic_pattern, periodic_pattern_loss(fake, batch.labels, classes)
+    return losses
+
+
 def _discriminator_step(
-    networks: Adversaries, real: Any, fake: Tensor, phase: PhaseConfiguration, iteration: int, first: bool
+    networks: Adversaries,
+    parts: list[Part],
+    fakes: list[Tensor],
+    phase: PhaseConfiguration,
+    iteration: int,
+    first: bool,
+    patches: PatchSampler,
+    grain: Grain,
 ) -> dict[str, float]:
     discriminator, optimiser = networks.discriminator, networks.discriminator_optimiser
     assert discriminator is not None
-    real_logits, fake_logits = discriminator(real), discriminator(fake)
-    loss = discriminator_loss(real_logits, fake_logits)
-    log = {
-        "discriminator": float(loss.detach()),
-        "real_logit": float(real_logits.detach().mean()),
-        "fake_logit": float(fake_logits.detach().mean()),
-    }
-    if first and phase.r1 and iteration % phase.r1_every == 0:
-        # Fabric's wrapper would switch autocast on again; a second derivative in bfloat16 is noise.
-        penalty = r1_penalty(_plain(discriminator), real, phase.r1, phase.r1_every)
-        loss, log["r1"] = loss + penalty, float(penalty.detach())
+    log: dict[str, float] = {}
     optimiser.zero_grad(set_to_none=True)
-    networks.fabric.backward(loss)
+    for part, fake in zip(parts, fakes, strict=True):
+        real = patches(part.batch.real)
+        real_logits, fake_logits = discriminator(real), discriminator(patches(grain(fake, part.batch.labels)))
+        loss = discriminator_loss(real_logits, fake_logits)
+        values = {"discriminator": loss, "real_logit": real_logits.mean(), "fake_logit": fake_logits.mean()}
+        if first and phase.r1 and iteration % phase.r1_every == 0:
+            # Fabric's wrapper would switch autocast on again; a second derivative in bfloat16 is noise.
+            values["r1"] = r1_penalty(_plain(discriminator), real, phase.r1, phase.r1_every)
+            loss = loss + values["r1"]
+        networks.fabric.backward(part.share * loss)
+        for name, value in values.items():
+            log[name] = log.get(name, 0.0) + part.share * float(value.detach())
     optimiser.step()
     return log
 

@@ -39,7 +39,7 @@ def train(configuration: GeneratorTraining | SegmentatorTraining, progress: Prog
         run.prepare()
         figures = run.run().figures()
         export_generator(run, bundle)
-        return TrainingResult(configuration.out, bundle, run.iteration, figures)
+        return TrainingResult(configuration.out, bundle, run.state.iteration, figures)
     from MedUSISLib.training.segmentator_run import SegmentatorRun
 
     segmentator = SegmentatorRun(configuration, progress)

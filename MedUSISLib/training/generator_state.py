@@ -1,0 +1,142 @@
+"""Everything of a generator's training that a checkpoint holds, and the ways back to an earlier state."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from MedUSISLib.anatomy.schema import LabelSchema
+from MedUSISLib.progress import Progress
+from MedUSISLib.training.checkpoints import (
+    BEST,
+    GOOD,
+    LAST,
+    keep_as,
+    load_checkpoint,
+    random_state,
+    restore_random_state,
+    save_checkpoint,
+)
+from MedUSISLib.training.configuration import GeneratorTraining
+from MedUSISLib.training.fine_tuning import START_FILE, Start, read_start
+from MedUSISLib.training.generator_data import GeneratorData
+from MedUSISLib.training.generator_networks import Adversaries
+from MedUSISLib.training.health import HealthWatch
+from MedUSISLib.training.selection import Selection
+from MedUSISLib.training.starting_weights import start_from
+
+
+class GeneratorState:
+    """Networks with their optimisers and averages, random numbers, counters.
+
+    Parameters
+    ----------
+    configuration : GeneratorTraining
+    schema : LabelSchema
+    fabric : lightning.fabric.Fabric
+    progress : Progress
+
+    Attributes
+    ----------
+    start : Start or None
+        What the generator is fine-tuned from. A resumed training reads it from ``out`` and does not look at the parent.
+    iteration, rollbacks : int
+    accumulate : int
+        In how many parts a batch goes through the networks.
+    watch : HealthWatch
+    selection : Selection
+    """
+
+    def __init__(self, configuration: GeneratorTraining, schema: LabelSchema, fabric: Any, progress: Progress) -> None:
+        self.configuration, self.schema, self.fabric, self.progress = configuration, schema, fabric, progress
+        self.rng = torch.Generator().manual_seed(configuration.seed + 1)
+        self.iteration = self.rollbacks = 0
+        self.accumulate = configuration.accumulate
+        self.watch, self.selection = HealthWatch(configuration.safety), Selection(configuration.selection)
+        self.start: Start | None = None
+        self._build(again=False)
+
+    def _build(self, again: bool) -> None:
+        """Fresh networks, or the parent's; where a checkpoint will be loaded, the parent's traits are enough."""
+        configuration, start, weights = self.configuration, None, None
+        if configuration.start_from is not None:
+            if configuration.resume and self.last.is_file() and not again:
+                start = read_start(configuration.out)
+            if start is None:
+                self.progress.stage("reading the generator to start from")
+                start, weights = start_from(configuration.start_from, self.schema, configuration.network)
+        self.start = start
+        self.networks = Adversaries(configuration, self.schema, self.fabric, start, weights)
+
+    @property
+    def last(self) -> Path:
+        """The checkpoint that a resumed run goes on from."""
+        return self.configuration.out / LAST
+
+    @property
+    def best(self) -> Path:
+        """The checkpoint of the best state."""
+        return self.configuration.out / BEST
+
+    def forget_leftovers(self) -> None:
+        """Remove what a training that was stopped before its first checkpoint left in the folder."""
+        for name in (START_FILE, GOOD, BEST):
+            (self.configuration.out / name).unlink(missing_ok=True)
+
+    def noise(self, count: int) -> torch.Tensor | None:
+        """Noise vectors for so many slices."""
+        channels = self.networks.noise_channels
+        return torch.randn(count, channels, generator=self.rng).to(self.fabric.device) if channels else None
+
+    def as_dict(self, data: GeneratorData) -> dict[str, Any]:
+        """What a checkpoint holds."""
+        return {
+            "iteration": self.iteration,
+            "trained_on": data.trained_on,
+            "random": random_state(self.rng),
+            "networks": self.networks.state_dict(),
+            "rollbacks": self.rollbacks,
+            "accumulate": self.accumulate,
+            "watch": self.watch.state(),
+            "selection": self.selection.state(),
+        }
+
+    def save(self, data: GeneratorData) -> None:
+        """Write the last checkpoint; when nothing has begun to go wrong, it is the good one too."""
+        save_checkpoint(self.last, self.as_dict(data))
+        if self.watch.calm:
+            keep_as(self.last, GOOD)
+
+    def load(self, path: Path, data: GeneratorData) -> None:
+        """Continue from a checkpoint."""
+        state = load_checkpoint(path, self.fabric.device)
+        data.check_resumed(state.get("trained_on", ()))
+        self.networks.load_state_dict(state["networks"])
+        restore_random_state(self.rng, state["random"])
+        self.iteration = int(state["iteration"])
+        self.accumulate = max(self.configuration.accumulate, int(state.get("accumulate", 1)))
+        self.rollbacks = int(state.get("rollbacks", 0))  # an earlier version did not write these
+        if "watch" in state:
+            self.watch.restore(state["watch"])
+            self.selection.restore(state["selection"])
+
+    def roll_back(self, data: GeneratorData) -> None:
+        """Go back to the good checkpoint, or to the start, with other random numbers, and count it."""
+        rollbacks, accumulate, selection = self.rollbacks + 1, self.accumulate, self.selection.state()
+        good = self.configuration.out / GOOD
+        if good.is_file():
+            self.load(good, data)
+        else:
+            torch.manual_seed(self.configuration.seed)
+            self._build(again=True)
+            self.iteration = 0
+        # What is the best so far stays the best: its checkpoint lies beside.
+        self.rollbacks, self.accumulate = rollbacks, accumulate
+        self.selection.restore(selection)
+        self.watch = HealthWatch(self.configuration.safety)
+        seed = self.configuration.seed + 1 + 1_000_003 * rollbacks
+        self.rng.manual_seed(seed)
+        torch.manual_seed(seed)
+        self.save(data)
