@@ -151,6 +151,14 @@ def test_confidence_gives_an_area_only_where_all_gave_it() -> None:
     assert found is not None and 0.6 < found.estimate.value < 0.95
 
 
+def test_sensitivity_is_of_what_the_protocol_calls_positive() -> None:
+    answers = [TuringAnswer("a", str(c), c < 4, Said.SYNTHETIC if c < 3 or c == 5 else Said.REAL) for c in range(10)]
+    synthetic, real = (analyse_turing(answers, positive=p).readers[0] for p in (Said.SYNTHETIC, Said.REAL))
+    assert (synthetic.sensitivity.count, synthetic.sensitivity.total) == (3, 4)
+    assert (real.sensitivity.count, real.sensitivity.total) == (5, 6)
+    assert real.specificity == synthetic.sensitivity and real.correct == synthetic.correct
+
+
 def test_strata_are_analysed_apart_where_they_hold_enough() -> None:
     answers = [
         TuringAnswer(a.reader, a.case, a.synthetic, a.said, stratum="T1" if int(a.case[4:]) % 2 else "T2")

@@ -22,7 +22,7 @@ from MedUSISLib.study.statistics.rating_table import RatingTable
 class DPrime:
     """Distance of the two distributions in standard deviations, and where the reader puts the border.
 
-    ``criterion`` above 0: hesitates to say "synthetic". ``low`` and ``high``: normal interval.
+    ``criterion`` above 0: hesitates to call a picture positive. ``low`` and ``high``: normal interval.
     """
 
     value: float

@@ -139,6 +139,7 @@ def analyse_turing(
     margin: float | None = None,
     confidence: float = 0.95,
     unsure: UnsureRule = UnsureRule.HALF,
+    positive: Said = Said.SYNTHETIC,
 ) -> TuringResult:
     """Analyse answers "real", "synthetic" or "unsure" to single pictures.
 
@@ -150,6 +151,8 @@ def analyse_turing(
         Of equivalence, in units of the balanced accuracy (0.1: 40 % to 60 % right counts as guessing).
     confidence : float
     unsure : UnsureRule
+    positive : Said
+        What sensitivity is of: SYNTHETIC, or REAL, as the protocol says. Changes the readers' counts only.
 
     Returns
     -------
@@ -188,9 +191,9 @@ def analyse_turing(
         d_prime=dprime,
         auc=auc,
         readers=tuple(
-            reader_counts(name, [a for a in given if a.reader == name], confidence) for name in table.readers
+            reader_counts(name, [a for a in given if a.reader == name], confidence, positive) for name in table.readers
         ),
-        pooled=reader_counts("all", given, confidence),
+        pooled=reader_counts("all", given, confidence, positive),
         strata=_strata(given, margin, confidence, unsure),
         unsure_rule=unsure,
         warnings=tuple(warnings),
@@ -230,19 +233,23 @@ def analyse_forced_choice(
     return test, own, result.warnings
 
 
-def reader_counts(name: str, answers: Sequence[TuringAnswer], confidence: float = 0.95) -> ReaderCounts:
+def reader_counts(
+    name: str, answers: Sequence[TuringAnswer], confidence: float = 0.95, positive: Said = Said.SYNTHETIC
+) -> ReaderCounts:
     """Counts of one reader's definite answers, with exact intervals and the exact test against 1/2."""
+    negative = Said.REAL if positive is Said.SYNTHETIC else Said.SYNTHETIC
     definite = [a for a in answers if a.said is not Said.UNSURE]
-    synthetic, real = [a for a in definite if a.synthetic], [a for a in definite if not a.synthetic]
-    hits = sum(a.said is Said.SYNTHETIC for a in synthetic)
-    rejected = sum(a.said is Said.REAL for a in real)
+    truly = [a for a in definite if a.synthetic == (positive is Said.SYNTHETIC)]
+    others = [a for a in definite if a.synthetic == (negative is Said.SYNTHETIC)]
+    hits = sum(a.said is positive for a in truly)
+    rejected = sum(a.said is negative for a in others)
     return ReaderCounts(
         reader=name,
         correct=proportion(hits + rejected, len(definite), 0.5, confidence),
-        sensitivity=proportion(hits, len(synthetic), None, confidence),
-        specificity=proportion(rejected, len(real), None, confidence),
+        sensitivity=proportion(hits, len(truly), None, confidence),
+        specificity=proportion(rejected, len(others), None, confidence),
         unsure=len(answers) - len(definite),
-        d_prime=d_prime(hits, len(synthetic), len(real) - rejected, len(real), confidence),
+        d_prime=d_prime(hits, len(truly), len(others) - rejected, len(others), confidence),
     )
 
 
