@@ -26,9 +26,9 @@ BOTH = Generalisation.READERS_AND_CASES
 
 
 def mrmc_null(model: RoeMetzModel, auc: float, readers: int, cases: int, studies: int, seed: int) -> tuple[float, ...]:
-    """Shares: p < 0.05 of equal tests; interval of the difference holds 0; that of a test holds its area."""
+    """Shares: p < 0.05 of equal tests; interval of the difference holds 0; those of a test hold its area."""
     generator = np.random.default_rng(seed)
-    rejected = holds_difference = holds_area = 0
+    rejected = holds_difference = holds_area = holds_logit = 0
     for _ in range(studies):
         table = model.sample(generator, (auc, auc), readers, cases // 2, cases // 2)
         analysis = analyse_mrmc(EmpiricalAuc(table), CovarianceMethod.DELONG).analysis(BOTH)
@@ -38,7 +38,9 @@ def mrmc_null(model: RoeMetzModel, auc: float, readers: int, cases: int, studies
         holds_difference += difference.low <= 0 <= difference.high
         area = analysis.tests[0].estimate
         holds_area += area.low <= auc <= area.high
-    return rejected / studies, holds_difference / studies, holds_area / studies
+        logit = analysis.tests[0].logit
+        holds_logit += logit is not None and logit[0] <= auc <= logit[1]
+    return rejected / studies, holds_difference / studies, holds_area / studies, holds_logit / studies
 
 
 def turing_null(model: TuringModel, readers: int, cases: int, studies: int, seed: int) -> tuple[float, ...]:
@@ -76,8 +78,8 @@ def main() -> None:
     start = time.perf_counter()
     error = 100 * math.sqrt(0.05 * 0.95 / given.studies)
     print(f"{given.studies} studies a row; standard error of 5 % and of 95 %: {error:.2f} %\n")
-    print("| structure | AUC | readers | cases | false positives | coverage, difference | coverage, one test |")
-    print("|---|---|---|---|---|---|---|")
+    print("| structure | AUC | readers | cases | false positives | coverage: difference | one test | one test, logit |")
+    print("|---|---|---|---|---|---|---|---|")
     for name, model in STRUCTURES.items():
         for auc, readers, cases in ((0.70, 5, 100), (0.85, 5, 100), (0.85, 3, 60), (0.85, 10, 100), (0.95, 5, 100)):
             shares = mrmc_null(model, auc, readers, cases, given.studies, given.seed)

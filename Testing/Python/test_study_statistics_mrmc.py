@@ -259,6 +259,13 @@ def test_one_reader_and_one_test_give_what_they_can() -> None:
     assert all(a.p_value is None and len(a.tests) == 1 for a in single.analyses)
 
 
+def test_the_logit_interval_stays_within_the_limits_where_the_symmetric_one_does_not() -> None:
+    table = made_table(readers=3, cases=30, gain=3.0)
+    found = analyse_mrmc(EmpiricalAuc(table)).analyses[0].tests[1]
+    assert found.logit is not None and found.estimate.high > 1
+    assert 0 < found.logit[0] < found.estimate.value < found.logit[1] < 1
+
+
 def test_three_tests_have_three_pairs_and_a_warning() -> None:
     result = analyse_mrmc(EmpiricalAuc(made_table(tests=3)))
     assert all(len(a.differences) == 3 for a in result.analyses)

@@ -24,8 +24,9 @@ def null_shares(structure: str, studies: int, seed: int, auc: float = 0.8) -> tu
         analysis = result.analysis(Generalisation.READERS_AND_CASES)
         assert analysis is not None and analysis.p_value is not None
         rejected += analysis.p_value < 0.05
-        estimate = analysis.tests[0].estimate
-        covered += estimate.low <= auc <= estimate.high
+        logit = analysis.tests[0].logit
+        assert logit is not None
+        covered += logit[0] <= auc <= logit[1]
     return rejected / studies, covered / studies
 
 

@@ -78,7 +78,7 @@ def _about_cases(figure: Figure) -> Iterator[Caution]:
 
 def _about_values(figure: Figure, model: ObuchowskiRockette) -> Iterator[Caution]:
     values = model.values
-    if figure.name not in ("mean", "d-prime"):
+    if figure.bounded:
         for limit, word in ((1.0, "perfect"), (0.0, "always wrong")):
             for t, r in np.argwhere(values == limit):
                 yield Caution(
@@ -118,13 +118,13 @@ def _about_components(model: ObuchowskiRockette) -> Iterator[Caution]:
 
 
 def _about_intervals(figure: Figure, analyses: Sequence[Analysis]) -> Iterator[Caution]:
-    if figure.name in ("mean", "d-prime"):
+    if not figure.bounded:
         return
     if any(_outside(test.estimate.low, test.estimate.high) for a in analyses for test in a.tests):
         yield Caution(
             "INTERVAL_OUTSIDE",
-            "An interval of a single test leaves 0..1: the symmetric interval is a poor description so close to the "
-            "limit.",
+            "An interval of a single test leaves 0..1: so close to the limit the interval on the logit scale is "
+            "the better one.",
         )
 
 

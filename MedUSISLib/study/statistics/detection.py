@@ -70,6 +70,7 @@ class BalancedAccuracy:
     name = "balanced-accuracy"
     title = "balanced accuracy"
     chance: float | None = 0.5
+    bounded = True
 
     def __init__(self, table: RatingTable, scores: np.ndarray) -> None:
         self.readers, self.tests, self.truth, self.units = table.readers, table.tests, table.truth, table.units
@@ -107,6 +108,7 @@ class DPrimeFigure(BalancedAccuracy):
     name = "d-prime"
     title = "d'"
     chance: float | None = 0.0
+    bounded = False
 
     def _of(self, hits: np.ndarray, positives: np.ndarray, rejected: np.ndarray, negatives: np.ndarray) -> np.ndarray:
         h, f = (hits + 0.5) / (positives + 1), (negatives - rejected + 0.5) / (negatives + 1)

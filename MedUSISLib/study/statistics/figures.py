@@ -33,6 +33,8 @@ class Figure(Protocol):
         Cases that the figure looks at (sensitivity: the positive ones).
     chance : float or None
         The figure's value for guessing.
+    bounded : bool
+        It lies between 0 and 1.
     """
 
     @property
@@ -51,6 +53,8 @@ class Figure(Protocol):
     def relevant(self) -> np.ndarray: ...
     @property
     def chance(self) -> float | None: ...
+    @property
+    def bounded(self) -> bool: ...
 
     def values(self, weights: np.ndarray | None = None) -> np.ndarray:
         """The figure, float [T, R], with each case counted ``weights`` [C] times (default: once)."""
@@ -91,6 +95,7 @@ class EmpiricalAuc:
     name = "auc"
     title = "area under the ROC curve"
     chance: float | None = 0.5
+    bounded = True
 
     def __init__(self, table: RatingTable) -> None:
         table.require_crossed()
@@ -129,6 +134,8 @@ class ShareOfCases:
         NaN where there is no answer: left out of that reader's mean.
     relevant : ndarray of bool [C], optional
     chance : float, optional
+    bounded : bool
+        False for scores outside 0..1.
     """
 
     def __init__(
@@ -139,8 +146,9 @@ class ShareOfCases:
         scores: np.ndarray,
         relevant: np.ndarray | None = None,
         chance: float | None = None,
+        bounded: bool = True,
     ) -> None:
-        self.name, self.title, self.chance = name, title, chance
+        self.name, self.title, self.chance, self.bounded = name, title, chance, bounded
         self.readers, self.tests = table.readers, table.tests
         self.truth, self.units = table.truth, table.units
         self.relevant = np.ones(len(table.truth), bool) if relevant is None else np.asarray(relevant, bool)
@@ -180,4 +188,4 @@ def accuracy(table: RatingTable, threshold: float) -> ShareOfCases:
 def mean_rating(table: RatingTable) -> ShareOfCases:
     """Mean of the ratings themselves (counts of lesions, image quality), whatever the truth."""
     table.require_crossed()
-    return ShareOfCases("mean", "mean rating", table, table.ratings)
+    return ShareOfCases("mean", "mean rating", table, table.ratings, bounded=False)

@@ -40,6 +40,7 @@ class AfrocArea:
     """
 
     chance: float | None = None
+    bounded = True
 
     def __init__(self, table: LesionTable, weighted: bool = True, false_marks_of_all_cases: bool = False) -> None:
         truth = table.truth

@@ -141,7 +141,7 @@ def analyse_mrmc(
         matrix = covariance_of(figure, covariance, samples, seed)
     except ValueError as error:
         raise MedUSISError(ErrorCode.BAD_SETTING, str(error)) from error
-    model = ObuchowskiRockette(figure.values(), matrix, figure.tests, confidence)
+    model = ObuchowskiRockette(figure.values(), matrix, figure.tests, confidence, figure.bounded)
     analyses = tuple(a for a in map(model.analyse, Generalisation) if a is not None)
     return MrmcResult(
         figure=figure.name,

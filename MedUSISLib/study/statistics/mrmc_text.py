@@ -55,7 +55,8 @@ def _analysis(analysis: Analysis) -> list[str]:
     lines += [f"  {_difference(d)}" for d in analysis.differences]
     for test in analysis.tests:
         e = test.estimate
-        lines.append(f"  {test.test}: {e.value:.4f} [{e.low:.4f}, {e.high:.4f}], SE {e.standard_error:.4f}")
+        logit = f", logit scale [{test.logit[0]:.4f}, {test.logit[1]:.4f}]" if test.logit else ""
+        lines.append(f"  {test.test}: {e.value:.4f} [{e.low:.4f}, {e.high:.4f}]{logit}, SE {e.standard_error:.4f}")
     return lines
 
 

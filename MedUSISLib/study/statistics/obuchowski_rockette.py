@@ -63,16 +63,23 @@ class Estimate:
 
 @dataclass(frozen=True)
 class TestEstimate:
-    """Mean over readers of one test."""
+    """Mean over readers of one test.
+
+    ``logit``: the interval on the logit scale, for figures in 0..1. It holds the truth more often than the symmetric
+    one of the literature, whose coverage falls towards 92 % for high figures and few readers
+    (docs/study-statistics.md).
+    """
 
     test: str
     estimate: Estimate
+    logit: tuple[float, float] | None = None
 
     __test__ = False  # not a test of pytest's
 
     def as_dict(self) -> dict[str, Any]:
         """Plain numbers, for JSON."""
-        return {"test": self.test, **self.estimate.as_dict()}
+        low, high = self.logit or (None, None)
+        return {"test": self.test, **self.estimate.as_dict(), "logit_low": low, "logit_high": high}
 
 
 @dataclass(frozen=True)
@@ -182,10 +189,20 @@ class ObuchowskiRockette:
         Names of the tests.
     confidence : float
         Of the intervals.
+    bounded : bool
+        The figure lies between 0 and 1.
     """
 
-    def __init__(self, values: np.ndarray, covariance: np.ndarray, tests: tuple[str, ...], confidence: float) -> None:
+    def __init__(
+        self,
+        values: np.ndarray,
+        covariance: np.ndarray,
+        tests: tuple[str, ...],
+        confidence: float,
+        bounded: bool = True,
+    ) -> None:
         self.values, self.covariance, self.tests, self.confidence = values, covariance, tests, confidence
+        self._bounded = bounded
         self.t, self.r = values.shape
         self.squares = MeanSquares.of(values)
         self.error = ErrorCovariances.of(covariance)
@@ -272,11 +289,30 @@ class ObuchowskiRockette:
         return Difference(self.tests[a], self.tests[b], self._estimate(float(value), error, ddf), p)
 
     def _test(self, i: int, error: float, ddf: float) -> TestEstimate:
-        return TestEstimate(self.tests[i], self._estimate(float(self.values[i].mean()), error, ddf))
+        estimate = self._estimate(float(self.values[i].mean()), error, ddf)
+        return TestEstimate(self.tests[i], estimate, logit_interval(estimate) if self._bounded else None)
 
     def _estimate(self, value: float, error: float, ddf: float) -> Estimate:
         half = Student(ddf).ppf(0.5 + self.confidence / 2) * error if error > 0 else 0.0
         return Estimate(value, error, ddf, value - half, value + half)
+
+
+def logit_interval(estimate: Estimate) -> tuple[float, float] | None:
+    """The interval of ``log(x / (1 - x))``, SE by the delta method, back on the scale of x; None at 0 and 1.
+
+    Pepe, The Statistical Evaluation of Medical Tests (Oxford 2003), section 5.2.
+
+    Examples
+    --------
+    >>> [round(x, 3) for x in logit_interval(Estimate(0.9, 0.04, 10.0, 0.81, 0.99))]
+    [0.768, 0.961]
+    """
+    value = estimate.value
+    if not 0 < value < 1:
+        return None
+    middle = math.log(value / (1 - value))
+    half = (estimate.high - value) / (value * (1 - value))
+    return float(special.expit(middle - half)), float(special.expit(middle + half))
 
 
 def hillis_ddf(square: float, extra: float, df: int) -> float:
