@@ -129,31 +129,31 @@ def save_sample_grid(
     path: Path, slices: ValidationSlices, fake: np.ndarray, schema: LabelSchema, count: int = 8, real: bool = True
 ) -> None:
     """A PNG: labels, synthetic and (where they may be shown) real slices of held-out people below one another."""
-    from matplotlib.colors import ListedColormap
     from matplotlib.figure import Figure
 
     chosen = np.linspace(0, len(fake) - 1, min(count, len(fake))).round().astype(int)
+    colors = np.array([one.color for one in schema.classes], np.uint8)
+    strips = [("labels", colors[slices.labels[chosen]]), ("SYNTHETIC", _grey(fake[chosen]))]
+    if real:
+        strips.append(("real", _grey(slices.images[chosen])))
     rows, columns = fake.shape[1:]
-    titles = ("labels", "SYNTHETIC", "real") if real else ("labels", "SYNTHETIC")
-    figure = Figure(figsize=(1.6 * len(chosen), 1.6 * len(titles) * rows / columns), dpi=100)
-    figure.patch.set_facecolor("black")
-    colors = ListedColormap([tuple(c / 255 for c in one.color) for one in schema.classes])
-    axes = figure.subplots(len(titles), len(chosen), squeeze=False, gridspec_kw={"wspace": 0.02, "hspace": 0.02})
-    for column, index in enumerate(chosen):
-        axes[0][column].imshow(
-            slices.labels[index], cmap=colors, vmin=-0.5, vmax=len(schema.classes) - 0.5, interpolation="nearest"
-        )
-        axes[1][column].imshow(fake[index], cmap="gray", vmin=0, vmax=1.1)
-        if real:
-            axes[2][column].imshow(slices.images[index], cmap="gray", vmin=0, vmax=1.1)
-    for row, title in enumerate(titles):
-        axes[row][0].text(4, 14, title, color="yellow", fontsize=8)
-        for axis in axes[row]:
-            axis.axis("off")
-    figure.subplots_adjust(0, 0, 1, 1)
+    # One picture in one axis: 30 axes of matplotlib take half a second.
+    mosaic = np.concatenate([np.concatenate(list(strip), axis=1) for _, strip in strips])
+    figure = Figure(figsize=(1.6 * len(chosen), 1.6 * len(strips) * rows / columns), dpi=100)
+    axis = figure.add_axes((0, 0, 1, 1))
+    axis.imshow(mosaic, aspect="auto")
+    axis.axis("off")
+    for number, (title, _) in enumerate(strips):
+        place = (4, (number + 0.06) * rows)
+        axis.text(*place, title, color="yellow", fontsize=8, bbox={"facecolor": "black", "edgecolor": "none", "pad": 1})
     temporary = path.with_suffix(".tmp.png")
     figure.savefig(temporary)
     temporary.replace(path)
+
+
+def _grey(images: np.ndarray) -> np.ndarray:
+    """Intensities up to 1.1 as (..., 3) bytes."""
+    return np.repeat((np.nan_to_num(images).clip(0, 1.1) * (255 / 1.1)).astype(np.uint8)[..., None], 3, axis=-1)
 
 
 def class_table_text(validation: Validation) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,10 @@ from MedUSISLib.training.configuration import GeneratorTraining, configuration_f
 
 #: Intensity of each class of the head schema in the made T1, white matter = 0.7.
 BRIGHTNESS = np.array([0, 0.6, 0.95, 0.45, 0.15, 0.45, 0.03, 0.2, 0.5, 0.7, 0.6, 0.55, 0.65, 0.2, 0.5, 0.6])
+
+
+#: Shared by all trainings of a test session: the same heads are prepared (bias field, scaling) once.
+_CACHE = tempfile.TemporaryDirectory(prefix="medusis-test-cache-")
 
 
 def head_labels(seed: int, shape: tuple[int, int, int] = (56, 60, 10)) -> np.ndarray:
@@ -45,7 +50,7 @@ def tiny_training(folder: Path, name: str = "run", **changes: Any) -> GeneratorT
     content: dict[str, Any] = {
         "name": "tiny",
         "out": name,
-        "cache": "cache",
+        "cache": _CACHE.name,
         "seed": 3,
         "device": "cpu",
         "precision": "32-true",
