@@ -6,7 +6,7 @@ with ``values`` here and nothing else.
 References
 ----------
 Bamber, J. Math. Psychol. 12 (1975): the area under the empirical ROC curve is the Wilcoxon statistic, ties half.
-Sukhatme, Beam, Biometrics 50 (1994), and Obuchowski, Biometrics 53 (1997): resampling with clustered cases.
+Obuchowski, Biometrics 53 (1997) 567-578: areas with clustered cases.
 """
 
 from __future__ import annotations

@@ -300,7 +300,7 @@ class ObuchowskiRockette:
 def logit_interval(estimate: Estimate) -> tuple[float, float] | None:
     """The interval of ``log(x / (1 - x))``, SE by the delta method, back on the scale of x; None at 0 and 1.
 
-    Pepe, The Statistical Evaluation of Medical Tests (Oxford 2003), section 5.2.
+    Pepe, The Statistical Evaluation of Medical Tests (Oxford 2003), ch. 5.
 
     Examples
     --------

@@ -8,8 +8,8 @@ error terms shrink as 1 / cases. Fixed readers: without Var(TR), chi-square. Fix
 References
 ----------
 Hillis, Obuchowski, Berbaum, Acad. Radiol. 18 (2011) 129-142: power in the Obuchowski-Rockette model.
-Obuchowski, Acad. Radiol. 2 (1995) S22-S29 and 7 (2000) 516-525: planning with guessed components.
-Noether, JASA 62 (1967), and Bamber, J. Math. Psychol. 12 (1975): variance of the Wilcoxon statistic.
+Obuchowski, Acad. Radiol. 2 (1995) S22-S29: planning with guessed components.
+Bamber, J. Math. Psychol. 12 (1975) 387-415: variance of the Wilcoxon statistic.
 """
 
 from __future__ import annotations
@@ -139,8 +139,8 @@ def binormal_variance(auc: float, positives: float, negatives: float) -> float:
     """Variance of the empirical area of normal ratings with equal variances, exact.
 
     ``(A (1 - A) + (P + N - 2) (Q - A^2)) / (P N)``, Q the probability that two positive cases are both rated above
-    one negative case, from the bivariate normal distribution with correlation 1/2. Five-point scales lose a little:
-    their variance is larger, up to a quarter.
+    one negative case, from the bivariate normal distribution with correlation 1/2. Five evenly used grades instead of
+    a continuous scale: variance up to an eighth larger, area about 0.01 lower (simulated, areas 0.75 to 0.92).
 
     Examples
     --------

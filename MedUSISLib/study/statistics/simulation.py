@@ -3,7 +3,7 @@
 References
 ----------
 Roe, Metz, Acad. Radiol. 4 (1997) 298-303: the linear model of latent ratings.
-Hillis, J. Med. Imaging 5 (2018) 031410 and Acad. Radiol. 19 (2012) 1518-1528: its relation to Obuchowski-Rockette.
+Hillis, Acad. Radiol. 19 (2012) 1518-1528 and Stat. Med. 37 (2018) 2067-2093: its relation to Obuchowski-Rockette.
 """
 
 from __future__ import annotations
