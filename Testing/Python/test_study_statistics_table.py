@@ -66,6 +66,18 @@ def test_each_fault_has_its_name(text: str, problem: TableProblem, words: str, t
     assert words in error.message
 
 
+def test_lines_are_those_of_the_file_whatever_is_empty_or_quoted(tmp_path: Path) -> None:
+    text = 'reader,test,case,truth,rating,remark\n\na,CT,1,0,1,"two\nlines"\na,CT,2,1,x,\n'
+    assert "line 5" in problem_of(text, tmp_path).message
+
+
+def test_no_marks_need_the_names_of_readers_and_tests() -> None:
+    lesions = [{"case": "1", "lesion": "a"}, {"case": "2", "lesion": ""}]
+    with pytest.raises(TableError, match="no marks"):
+        LesionTable.from_rows(lesions, [])
+    assert LesionTable.from_rows(lesions, [], ["x"], ["CT"]).lesion_ratings.shape == (1, 1, 1)
+
+
 def test_one_class_and_too_few_cases_are_told_apart() -> None:
     table = made_table(cases=10)
     one = table.without_cases(table.truth)

@@ -91,66 +91,36 @@ class LesionTable:
             ``DUPLICATE_ROW``, ``EMPTY_FIELD``, ``BAD_LESION`` (a mark on a case or lesion that is not in the table, a
             weight that is not positive) or ``NOT_A_NUMBER``.
         """
-        cases: dict[str, int] = {}
-        lesion_index: dict[tuple[str, str], int] = {}
-        weights: list[float] = []
-        empty: set[str] = set()
-        for line, row in enumerate(lesions, 1):
-            case, lesion = str(row.get("case", "") or "").strip(), str(row.get("lesion") or "").strip()
-            if not case:
-                raise TableError(TableProblem.EMPTY_FIELD, f"the case is empty in row {line} of the lesions")
-            cases.setdefault(case, len(cases))
-            if not lesion:
-                empty.add(case)
-                continue
-            if (case, lesion) in lesion_index:
-                raise TableError(TableProblem.DUPLICATE_ROW, f"row {line} of the lesions repeats a lesion")
-            lesion_index[case, lesion] = len(lesion_index)
-            weight = str(row.get("weight") or "1")
-            weights.append(_number(weight, f"the weight in row {line} of the lesions"))
-            if weights[-1] <= 0:
-                raise TableError(TableProblem.BAD_LESION, f"the weight in row {line} of the lesions is not positive")
-        if empty & {case for case, _ in lesion_index}:
-            raise TableError(TableProblem.BAD_LESION, "a case is listed both without a lesion and with one")
-        if not cases:
-            raise TableError(TableProblem.EMPTY_TABLE, "the table of lesions has no rows")
+        known = _Lesions.of(lesions)
         marked = list(marks)
-        reader_index = {
-            name: i for i, name in enumerate(dict.fromkeys([*readers, *(str(m["reader"]) for m in marked)]))
-        }
-        test_index = {name: i for i, name in enumerate(dict.fromkeys([*tests, *(str(m["test"]) for m in marked)]))}
+        reader_index = _numbered([*readers, *(str(m["reader"]) for m in marked)])
+        test_index = _numbered([*tests, *(str(m["test"]) for m in marked)])
+        if not reader_index or not test_index:
+            raise TableError(TableProblem.EMPTY_TABLE, "there are no marks", "name the readers and tests")
         shape = (len(test_index), len(reader_index))
-        lesion_ratings = np.full((*shape, len(lesion_index)), UNMARKED)
-        false_ratings = np.full((*shape, len(cases)), UNMARKED)
+        lesion_ratings = np.full((*shape, len(known.lesions)), UNMARKED)
+        false_ratings = np.full((*shape, len(known.cases)), UNMARKED)
         false_marks: list[list[list[float]]] = [[[] for _ in reader_index] for _ in test_index]
-        for line, row in enumerate(marked, 1):
+        for count, row in enumerate(marked, 1):
+            where = f"row {row.get('line', count)} of the marks"
             t, r = test_index[str(row["test"])], reader_index[str(row["reader"])]
-            case, lesion = str(row["case"]).strip(), str(row.get("lesion") or "").strip()
-            rating = _number(str(row["rating"]), f"the rating in row {line} of the marks")
-            if case not in cases:
-                raise TableError(
-                    TableProblem.BAD_LESION,
-                    f"row {line} of the marks names a case that is not in the table of lesions",
-                    "list cases without a lesion there too, with the lesion left empty",
-                )
-            if not lesion:
-                false_ratings[t, r, cases[case]] = max(false_ratings[t, r, cases[case]], rating)
+            rating = _number(str(row["rating"]), f"the rating in {where}")
+            case, lesion = known.place(row, where)
+            if lesion is None:
+                false_ratings[t, r, case] = max(false_ratings[t, r, case], rating)
                 false_marks[t][r].append(rating)
-                continue
-            index = lesion_index.get((case, lesion))
-            if index is None:
-                raise TableError(TableProblem.BAD_LESION, f"row {line} of the marks names a lesion that its case lacks")
-            lesion_ratings[t, r, index] = max(lesion_ratings[t, r, index], rating)
-        lesion_case = np.array([cases[case] for case, _ in lesion_index], int)
-        weight_array = np.array(weights, float)
-        if len(weight_array):
-            weight_array = weight_array / np.bincount(lesion_case, weight_array, len(cases))[lesion_case]
+            else:
+                lesion_ratings[t, r, lesion] = max(lesion_ratings[t, r, lesion], rating)
+        lesion_case = np.array([known.cases[case] for case, _ in known.lesions], int)
+        weights = np.array(known.weights, float)
+        if len(weights):
+            weights = weights / np.bincount(lesion_case, weights, len(known.cases))[lesion_case]
         return cls(
             tuple(reader_index),
             tuple(test_index),
-            tuple(cases),
+            tuple(known.cases),
             lesion_case,
-            weight_array,
+            weights,
             lesion_ratings,
             false_ratings,
             tuple(tuple(np.array(ratings, float) for ratings in row) for row in false_marks),
@@ -162,6 +132,65 @@ class LesionTable:
         for index, case in enumerate(self.lesion_case):
             highest[:, :, case] = np.maximum(highest[:, :, case], self.lesion_ratings[:, :, index])
         return RatingTable(self.readers, self.tests, self.cases, self.truth, highest)
+
+
+@dataclass(frozen=True)
+class _Lesions:
+    """The table of lesions: numbers of cases and of (case, lesion), and weights as given."""
+
+    cases: dict[str, int]
+    lesions: dict[tuple[str, str], int]
+    weights: list[float]
+
+    @classmethod
+    def of(cls, rows: Iterable[Mapping[str, object]]) -> _Lesions:
+        found = cls({}, {}, [])
+        empty: set[str] = set()
+        for count, row in enumerate(rows, 1):
+            where = f"row {row.get('line', count)} of the lesions"
+            case, lesion = _text(row, "case"), _text(row, "lesion")
+            if not case:
+                raise TableError(TableProblem.EMPTY_FIELD, f"the case is empty in {where}")
+            found.cases.setdefault(case, len(found.cases))
+            if not lesion:
+                empty.add(case)
+                continue
+            if (case, lesion) in found.lesions:
+                raise TableError(TableProblem.DUPLICATE_ROW, f"{where} repeats a lesion")
+            weight = _number(_text(row, "weight") or "1", f"the weight in {where}")
+            if weight <= 0:
+                raise TableError(TableProblem.BAD_LESION, f"the weight in {where} is not positive")
+            found.lesions[case, lesion] = len(found.lesions)
+            found.weights.append(weight)
+        if empty & {case for case, _ in found.lesions}:
+            raise TableError(TableProblem.BAD_LESION, "a case is listed both without a lesion and with one")
+        if not found.cases:
+            raise TableError(TableProblem.EMPTY_TABLE, "the table of lesions has no rows")
+        return found
+
+    def place(self, row: Mapping[str, object], where: str) -> tuple[int, int | None]:
+        """Number of a mark's case, and of the lesion that it hit."""
+        case, lesion = _text(row, "case"), _text(row, "lesion")
+        if case not in self.cases:
+            raise TableError(
+                TableProblem.BAD_LESION,
+                f"{where} names a case that is not in the table of lesions",
+                "list cases without a lesion there too, with the lesion left empty",
+            )
+        if not lesion:
+            return self.cases[case], None
+        if (case, lesion) not in self.lesions:
+            raise TableError(TableProblem.BAD_LESION, f"{where} names a lesion that its case lacks")
+        return self.cases[case], self.lesions[case, lesion]
+
+
+def _numbered(names: Iterable[str]) -> dict[str, int]:
+    return {name: index for index, name in enumerate(dict.fromkeys(names))}
+
+
+def _text(row: Mapping[str, object], name: str) -> str:
+    value = row.get(name)
+    return "" if value is None else str(value).strip()
 
 
 def _number(text: str, what: str) -> float:

@@ -7,6 +7,7 @@ wrong with a table is said with a name (`TableProblem`) and the row, because suc
 from __future__ import annotations
 
 import csv
+import io
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -119,19 +120,16 @@ class RatingTable:
         TableError
             Named by `TableProblem`, with the line of the file.
         """
-        return cls.from_rows(read_rows(path), first_line=2, path=path)
+        return cls.from_rows(read_rows(path), path)
 
     @classmethod
-    def from_rows(
-        cls, rows: Iterable[Mapping[str, object]], first_line: int = 1, path: Path | None = None
-    ) -> RatingTable:
+    def from_rows(cls, rows: Iterable[Mapping[str, object]], path: Path | None = None) -> RatingTable:
         """Make a table from rows with the keys reader, test, case, truth, rating and perhaps cluster.
 
         Parameters
         ----------
         rows : iterable of mapping
-        first_line : int
-            Number of the first row in messages.
+            A key "line" is the number of the row in messages; without it they are counted from 1.
         path : Path, optional
             Where the rows come from; shown on the local terminal only.
 
@@ -146,7 +144,8 @@ class RatingTable:
         clusters: dict[str, str] = {}
         tests: dict[str, int] = {}
         readers: dict[str, int] = {}
-        for line, row in enumerate(rows, first_line):
+        for count, row in enumerate(rows, 1):
+            line = int(str(row.get("line", count)))
             values = {name: _text(row, name) for name in ("reader", "test", "case", "truth")}
             for name, text in values.items():
                 if not text:
@@ -248,7 +247,7 @@ class RatingTable:
 def read_rows(
     path: Path, columns: Mapping[str, tuple[str, ...]] = COLUMN_NAMES, optional: Sequence[str] = ("cluster",)
 ) -> list[dict[str, object]]:
-    """Rows of a CSV file under our column names; columns in ``optional`` may be absent.
+    """Rows of a CSV file under our column names, with their "line"; columns in ``optional`` may be absent.
 
     Raises
     ------
@@ -261,11 +260,10 @@ def read_rows(
         raise TableError(
             TableProblem.NOT_A_TABLE, "the table cannot be read", "give a CSV file in UTF-8", path
         ) from error
-    lines = text.splitlines()
-    if not lines or not lines[0].strip():
+    first, _, _ = text.partition("\n")
+    if not first.strip():
         raise TableError(TableProblem.EMPTY_TABLE, "the table is empty", path=path)
-    delimiter = max(",;\t", key=lines[0].count)
-    reader = csv.reader(lines, delimiter=delimiter)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=first.count))
     header = [name.strip().lower() for name in next(reader)]
     places = {ours: _place(header, names) for ours, names in columns.items()}
     absent = [name for name, place in places.items() if place is None and name not in optional]
@@ -277,7 +275,8 @@ def read_rows(
             path,
         )
     rows: list[dict[str, object]] = []
-    for number, fields in enumerate(reader, 2):
+    for fields in reader:
+        number = reader.line_num
         if not any(text.strip() for text in fields):
             continue
         if len(fields) != len(header):
@@ -287,7 +286,8 @@ def read_rows(
                 "check separators and quotes",
                 path,
             )
-        rows.append({name: fields[place].strip() for name, place in places.items() if place is not None})
+        row: dict[str, object] = {name: fields[place].strip() for name, place in places.items() if place is not None}
+        rows.append({**row, "line": number})
     return rows
 
 
