@@ -17,6 +17,7 @@ from MedUSISLib.synthesis.batches import is_out_of_memory
 from MedUSISLib.training.batch import Batch
 from MedUSISLib.training.checkpoints import random_state, restore_random_state, save_checkpoint
 from MedUSISLib.training.configuration import GeneratorTraining, PhaseConfiguration
+from MedUSISLib.training.estimate import estimate
 from MedUSISLib.training.fabric import make_fabric
 from MedUSISLib.training.generator_data import GeneratorData
 from MedUSISLib.training.generator_state import GeneratorState
@@ -106,6 +107,7 @@ class GeneratorRun:
         else:
             self.state.forget_leftovers()
             self._say_start()
+        self._say_estimate()
         self.progress.stage("training")
         started, first, seen = time.monotonic(), self.state.iteration, ""
         validation: Validation | None = None
@@ -138,6 +140,28 @@ class GeneratorRun:
             if to_save or self.state.selection.ended:
                 self.state.save(self.data)
         return self._chosen(validation)
+
+    def _say_estimate(self) -> None:
+        """Memory and time that the training will take, before it begins."""
+        self.progress.stage("estimating memory and time")
+        state = self.state
+        try:
+            classes = self.schema.number_of_classes
+            found = estimate(state.networks, self.configuration, classes, state.accumulate, state.iteration)
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+            self.progress.warning("MEMORY_TIGHT", "the memory does not suffice for one slice of this size")
+            return
+        needed, free, hours = found.memory_bytes / 1e9, found.free_bytes / 1e9, found.seconds / 3600
+        self._log(estimated_memory_gb=round(needed, 2), free_gb=round(free, 2), estimated_hours=round(hours, 3))
+        self.progress.metric("estimated_memory_gb", needed, iteration=state.iteration)
+        self.progress.metric("estimated_hours", hours, iteration=state.iteration)
+        if not found.fits:
+            self.progress.warning(
+                "MEMORY_TIGHT",
+                f"about {needed:.1f} GB are needed and {free:.1f} GB are free: a higher `accumulate` needs less",
+            )
 
     def _step(self, phase: PhaseConfiguration, share: float) -> dict[str, float]:
         self.state.networks.set_rates(phase, share, self.configuration.safety.rate_factor**self.state.rollbacks)

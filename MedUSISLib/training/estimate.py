@@ -1,0 +1,164 @@
+"""Memory and time of a training before it begins: one slice goes through copies of its networks, and is multiplied."""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import psutil
+import torch
+from torch import Tensor, nn
+
+from MedUSISLib.training.configuration import GeneratorTraining, PhaseConfiguration
+from MedUSISLib.training.generator_networks import Adversaries
+from MedUSISLib.training.generator_step import one_hot
+
+#: Patches of each slice that the discriminator is shown, see `PatchSampler`.
+_PATCHES = 2
+#: What is held besides what the backward pass needs: gradients on their way, workspaces. Chosen; docs/training.md has
+#: estimates beside measured peaks.
+_WORKSPACE = 1.15
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a training will take.
+
+    Attributes
+    ----------
+    memory_bytes : int
+        On the device (on a CPU: of the process, with what it holds already).
+    seconds : float
+        Of all steps that are left; validation and export are not in it.
+    free_bytes : int
+        On the device now (on a CPU: with what the process holds).
+    """
+
+    memory_bytes: int
+    seconds: float
+    free_bytes: int
+
+    @property
+    def fits(self) -> bool:
+        """Whether there is room for it now."""
+        return self.memory_bytes < self.free_bytes
+
+
+@dataclass(frozen=True)
+class _Probe:
+    saved_bytes: int
+    seconds: float
+
+
+def estimate(
+    networks: Adversaries, configuration: GeneratorTraining, classes: int, accumulate: int, done: int = 0
+) -> Estimate:
+    """Probe the networks and lay the figures over the steps that are left; no state is changed.
+
+    Parameters
+    ----------
+    networks : Adversaries
+    configuration : GeneratorTraining
+    classes : int
+    accumulate : int
+        Parts that a batch goes through the networks in.
+    done : int
+        Iterations that are finished already.
+    """
+    rows, columns = configuration.data.crop
+    patch = configuration.discriminator_crop
+    device = networks.fabric.device
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        labels = torch.randint(0, classes, (1, rows // 8 + 1, columns // 8 + 1))
+        labels = labels.repeat_interleave(8, 1).repeat_interleave(8, 2)[:, :rows, :columns].to(device)
+        onehot, channels = one_hot(labels, classes), networks.noise_channels
+        noise = torch.zeros(1, channels, device=device) if channels else None
+        image = torch.zeros(1, 1, rows, columns, device=device)
+        shown = image.new_zeros(_PATCHES, 1, patch, patch) if patch else image
+        generator = _probe(networks.fabric, networks.generator, lambda network: network(onehot, noise))
+        nothing = _Probe(0, 0.0)
+        discriminator = segmentator = nothing
+        if networks.discriminator is not None:
+            discriminator = _probe(networks.fabric, networks.discriminator, lambda network: network(shown))
+        if networks.segmentator is not None:
+            segmentator = _probe(networks.fabric, networks.segmentator, lambda network: network(image))
+
+    def step(phase: PhaseConfiguration) -> float:
+        seconds = generator.seconds + segmentator.seconds * bool(phase.segmentation)
+        if phase.adversarial:
+            # Real and synthetic slices for each step of its own, and once for the generator.
+            seconds += discriminator.seconds * (2 * phase.discriminator_steps + 1)
+            seconds += generator.seconds / 3 if accumulate > 1 else 0.0
+        return seconds * configuration.batch_size
+
+    seconds, before = 0.0, 0
+    for phase in configuration.phases:
+        left = phase.iterations - min(max(done - before, 0), phase.iterations)
+        before += phase.iterations
+        seconds += left * step(phase)
+    at_once = -(-configuration.batch_size // accumulate)
+    saved = max(
+        generator.saved_bytes
+        + segmentator.saved_bytes * bool(phase.segmentation)
+        + discriminator.saved_bytes * bool(phase.adversarial)
+        for phase in configuration.phases
+    )
+    held, free = _memory(device)
+    memory = held + _still_to_come(networks) + _WORKSPACE * at_once * saved
+    return Estimate(int(memory), seconds, held + free)
+
+
+def _probe(fabric: Any, network: nn.Module, call: Callable[[nn.Module], Tensor]) -> _Probe:
+    """Bytes that one call keeps for its gradient, and seconds of call and gradient (the second time)."""
+    plain = copy.deepcopy(getattr(network, "module", network)).train()
+    own = {parameter.untyped_storage().data_ptr() for parameter in plain.parameters()}
+    saved: dict[int, int] = {}
+    kept = []
+
+    def pack(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in own:
+            saved[storage.data_ptr()] = storage.nbytes()
+            kept.append(storage)  # so that no address is used twice
+        return tensor
+
+    seconds = 0.0
+    for first in (True, False):
+        _wait(fabric.device)
+        begun = time.perf_counter()
+        with fabric.autocast():
+            if first:
+                with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+                    result = call(plain)
+            else:
+                result = call(plain)
+        result.float().sum().backward()
+        _wait(fabric.device)
+        seconds = time.perf_counter() - begun
+        kept.clear()
+    return _Probe(sum(saved.values()), seconds)
+
+
+def _still_to_come(networks: Adversaries) -> int:
+    """Bytes of gradients and of Adam's two moments, which do not exist before the first step."""
+    total = 0
+    for name in ("generator", "discriminator", "segmentator"):
+        network = getattr(networks, name)
+        if network is not None and not getattr(networks, f"{name}_optimiser").state:
+            total += sum(3 * p.numel() * p.element_size() for p in network.parameters() if p.requires_grad)
+    return total
+
+
+def _memory(device: torch.device) -> tuple[int, int]:
+    """Bytes that this process holds on the device, and those that are free there."""
+    if device.type == "cuda":
+        return torch.cuda.memory_allocated(device), torch.cuda.mem_get_info(device)[0]
+    return psutil.Process().memory_info().rss, psutil.virtual_memory().available
+
+
+def _wait(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
