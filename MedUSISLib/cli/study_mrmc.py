@@ -28,6 +28,8 @@ class FigureName(StrEnum):
     WAFROC1 = "wafroc1"
     AFROC1 = "afroc1"
     INFERRED_ROC = "inferred-roc"
+    LESION_SENSITIVITY = "lesion-sensitivity"
+    FALSE_MARKS = "false-marks"
 
 
 class CovarianceName(StrEnum):
@@ -79,7 +81,12 @@ def mrmc(
 def _figure(
     table: Path, lesions: Path | None, name: FigureName, threshold: float | None, drop_incomplete: bool
 ) -> Figure:
-    from MedUSISLib.study.statistics.free_response import AfrocArea, inferred_roc_area
+    from MedUSISLib.study.statistics.free_response import (
+        AfrocArea,
+        FalseMarksPerCase,
+        LesionSensitivity,
+        inferred_roc_area,
+    )
     from MedUSISLib.study.statistics.lesion_table import LesionTable
     from MedUSISLib.study.statistics.mrmc import FIGURES
     from MedUSISLib.study.statistics.rating_table import RatingTable
@@ -89,7 +96,7 @@ def _figure(
         raise MedUSISError(
             ErrorCode.BAD_SETTING,
             f"the figure {name.value} {'needs' if of_lesions else 'does not take'} a table of lesions",
-            "AFROC figures and the inferred ROC take --lesions, the others do not",
+            "figures of marks (AFROC, inferred ROC, lesions found, false marks) take --lesions, the others do not",
         )
     if lesions is None:
         ratings = RatingTable.from_csv(table)
@@ -99,4 +106,8 @@ def _figure(
     marks = LesionTable.from_csv(lesions, table)
     if name is FigureName.INFERRED_ROC:
         return inferred_roc_area(marks)
+    if name is FigureName.LESION_SENSITIVITY:
+        return LesionSensitivity(marks)
+    if name is FigureName.FALSE_MARKS:
+        return FalseMarksPerCase(marks)
     return AfrocArea(marks, weighted=name.value.startswith("w"), false_marks_of_all_cases=name.value.endswith("1"))

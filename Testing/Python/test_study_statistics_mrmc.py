@@ -28,7 +28,13 @@ from MedUSISLib.study.statistics.covariances import (
     jackknife_covariance,
 )
 from MedUSISLib.study.statistics.figures import EmpiricalAuc, accuracy, sensitivity, specificity
-from MedUSISLib.study.statistics.free_response import AfrocArea, froc_points, inferred_roc_area
+from MedUSISLib.study.statistics.free_response import (
+    AfrocArea,
+    FalseMarksPerCase,
+    LesionSensitivity,
+    froc_points,
+    inferred_roc_area,
+)
 from MedUSISLib.study.statistics.lesion_table import LesionTable
 from MedUSISLib.study.statistics.mrmc import analyse_mrmc
 from MedUSISLib.study.statistics.obuchowski_rockette import Analysis, Generalisation, ObuchowskiRockette
@@ -315,6 +321,30 @@ def test_afroc_areas_by_hand() -> None:
     assert inferred_roc_area(table).values()[0, 0] == pytest.approx(1.0)
 
 
+def test_lesions_found_and_false_marks_by_hand() -> None:
+    table = example_marks()
+    assert LesionSensitivity(table).values()[0, 0] == pytest.approx(2 / 3)
+    assert FalseMarksPerCase(table).values()[0, 0] == pytest.approx(3 / 4)
+    twice = np.array([1.0, 1, 1, 2])  # case 4: two lesions, one of them found
+    assert LesionSensitivity(table).values(twice)[0, 0] == pytest.approx(3 / 5)
+
+
+def test_lesions_of_one_case_are_resampled_together() -> None:
+    # Every case has three lesions that are found all or not at all: the error must be that of the cases.
+    found = np.random.default_rng(0).random((2, 30)) < 0.6
+    lesions = [{"case": k, "lesion": n} for k in range(30) for n in "xyz"]
+    marks = [
+        {"reader": "a", "test": t, "case": k, "lesion": n, "rating": 1}
+        for t in range(2)
+        for k in range(30)
+        for n in "xyz"
+        if found[t, k]
+    ]
+    covariance = jackknife_covariance(LesionSensitivity(LesionTable.from_rows(lesions, marks)))
+    p = found.mean(axis=1)
+    np.testing.assert_allclose(np.einsum("trtr->tr", covariance)[:, 0], p * (1 - p) / 29)
+
+
 def test_froc_points_count_false_marks_and_lesions() -> None:
     x, y = froc_points(example_marks(), 0, 0)
     np.testing.assert_allclose(x, [0, 1 / 4, 1 / 4, 2 / 4, 3 / 4])
@@ -359,7 +389,7 @@ def test_the_command_reads_marks_and_lesions(tmp_path: Path) -> None:
         )
     )
     arguments = ["study", "mrmc", str(marks), "--lesions", str(lesions), "--figure"]
-    for figure in ("wafroc", "afroc", "wafroc1", "afroc1", "inferred-roc"):
+    for figure in ("wafroc", "afroc", "wafroc1", "afroc1", "inferred-roc", "lesion-sensitivity", "false-marks"):
         done = CliRunner().invoke(app, [*arguments, figure, "--json"])
         assert done.exit_code == 0, (figure, done.output, done.exception)
         assert json.loads(done.output)["figure"] == figure

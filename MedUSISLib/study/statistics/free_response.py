@@ -72,6 +72,56 @@ class AfrocArea:
         return (self.kernel @ lesions @ normal) / (normal.sum() * lesions.sum())
 
 
+class LesionSensitivity:
+    """Share of lesions that were marked, whatever the confidence; the lesions of one case are resampled together.
+
+    Raises
+    ------
+    TableError
+        ``ONE_CLASS`` or ``TOO_FEW_CASES``.
+    """
+
+    name = "lesion-sensitivity"
+    title = "share of lesions found"
+    chance: float | None = None
+    bounded = True
+
+    def __init__(self, table: LesionTable) -> None:
+        self.readers, self.tests, self.truth = table.readers, table.tests, table.truth
+        if not self.truth.any():
+            raise TableError(TableProblem.ONE_CLASS, "no case has a lesion")
+        if self.truth.sum() < 2:
+            raise TableError(TableProblem.TOO_FEW_CASES, "at least two cases with lesions are needed")
+        self.units, self.relevant = np.arange(len(self.truth)), self.truth
+        self._found = np.isfinite(table.lesion_ratings).astype(float)
+        self._case = table.lesion_case
+
+    def values(self, weights: np.ndarray | None = None) -> np.ndarray:
+        """See ``figures.Figure``."""
+        lesions = (np.ones(len(self.truth)) if weights is None else weights)[self._case]
+        return (self._found @ lesions) / lesions.sum()
+
+
+class FalseMarksPerCase:
+    """Mean number of false marks on a case; lower is better."""
+
+    name = "false-marks"
+    title = "false marks per case"
+    chance: float | None = None
+    bounded = False
+
+    def __init__(self, table: LesionTable) -> None:
+        self.readers, self.tests, self.truth = table.readers, table.tests, table.truth
+        self.units = np.arange(len(self.truth))
+        self.relevant = np.ones(len(self.truth), bool)
+        self._counts = table.false_counts
+
+    def values(self, weights: np.ndarray | None = None) -> np.ndarray:
+        """See ``figures.Figure``."""
+        weights = np.ones(len(self.truth)) if weights is None else weights
+        return (self._counts @ weights) / weights.sum()
+
+
 def inferred_roc_area(table: LesionTable) -> EmpiricalAuc:
     """Area under the ROC curve of each case's highest mark, whether it hit or not."""
     figure = EmpiricalAuc(table.inferred_roc())

@@ -37,6 +37,8 @@ class LesionTable:
         Highest rating of a false mark on the case; -inf without any.
     false_marks : tuple of tuple of ndarray of float
         ``false_marks[t][r]``: ratings of all false marks, for FROC curves.
+    false_counts : ndarray of float [T, R, C]
+        Number of false marks.
     """
 
     readers: tuple[str, ...]
@@ -47,6 +49,7 @@ class LesionTable:
     lesion_ratings: np.ndarray
     false_ratings: np.ndarray
     false_marks: tuple[tuple[np.ndarray, ...], ...]
+    false_counts: np.ndarray
 
     @property
     def truth(self) -> np.ndarray:
@@ -100,6 +103,7 @@ class LesionTable:
         shape = (len(test_index), len(reader_index))
         lesion_ratings = np.full((*shape, len(known.lesions)), UNMARKED)
         false_ratings = np.full((*shape, len(known.cases)), UNMARKED)
+        false_counts = np.zeros((*shape, len(known.cases)))
         false_marks: list[list[list[float]]] = [[[] for _ in reader_index] for _ in test_index]
         for count, row in enumerate(marked, 1):
             where = f"row {row.get('line', count)} of the marks"
@@ -108,6 +112,7 @@ class LesionTable:
             case, lesion = known.place(row, where)
             if lesion is None:
                 false_ratings[t, r, case] = max(false_ratings[t, r, case], rating)
+                false_counts[t, r, case] += 1
                 false_marks[t][r].append(rating)
             else:
                 lesion_ratings[t, r, lesion] = max(lesion_ratings[t, r, lesion], rating)
@@ -124,6 +129,7 @@ class LesionTable:
             lesion_ratings,
             false_ratings,
             tuple(tuple(np.array(ratings, float) for ratings in row) for row in false_marks),
+            false_counts,
         )
 
     def inferred_roc(self) -> RatingTable:

@@ -39,6 +39,34 @@ class Proportion:
         return asdict(self)
 
 
+def mcnemar(only_first: int, only_second: int) -> float:
+    """Exact two-sided McNemar test of two arms read by one reader.
+
+    Parameters
+    ----------
+    only_first, only_second : int
+        Lesions (or cases) that were got right with one arm alone. They are taken for independent: with several lesions
+        in a case use ``free_response.LesionSensitivity`` in the multi-reader analysis, which is not misled.
+
+    Returns
+    -------
+    float
+        p-value; 1 where the arms never differ.
+
+    References
+    ----------
+    McNemar, Psychometrika 12 (1947) 153-157.
+
+    Examples
+    --------
+    >>> round(mcnemar(2, 10), 4)
+    0.0386
+    """
+    if only_first + only_second == 0:
+        return 1.0
+    return float(stats.binomtest(only_first, only_first + only_second, 0.5).pvalue)
+
+
 def proportion(count: int, total: int, chance: float | None = None, confidence: float = 0.95) -> Proportion:
     """A proportion with its intervals.
 
