@@ -6,9 +6,11 @@ SQLite through SQLAlchemy, one file per reader; any other database that SQLAlche
 from __future__ import annotations
 
 import json
+import random
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -26,7 +28,12 @@ Kind = Literal["answer", "profile", "closing", "start", "shown", "pause", "resum
 """What a row records; "answer" belongs to a stage of a trial, the others to the reader."""
 
 _BUSY_S = 15
+_ATTEMPTS = 12
 _FULL = ("disk is full", "database or disk is full", "no space left", "disk full")
+
+
+class _Conflict(MedUSISError):
+    """Two transactions of a database server got into each other's way; the same once more may succeed."""
 
 
 @dataclass(frozen=True)
@@ -148,16 +155,37 @@ class AnswerStore:
             lost); INPUT_NOT_READABLE when the database cannot be reached.
         """
         at = datetime.now(UTC).isoformat(timespec="milliseconds")
+        # As it will be read back, so that the hash is that of what is stored.
+        stored = json.loads(json.dumps(dict(values or {}), allow_nan=False))
+        for attempt in range(_ATTEMPTS):
+            try:
+                return self._add(kind, owner, trial, stage, stored, round(float(seconds), 3), revision, at)
+            except _Conflict:
+                # Nothing of it was stored. A database server may refuse even writers that do not touch each other.
+                if attempt == _ATTEMPTS - 1:
+                    raise
+                time.sleep(random.uniform(0.0, 0.02 * 2 ** min(attempt, 6)))
+        raise AssertionError
+
+    def _add(
+        self,
+        kind: Kind,
+        owner: Owner,
+        trial: str,
+        stage: int,
+        values: Mapping[str, Any],
+        seconds: float,
+        revision: int,
+        at: str,
+    ) -> Row:
         with self._transaction() as connection:
             before = self._last(connection, owner)
-            if kind == "answer":
-                existing = self._revisions(connection, owner, trial, stage)
-                if existing != revision:
-                    raise MedUSISError(
-                        ErrorCode.BAD_SETTING,
-                        "this trial was answered in another window meanwhile",
-                        "close one of the windows; what the other one stored is kept",
-                    )
+            if kind == "answer" and self._revisions(connection, owner, trial, stage) != revision:
+                raise MedUSISError(
+                    ErrorCode.BAD_SETTING,
+                    "this trial was answered in another window meanwhile",
+                    "close one of the windows; what the other one stored is kept",
+                )
             row = Row(
                 study=owner.study,
                 protocol_sha256=owner.protocol_sha256,
@@ -168,13 +196,12 @@ class AnswerStore:
                 trial=trial,
                 stage=stage,
                 revision=revision,
-                # As it will be read back, so that the hash is that of what is stored.
-                values=json.loads(json.dumps(dict(values or {}), allow_nan=False)),
-                seconds=round(float(seconds), 3),
+                values=values,
+                seconds=seconds,
                 at=at,
                 previous=before.hash if before else "",
             )
-            row = Row(**{**row.__dict__, "hash": row.computed_hash()})
+            row = replace(row, hash=row.computed_hash())
             self._insert(connection, row)
         return row
 
@@ -372,8 +399,8 @@ def _named_errors(path: Path | None) -> Iterator[None]:
                 ErrorCode.DISK_FULL, "no space is left to store the answer", "free space, then answer again", path
             ) from None
         if "serializ" in text or "deadlock" in text:
-            raise MedUSISError(
-                ErrorCode.BAD_SETTING, "two windows answered at the same time", "answer again", path
+            raise _Conflict(
+                ErrorCode.BAD_SETTING, "others wrote at the same time, again and again", "answer again", path
             ) from None
         raise MedUSISError(
             ErrorCode.INPUT_NOT_READABLE,
