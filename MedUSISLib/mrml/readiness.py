@@ -43,7 +43,7 @@ class Finding:
     code : str
         CT_MISSING, CT_UNUSABLE, NOT_A_CT, SEGMENTATION_MISSING, SEGMENTATION_UNUSABLE, SEGMENTATION_EMPTY, NO_OVERLAP,
         CLASSES_MISSING, ALL_BACKGROUND, GEOMETRY_MISMATCH, MEMORY; not blocking: SEGMENTATION_PARTIAL,
-        SEGMENTATION_RESAMPLED, SEGMENT_HIDDEN, TRANSFORM_SHEARS, TRANSFORM_NONLINEAR.
+        SEGMENTATION_RESAMPLED, SEGMENT_HIDDEN, CLASSES_ABSENT, TRANSFORM_SHEARS, TRANSFORM_NONLINEAR.
     message : str
         What is the matter.
     hint : str
@@ -191,10 +191,27 @@ def _segmentation_findings(
                 True,
             )
         ]
-    if all(classes[key] == BACKGROUND for key in names):
+    used = {classes[key] for key in names} - {BACKGROUND}
+    if not used:
         hint = "Choose a class for the segments that the synthetic MR is to be made of."
         return [Finding("ALL_BACKGROUND", "All segments are left out.", hint, True)]
-    return []
+    return [] if schema is None else _absence_findings(used, schema)
+
+
+def _absence_findings(used: set[str], schema: LabelSchema) -> list[Finding]:
+    from MedUSISLib.synthesis.absent_classes import CLASSES_ABSENT, absent_classes, absent_in_words
+
+    absent = absent_classes(used, schema)
+    if not absent:
+        return []
+    return [
+        Finding(
+            CLASSES_ABSENT,
+            f"Not segmented, and so not painted: {absent_in_words(absent)}.",
+            f"Segment what of it is in the CT. If this is not the {schema.body_region}, choose another generator.",
+            False,
+        )
+    ]
 
 
 def _empty() -> Finding:

@@ -21,6 +21,7 @@ from MedUSISLib.imaging.conform import conform, restore
 from MedUSISLib.imaging.volume import Volume
 from MedUSISLib.output_directory import atomic_output_directory
 from MedUSISLib.progress import Progress
+from MedUSISLib.synthesis.absent_classes import CLASSES_ABSENT, absent_classes, absent_in_words
 from MedUSISLib.synthesis.batches import BatchRunner, default_batch_size
 from MedUSISLib.synthesis.bookkeeping import RecordingProgress, peak_memory_bytes
 from MedUSISLib.synthesis.filling import FillReport, fill_unlabelled
@@ -125,6 +126,7 @@ def synthesize_case(
     manifest = bundle.manifest
     plan = plan_synthesis(manifest, request.mode, case.body, progress)
     labels_on_grid, filled = _labels_on_grid(case, schema, plan)
+    _warn_of_absent_classes(labels_on_grid, schema, progress)
     labels = _labels_on_ct(case, labels_on_grid)
     settings = PassSettings(request.passes, request.noise_samples, request.truncation, request.seed)
     sampler = PassSampler(bundle.load_network(), manifest, settings, choose_device(request.device))
@@ -212,6 +214,19 @@ def _labels_on_grid(case: Case, schema: LabelSchema, plan: SynthesisPlan) -> tup
         labels.array_kji, hu.array_kji, body.array_kji, schema, (k, j, i), measured=measured.array_kji
     )
     return labels, report
+
+
+def _warn_of_absent_classes(labels: Volume, schema: LabelSchema, progress: RecordingProgress) -> None:
+    found = np.zeros(schema.number_of_classes, dtype=bool)
+    for part in labels.array_kji:
+        found[np.unique(part)] = True
+    absent = absent_classes([schema.names[index] for index in np.flatnonzero(found)], schema)
+    if absent:
+        progress.warning(
+            CLASSES_ABSENT,
+            f"the segmentation holds none of these classes of the generator ({schema.body_region}), so they are not "
+            f"painted: {absent_in_words(absent)}",
+        )
 
 
 def _labels_on_ct(case: Case, labels_on_grid: Volume) -> Volume:

@@ -23,7 +23,8 @@ from scene_nodes import (
 )
 
 from MedUSISLib.anatomy.schema import load_schema
-from MedUSISLib.mrml.readiness import Finding, check_inputs, sample_strides
+from MedUSISLib.mrml import readiness
+from MedUSISLib.mrml.readiness import Finding, sample_strides
 
 HEAD = load_schema("head")
 
@@ -44,6 +45,11 @@ def good_nodes() -> tuple[Any, Any, dict[str, str]]:
     return add_volume(array), node, {"a": "soft_tissue", "b": "cortical_bone"}
 
 
+def check_inputs(*arguments: Any) -> list[Finding]:
+    """Without the note that the balls of these tests are no whole heads, which has tests of its own."""
+    return [finding for finding in readiness.check_inputs(*arguments) if finding.code != "CLASSES_ABSENT"]
+
+
 def codes(findings: list[Finding]) -> list[str]:
     return [finding.code for finding in findings]
 
@@ -54,6 +60,15 @@ def test_a_good_pair_has_nothing_against_it(mrml_scene: Any) -> None:
     put_under(ct, rotation((1, 2, 3), 30), shift(100, 0, 0))
     put_under(node, shift(100, 0, 0) @ rotation((1, 2, 3), 30))
     assert check_inputs(ct, node, classes) == []
+
+
+def test_classes_that_nobody_segmented_are_named_without_blocking(mrml_scene: Any) -> None:
+    ct, node, classes = good_nodes()
+    (finding,) = readiness.check_inputs(ct, node, classes, HEAD)
+    assert (finding.code, finding.blocking) == ("CLASSES_ABSENT", False)
+    assert "Cerebral cortex" in finding.message and "Cortical bone" not in finding.message
+    assert "not the head" in finding.hint
+    assert readiness.check_inputs(ct, node, classes) == []  # nobody knows the generator's classes yet
 
 
 def test_nothing_chosen(mrml_scene: Any) -> None:

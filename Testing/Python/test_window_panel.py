@@ -90,7 +90,7 @@ class TestReadiness:
 
     def test_a_generator_that_is_not_there_is_named(self, opened, wait):
         opened.panel.parameters.generator = "knee-t2"
-        wait(lambda: "generator" in opened.ui.readinessLabel.text)
+        wait(lambda: "not installed" in opened.ui.readinessLabel.text)
         assert not opened.ui.synthesizeButton.enabled
         assert "knee-t2" in opened.ui.generatorComboBox.currentText
 
