@@ -46,6 +46,22 @@ class Estimate:
         """Whether there is room for it now."""
         return self.memory_bytes < self.free_bytes
 
+    @property
+    def duration(self) -> str:
+        """The time in words.
+
+        Examples
+        --------
+        >>> [Estimate(0, seconds, 0).duration for seconds in (20, 600, 9000, 300_000)]
+        ['a minute', '10 minutes', '2.5 hours', '3.5 days']
+        """
+        minutes = self.seconds / 60
+        if minutes < 1.5:
+            return "a minute"
+        if minutes < 90:
+            return f"{minutes:.0f} minutes"
+        return f"{minutes / 60:.1f} hours" if minutes < 48 * 60 else f"{minutes / 1440:.1f} days"
+
 
 @dataclass(frozen=True)
 class _Probe:

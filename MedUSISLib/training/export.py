@@ -156,6 +156,7 @@ def _parent(run: GeneratorRun) -> dict[str, Any]:
     how = {
         "frozen": chosen.frozen,
         "rate_factor": chosen.rate_factor,
+        "warm_up": chosen.warm_up,
         "trained_weights": run.state.networks.trained_weights,
     }
     return {"parent": {**run.state.start.as_setting(), **how}}

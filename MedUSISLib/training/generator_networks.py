@@ -56,7 +56,7 @@ class Adversaries:
         name = arguments.pop("name", "wavelet_generator")
         self.generator_name = name if start is None else start.network
         self.generator_arguments = {"number_of_classes": classes, **arguments} if start is None else start.arguments
-        self.generator_factor = 1.0 if configuration.start_from is None else configuration.start_from.rate_factor
+        self.start_settings = configuration.start_from
         rows, columns = configuration.data.crop
         betas = configuration.betas
         plain = channels_last(_built(self.generator_name, self.generator_arguments, (rows, columns)))
@@ -104,10 +104,11 @@ class Adversaries:
             if tensor.is_floating_point()
         )
 
-    def set_rates(self, phase: PhaseConfiguration, share_done: float, factor: float = 1.0) -> None:
+    def set_rates(self, phase: PhaseConfiguration, share_done: float, iteration: int, factor: float = 1.0) -> None:
         """Learning rates for a point of a phase, times ``factor``; the generator's falls along a cosine."""
+        tuning = 1.0 if self.start_settings is None else self.start_settings.factor(iteration)
         fall = phase.final_rate + (1 - phase.final_rate) * 0.5 * (1 + math.cos(math.pi * min(share_done, 1.0)))
-        rates = [(self.generator_optimiser, phase.generator_rate * fall * self.generator_factor)]
+        rates = [(self.generator_optimiser, phase.generator_rate * fall * tuning)]
         if self.discriminator is not None:
             rates.append((self.discriminator_optimiser, phase.discriminator_rate))
         if self.segmentator is not None:

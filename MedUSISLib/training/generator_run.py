@@ -155,6 +155,7 @@ class GeneratorRun:
             return
         needed, free, hours = found.memory_bytes / 1e9, found.free_bytes / 1e9, found.seconds / 3600
         self._log(estimated_memory_gb=round(needed, 2), free_gb=round(free, 2), estimated_hours=round(hours, 3))
+        self.progress.stage(f"estimate: {needed:.1f} GB of memory, {found.duration} for the steps")
         self.progress.metric("estimated_memory_gb", needed, iteration=state.iteration)
         self.progress.metric("estimated_hours", hours, iteration=state.iteration)
         if not found.fits:
@@ -164,7 +165,8 @@ class GeneratorRun:
             )
 
     def _step(self, phase: PhaseConfiguration, share: float) -> dict[str, float]:
-        self.state.networks.set_rates(phase, share, self.configuration.safety.rate_factor**self.state.rollbacks)
+        factor = self.configuration.safety.rate_factor**self.state.rollbacks
+        self.state.networks.set_rates(phase, share, self.state.iteration, factor)
         self.state.networks.generator.train()
         batch = self._batch(phase)
         noise = self.state.noise(len(batch.labels))

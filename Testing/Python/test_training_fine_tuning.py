@@ -186,7 +186,7 @@ def test_the_rate_factor_slows_the_generator(parent: Bundle, tmp_path: Path) -> 
     before = parent.state_dict()["to_bands.weight"]
 
     def moved(name: str, factor: float) -> float:
-        start = {"generator": str(parent.directory), "rate_factor": factor}
+        start = {"generator": str(parent.directory), "rate_factor": factor, "warm_up": 0}
         result = train(tuned(tmp_path / name, parent, start_from=start, cache=str(tmp_path / "cache")), Recorder())
         return float(
             (load_checkpoint(result.out / LAST, CPU)["networks"]["generator"]["to_bands.weight"] - before).norm()

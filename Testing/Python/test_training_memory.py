@@ -148,6 +148,7 @@ def test_memory_and_time_are_said_before_the_start_and_nothing_is_changed_by_it(
     phases = [phase.model_dump() | {"iterations": 1} for phase in tiny_training(tmp_path / "x").phases]
     result = train(tiny_training(tmp_path / "a", phases=phases), recorder)
     assert recorder.stages.index("estimating memory and time") < recorder.stages.index("training")
+    assert any("GB of memory, a minute" in stage for stage in recorder.stages)
     assert 0.05 < recorder.metrics["estimated_memory_gb"][0] < 10
     assert 0 < recorder.metrics["estimated_hours"][0] < 1
     monkeypatch.setattr(generator_run.GeneratorRun, "_say_estimate", lambda self: None)
