@@ -7,6 +7,7 @@ import os
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -36,7 +37,7 @@ from MedUSISLib.study.key import (
     KeyStage,
     KeyTrial,
 )
-from MedUSISLib.study.leaks import check_study
+from MedUSISLib.study.leaks import check_study, order_p
 from MedUSISLib.study.lesions import Lesion, connected_lesions
 from MedUSISLib.study.ordering import Item, Planned, generator, reader_order
 from MedUSISLib.study.protocol import BLINDED_ROLES, PROTOCOL_NAME, ImageRole, Protocol
@@ -45,6 +46,7 @@ from MedUSISLib.study.versioned import fingerprint, to_json
 FILE_TIME = 946_684_800
 """2000-01-01, in every file of ``trials``: when a file was made could tell what it is."""
 
+_NAMES_LEVEL = 0.05
 _REFERENCES: tuple[ImageRole, ...] = ("real", "synthetic", "ct")
 _PANEL_OF = {"real": "mr", "synthetic": "mr", "ct": "ct", "uncertainty": "map"}
 
@@ -157,7 +159,7 @@ class _Builder:
         self._roles: tuple[ImageRole, ...] = tuple(r for r in ("real", "synthetic", "ct", "uncertainty") if r in roles)
         # One rule for all: bodies from CTs only when every case has one.
         self._body_from_ct = all("ct" in row.images for row in rows)
-        self._names = iter(self._random_names("images", sum(len(row.images) for row in rows)))
+        self._names = self._image_names()
         self._inputs: dict[str, int] = {}
         (folder / TRIALS_FOLDER).mkdir()
         (folder / TRUTH_FOLDER).mkdir(mode=0o700)
@@ -188,6 +190,20 @@ class _Builder:
         while len(names) < count:
             names[random.bytes(8).hex()] = None
         return list(names)
+
+    def _image_names(self) -> dict[tuple[int, str], str]:
+        """A random name for every image, drawn again while sorting by it happens to part the arms: one time in 20."""
+        shown: list[tuple[int, str]] = [
+            (row.row, role) for row in self._rows for role in self._roles if role in row.images
+        ]
+        blinded = sum(role in BLINDED_ROLES for _, role in shown)
+        for attempt in count():
+            names = dict(zip(shown, self._random_names(f"images {attempt}", len(shown)), strict=True))
+            inside = sorted((name, role == "real") for (_, role), name in names.items() if role in BLINDED_ROLES)
+            places = [place for place, (_, real) in enumerate(inside) if real]
+            if order_p(places, blinded) > _NAMES_LEVEL or blinded < 12:
+                return names
+        raise AssertionError
 
     def _common_size(self) -> tuple[int, int, int]:
         if self._form.size_ijk is not None:
@@ -261,7 +277,7 @@ class _Builder:
                 array = form_of.blinded_ct(volumes[role], grid, keep)
             else:
                 array = form_of.blinded_grey(volumes[role], grid, keep, self._form, random)
-            name = next(self._names)
+            name = self._names[row.row, role]
             path = self._folder / TRIALS_FOLDER / f"{name}{IMAGE_SUFFIX}"
             write_volume(self._neutral(array, cut), path, form_of.DESCRIPTION)
             images.append(KeyImage(name=name, case=case, role=role, sha256=_sha256(path), input_sha256=source))

@@ -197,7 +197,7 @@ def _file_findings(study: Path, key: Key) -> list[Finding]:
     if any(not _NAME.fullmatch(name) for name in present):
         findings.append(Finding("FILE_NAME", "leak", "names that are not 16 hexadecimal digits"))
     blinded = sorted((i for i in key.images if i.role in BLINDED_ROLES), key=lambda i: i.name)
-    p = _rank_p([n for n, i in enumerate(blinded) if i.role == "real"], len(blinded))
+    p = order_p([n for n, i in enumerate(blinded) if i.role == "real"], len(blinded))
     if p < _ORDER_LEVEL:
         findings.append(Finding("FILE_ORDER", "leak", f"sorted by name, the arms separate (p = {p:.2g})"))
     return findings
@@ -280,7 +280,8 @@ def _separation(values: np.ndarray, real: np.ndarray) -> tuple[float, float]:
     return float(test.pvalue), max(auc, 1 - auc)
 
 
-def _rank_p(places: Sequence[int], count: int) -> float:
+def order_p(places: Sequence[int], count: int) -> float:
+    """Two-sided p of the rank test that these places among ``count`` are not spread at random."""
     real = np.zeros(count, dtype=bool)
     real[list(places)] = True
     return _separation(np.arange(count, dtype=float), real)[0] if 0 < real.sum() < count else 1.0
@@ -336,7 +337,7 @@ def _order_findings(protocol: Protocol, key: Key) -> list[Finding]:
         for session in sorted({t.session for t in trials}):
             mine = [t for t in trials if t.session == session]
             for arm in [a.id for a in protocol.arms]:
-                p = _rank_p([n for n, t in enumerate(mine) if t.stages[0].arm == arm], len(mine))
+                p = order_p([n for n, t in enumerate(mine) if t.stages[0].arm == arm], len(mine))
                 if p < _ORDER_LEVEL:
                     what = f"arm {arm} is not spread over session {session} of reader {reader} (p = {p:.2g})"
                     findings.append(Finding("TRIAL_ORDER", "leak", what))
