@@ -176,11 +176,9 @@ def train_step(
 
 def _without_gradient(synthesize: Callable[[Part], Tensor], parts: list[Part]) -> list[Tensor]:
     """The images of all parts, with the dropout that they will have when their gradient is taken."""
-    state = torch.get_rng_state()
-    with torch.no_grad():
-        fakes = [synthesize(part) for part in parts]
-    torch.set_rng_state(state)
-    return fakes
+    device = parts[0].batch.labels.device
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []), torch.no_grad():
+        return [synthesize(part) for part in parts]
 
 
 def _generator_losses(
