@@ -34,21 +34,19 @@ from MedUSISLib.study.key import (
     KeyCase,
     KeyImage,
     KeyLesion,
-    KeyStage,
-    KeyTrial,
 )
 from MedUSISLib.study.leaks import check_study, order_p
 from MedUSISLib.study.lesions import Lesion, connected_lesions
-from MedUSISLib.study.ordering import Item, Planned, generator, reader_order
+from MedUSISLib.study.ordering import generator
 from MedUSISLib.study.protocol import BLINDED_ROLES, PROTOCOL_NAME, ImageRole, Protocol
-from MedUSISLib.study.versioned import fingerprint, to_json
+from MedUSISLib.study.trial_plan import planned_trials
+from MedUSISLib.study.versioned import to_json
 
 FILE_TIME = 946_684_800
 """2000-01-01, in every file of ``trials``: when a file was made could tell what it is."""
 
 _NAMES_LEVEL = 0.05
 _REFERENCES: tuple[ImageRole, ...] = ("real", "synthetic", "ct")
-_PANEL_OF = {"real": "mr", "synthetic": "mr", "ct": "ct", "uncertainty": "map"}
 
 
 @dataclass(frozen=True)
@@ -177,11 +175,11 @@ class _Builder:
         self._settle_files()
         return Key(
             study=self._protocol.id,
-            protocol_sha256=fingerprint(self._protocol),
+            protocol_sha256=self._protocol.binding_sha256,
             secret=self._secret,
             cases=tuple(cases),
             images=tuple(sorted(images, key=lambda image: image.name)),
-            trials=tuple(self._trials(cases, images)),
+            trials=tuple(planned_trials(self._protocol, cases, images, self._secret)),
         )
 
     def _random_names(self, purpose: str, count: int) -> list[str]:
@@ -349,51 +347,6 @@ class _Builder:
         for path in (self._folder / TRIALS_FOLDER).iterdir():
             os.chmod(path, 0o644)
             os.utime(path, (FILE_TIME, FILE_TIME))
-
-    def _trials(self, cases: Sequence[KeyCase], images: Sequence[KeyImage]) -> list[KeyTrial]:
-        image_of: dict[tuple[str, str], str] = {(image.case, image.role): image.name for image in images}
-        items = [
-            Item(case.id, _arms_of(row, self._protocol), case.stratum, case.status, case.training)
-            for case, row in zip(cases, self._rows, strict=True)
-        ]
-        trials: list[KeyTrial] = []
-        for number, reader in enumerate(self._protocol.readers):
-            order = reader_order(items, self._protocol, number, self._secret)
-            names = self._random_names(f"trials {reader}", len(order))
-            for position, (planned, name) in enumerate(zip(order, names, strict=True), start=1):
-                repeated = names[planned.repeats] if planned.repeats is not None else ""
-                stages, right = self._shown(planned, image_of)
-                trials.append(
-                    KeyTrial(
-                        id=name,
-                        reader=reader,
-                        session=planned.session,
-                        position=position,
-                        case=planned.case,
-                        stages=stages,
-                        right_answer=right,
-                        repeat_of=repeated,
-                        training=planned.training,
-                    )
-                )
-        return trials
-
-    def _shown(self, planned: Planned, image_of: Mapping[tuple[str, str], str]) -> tuple[tuple[KeyStage, ...], str]:
-        arms = [self._protocol.arms[n] for n in planned.arms]
-        if self._protocol.design == "forced-choice":
-            roles = ["real", "synthetic"] if planned.flipped else ["synthetic", "real"]
-            shown = tuple(image_of[planned.case, role] for role in roles)
-            stage = KeyStage(arm="pair", images=shown, places=("left", "right"))
-            return (stage,), "left" if planned.flipped else "right"
-        stages = tuple(
-            KeyStage(
-                arm=arm.id,
-                images=tuple(image_of[planned.case, role] for role in arm.panels),
-                places=tuple(_PANEL_OF[role] for role in arm.panels),
-            )
-            for arm in arms
-        )
-        return stages, arms[0].panels[0] if self._protocol.kind == "visual-turing" else ""
 
 
 def _sha256(path: Path) -> str:

@@ -18,7 +18,6 @@ from MedUSISLib.study.versioned import (
     RandomName,
     ReaderId,
     Sha256,
-    fingerprint,
     read_versioned,
 )
 
@@ -183,7 +182,7 @@ def load_study(study: str | Path) -> tuple[Protocol, Key]:
             study,
         )
     protocol, key = load_protocol(study), load_key(study)
-    if key.study != protocol.id or key.protocol_sha256 != fingerprint(protocol):
+    if key.study != protocol.id or key.protocol_sha256 != protocol.binding_sha256:
         raise MedUSISError(
             ErrorCode.BAD_SETTING,
             "the protocol was changed after the trials were made",

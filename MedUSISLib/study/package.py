@@ -17,7 +17,7 @@ from MedUSISLib.output_directory import atomic_output_directory
 from MedUSISLib.progress import Progress
 from MedUSISLib.study.key import IMAGE_SUFFIX, TRIALS_FOLDER, Key, KeyTrial, load_study
 from MedUSISLib.study.leaks import check_study
-from MedUSISLib.study.protocol import Display, Protocol
+from MedUSISLib.study.protocol import CHANGEABLE, Display, Protocol
 from MedUSISLib.study.questions import Question
 from MedUSISLib.study.versioned import (
     Identifier,
@@ -27,6 +27,7 @@ from MedUSISLib.study.versioned import (
     ReaderId,
     Sha256,
     parse_versioned,
+    sha256_of_json,
     to_json,
 )
 
@@ -102,8 +103,11 @@ class Package(Part):
 
     @property
     def sha256(self) -> str:
-        """The package's own hash: answers carry it, and a package that was changed has another one."""
-        return hashlib.sha256(to_json(self).encode("utf-8")).hexdigest()
+        """Answers carry it: a package with other trials, images or questions has another one.
+
+        What a protocol may change after the start is left out.
+        """
+        return sha256_of_json(self.model_dump(mode="json", exclude=set(CHANGEABLE)))
 
 
 def package_of(protocol: Protocol, key: Key, reader: str) -> Package:

@@ -10,7 +10,7 @@ from pydantic import Field, field_validator, model_validator
 
 from MedUSISLib.errors import ErrorCode, MedUSISError
 from MedUSISLib.study.questions import Choice, Confidence, Marks, Number, Question, Scale, Text
-from MedUSISLib.study.versioned import Identifier, Migration, Part, ReaderId, read_versioned
+from MedUSISLib.study.versioned import Identifier, Migration, Part, ReaderId, read_versioned, sha256_of_json
 
 PROTOCOL_NAME = "protocol.json"
 MIGRATIONS: Mapping[int, Migration] = {}
@@ -235,6 +235,11 @@ class Protocol(Part):
             raise ValueError("lesion reading needs a question of kind marks")
         self._check_sessions()
         return self
+
+    @property
+    def binding_sha256(self) -> str:
+        """Hash of all that must stay once answers exist: it ties key, packages and answers to the protocol."""
+        return sha256_of_json(self.model_dump(mode="json", exclude={*CHANGEABLE, "readers"}))
 
     def _check_sessions(self) -> None:
         plan = self.randomisation

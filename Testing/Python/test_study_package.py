@@ -29,8 +29,10 @@ from MedUSISLib.study.package import (
     unpack,
     write_package,
 )
+from MedUSISLib.study.protocol import Protocol
 from MedUSISLib.study.readings import readings, readings_csv
 from MedUSISLib.study.session import Current, ReadingSession
+from MedUSISLib.study.trial_plan import amend_study
 from MedUSISLib.study.versioned import to_json
 
 BOTH = ({"id": "real", "panels": ("real",)}, {"id": "synthetic", "panels": ("ct", "synthetic")})
@@ -291,3 +293,21 @@ def test_usual_protocols_by_name(tmp_path: Path) -> None:
         assert made.readers == ("R1", "R2") and made.randomisation.seed == 3
     with pytest.raises(MedUSISError, match="readers"):
         usual_protocol("visual-turing", "s", "Dr. Doe", seed=0, repeats=0)
+
+
+def test_a_reader_who_joins_later_changes_nothing_for_the_others(turing: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(turing, tmp_path / "study")
+    protocol, key = load_study(copy)
+    read_all(package_of(protocol, key, "R1"), tmp_path / "R1.sqlite", guess, stop=5)
+    joined = Protocol.model_validate({**protocol.model_dump(), "readers": ("R1", "R2", "R3"), "title": "New title"})
+    amended = amend_study(copy, joined)
+    assert load_study(copy) == (joined, amended) and amended.trials[: len(key.trials)] == key.trials
+    assert (copy / "key.json").stat().st_mode & 0o077 == 0
+    package = write_package(copy, "R3", tmp_path / "R3.zip")
+    read_all(package, tmp_path / "R3.sqlite", guess)
+    # The first reader goes on, whichever of his two packages he opens.
+    read_all(package_of(joined, amended, "R1"), tmp_path / "R1.sqlite", guess)
+    merged = merge_answers(copy, [tmp_path / "R1.sqlite", tmp_path / "R3.sqlite"], tmp_path / "all.sqlite")
+    assert [s.answered for s in merged.readers] == [14, 0, 14]
+    with pytest.raises(MedUSISError, match="allow_back"):
+        amend_study(copy, Protocol.model_validate({**joined.model_dump(), "allow_back": True}))

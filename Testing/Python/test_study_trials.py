@@ -125,7 +125,7 @@ def test_a_protocol_changed_behind_the_key_is_noticed(study: Path, tmp_path: Pat
     import shutil
 
     copy = shutil.copytree(study, tmp_path / "copy")
-    changed = Protocol.model_validate({**load_protocol(copy).model_dump(), "title": "Other"})
+    changed = Protocol.model_validate({**load_protocol(copy).model_dump(), "allow_back": True})
     (copy / "protocol.json").write_text(to_json(changed))
     with pytest.raises(MedUSISError, match="protocol was changed"):
         load_study(copy)
