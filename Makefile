@@ -8,7 +8,9 @@ DEVELOPER := .venv/.installed-dev
 PROJECT_FILES := pyproject.toml setup.py constraints.txt
 PYTEST_ARGS ?=
 # One process for each of two cores; a file stays in one process, for its fixtures are dear. WORKERS=0 runs in one.
+# One thread for each: OpenMP's threads wait by spinning, and more of them than cores made some tests ten times slower.
 WORKERS ?= 2
+TEST_THREADS ?= 1
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-long check clean distclean
@@ -24,7 +26,7 @@ demo: $(INSTALLED) ## Synthesize an MR from the bundled head CT into out/demo
 	@echo "Look at out/demo/report.html"
 
 test: $(INSTALLED) ## Run the tests; what is skipped says why
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(PYTEST_ARGS)
+	OMP_NUM_THREADS=$(TEST_THREADS) $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(PYTEST_ARGS)
 
 test-long: $(INSTALLED) ## Run the tests that take minutes
 	$(BIN)/python -m pytest -m long $(PYTEST_ARGS)
