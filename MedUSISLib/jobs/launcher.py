@@ -239,6 +239,10 @@ def _environment(workspace: Path, private: Path | None) -> dict[str, str]:
     # Plugins of the ITK inside Slicer, which another ITK (SimpleITK's) would try to load.
     inherited = {name: value for name, value in os.environ.items() if name != "ITK_AUTOLOAD_PATH"}
     return {
+        # OpenMP's threads wait by spinning unless they are told to sleep. Where something else uses a core (Slicer that
+        # draws, say) they then keep each other from working: the sample head took 545 s instead of 23 s on two cores
+        # of which one was busy. Asleep it takes 34 s, and 27 s on two free ones (Testing/Benchmarks/README.md).
+        "OMP_WAIT_POLICY": "PASSIVE",
         **inherited,
         **workspace_variables(workspace),
         **({PRIVATE_VARIABLE: str(private)} if private is not None else {}),

@@ -242,6 +242,7 @@ class ScriptedProcess:
     def start(self, command: Sequence[str], environment: Mapping[str, str], listener: ProcessListener) -> None:
         self.pid, self.command, self.listener = 2**22 + 1, command, listener
         self.workspace = Path(environment["MEDUSIS_WORKSPACE"])
+        self.environment = environment
 
     def ask_to_stop(self) -> None:
         self.asked_to_stop = True
@@ -261,6 +262,19 @@ def test_process_can_be_injected(tmp_path: Path) -> None:
     assert events[-1] == Result("o")
     assert not process.workspace.exists()
     assert not launcher.running
+
+
+@pytest.mark.parametrize(("chosen", "given"), [(None, "PASSIVE"), ("ACTIVE", "ACTIVE")])
+def test_threads_sleep_while_they_wait_unless_the_user_wants_otherwise(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chosen: str | None, given: str
+) -> None:
+    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
+    if chosen is not None:
+        monkeypatch.setenv("OMP_WAIT_POLICY", chosen)
+    process = ScriptedProcess()
+    launcher_for(tmp_path, "succeed", process=process).start(lambda event: None)
+    assert process.environment["OMP_WAIT_POLICY"] == given
+    process.listener.finished(0)
 
 
 def test_cancel_asks_first(tmp_path: Path) -> None:
