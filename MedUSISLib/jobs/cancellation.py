@@ -15,6 +15,9 @@ CONTROL_VARIABLE = "MEDUSIS_CONTROL"
 """Set to ``stdin`` by a launcher that holds the other end of the child's standard input."""
 
 
+_AGAIN_S = 0.5
+
+
 @contextmanager
 def cancellable(on_cancel: Callable[[], None]) -> Iterator[threading.Event]:
     """Turn the first SIGINT or SIGTERM in the block into ``on_cancel()`` and a KeyboardInterrupt.
@@ -43,7 +46,7 @@ def cancellable(on_cancel: Callable[[], None]) -> Iterator[threading.Event]:
     before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
     if os.environ.pop(CONTROL_VARIABLE, "") == "stdin":
         _lead_own_session()
-        _watch_standard_input(released)
+        _watch_standard_input(released, heard)
     try:
         yield released
     finally:
@@ -59,8 +62,11 @@ def _lead_own_session() -> None:
             os.setsid()
 
 
-def _watch_standard_input(released: threading.Event) -> None:
-    """Interrupt the main thread when the launcher closes its end; the job itself reads from nothing."""
+def _watch_standard_input(released: threading.Event, heard: threading.Event) -> None:
+    """Interrupt the main thread when the launcher closes its end; the job itself reads from nothing.
+
+    Again and again until it is heard: a signal that comes just before a system call begins does not interrupt the call.
+    """
     control = os.dup(0)
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
@@ -75,7 +81,9 @@ def _watch_standard_input(released: threading.Event) -> None:
         except OSError:
             pass
         released.set()
-        _interrupt_main_thread()
+        while not heard.is_set():
+            _interrupt_main_thread()
+            heard.wait(_AGAIN_S)
 
     threading.Thread(target=watch, name="medusis-control", daemon=True).start()
 
