@@ -13,11 +13,11 @@ class Batch:
 
     Attributes
     ----------
-    labels : Tensor of int64, (B, H, W)
+    labels : Tensor of int64, (B, H, W) or (B, D, H, W)
         What the generator is given.
-    targets : Tensor or None, (P, 1, H, W)
+    targets : Tensor or None, (P, 1, ...)
         Real images of the first P labels, in [-1, 1].
-    real : Tensor or None, (R, 1, H, W)
+    real : Tensor or None, (R, 1, ...)
         Real images for the discriminator, of whatever labels.
     """
 

@@ -84,16 +84,18 @@ def estimate(
     done : int
         Iterations that are finished already.
     """
-    rows, columns = configuration.data.crop
+    crop = tuple(configuration.data.crop)
     patch = configuration.discriminator_crop
     device = networks.fabric.device
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        labels = torch.randint(0, classes, (1, rows // 8 + 1, columns // 8 + 1))
-        labels = labels.repeat_interleave(8, 1).repeat_interleave(8, 2)[:, :rows, :columns].to(device)
+        labels = torch.randint(0, classes, (1, *(n // 8 + 1 for n in crop)))
+        for axis, size in enumerate(crop, 1):
+            labels = labels.repeat_interleave(8, axis).narrow(axis, 0, size)
+        labels = labels.to(device)
         onehot, channels = one_hot(labels, classes), networks.noise_channels
         noise = torch.zeros(1, channels, device=device) if channels else None
-        image = torch.zeros(1, 1, rows, columns, device=device)
-        shown = image.new_zeros(_PATCHES, 1, patch, patch) if patch else image
+        image = torch.zeros(1, 1, *crop, device=device)
+        shown = image.new_zeros(_PATCHES, 1, *(min(patch, n) for n in crop)) if patch else image
         generator = _probe(networks.fabric, networks.generator, lambda network: network(onehot, noise))
         nothing = _Probe(0, 0.0)
         discriminator = segmentator = nothing

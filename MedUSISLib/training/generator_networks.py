@@ -55,11 +55,13 @@ class Adversaries:
         arguments = dict(configuration.network)
         name = arguments.pop("name", "wavelet_generator")
         self.generator_name = name if start is None else start.network
-        self.generator_arguments = {"number_of_classes": classes, **arguments} if start is None else start.arguments
+        crop = tuple(configuration.data.crop)
+        dimensions = {"spatial_dims": 3} if len(crop) == 3 else {}  # what is 2D says nothing of it in its manifest
+        fresh = {"number_of_classes": classes, **dimensions, **arguments}
+        self.generator_arguments = fresh if start is None else start.arguments
         self.start_settings = configuration.start_from
-        rows, columns = configuration.data.crop
         betas = configuration.betas
-        plain = channels_last(_built(self.generator_name, self.generator_arguments, (rows, columns)))
+        plain = channels_last(_built(self.generator_name, self.generator_arguments, crop))
         self.trained_weights = sum(parameter.numel() for parameter in plain.parameters())
         if start is not None and configuration.start_from is not None:
             if weights is not None:
@@ -73,16 +75,18 @@ class Adversaries:
         self.segmentator: nn.Module | None = None
         if any(phase.adversarial > 0 for phase in configuration.phases):
             patch = configuration.discriminator_crop
-            size = (patch, patch) if patch else (rows, columns)
+            size = tuple(min(patch, n) for n in crop) if patch else crop
             network = channels_last(
-                build_network("wavelet_discriminator", {"image_size": size, **configuration.discriminator})
+                build_network(
+                    "wavelet_discriminator", {"image_size": size, **dimensions, **configuration.discriminator}
+                )
             )
             self.discriminator, self.discriminator_optimiser = fabric.setup(
                 network, torch.optim.Adam(network.parameters(), lr=2e-3, betas=betas)
             )
         if any(phase.segmentation > 0 for phase in configuration.phases):
             network = channels_last(
-                build_network("segmentator", {"number_of_classes": classes, **configuration.segmentator})
+                build_network("segmentator", {"number_of_classes": classes, **dimensions, **configuration.segmentator})
             )
             self.segmentator, self.segmentator_optimiser = fabric.setup(
                 network, torch.optim.Adam(network.parameters(), lr=4e-4, betas=betas)
@@ -145,7 +149,7 @@ class Adversaries:
                 getattr(self, f"{name}_optimiser").load_state_dict(state[f"{name}_optimiser"])
 
 
-def _built(name: str, arguments: dict[str, Any], crop: tuple[int, int]) -> nn.Module:
+def _built(name: str, arguments: dict[str, Any], crop: tuple[int, ...]) -> nn.Module:
     try:
         network = build_network(name, arguments)
     except ValueError as error:
@@ -154,7 +158,7 @@ def _built(name: str, arguments: dict[str, Any], crop: tuple[int, int]) -> nn.Mo
     if any(size % multiple for size in crop):
         raise MedUSISError(
             ErrorCode.BAD_SETTING,
-            f"data.crop: {crop[0]} x {crop[1]} does not fit the network",
+            f"data.crop: {' x '.join(map(str, crop))} does not fit the network",
             f"give multiples of {multiple}",
         )
     return network

@@ -50,10 +50,10 @@ class Grain:
         return cls(table)
 
     def __call__(self, images: Tensor, labels: Tensor) -> Tensor:
-        """(B, 1, H, W) with white noise by class, each image half to one and a half times as much."""
+        """(B, 1, ...) with white noise by class, each image half to one and a half times as much."""
         if self.by_class is None:
             return images
-        strength = torch.rand(len(images), 1, 1, 1, device=images.device) + 0.5
+        strength = torch.rand(len(images), *(1,) * (images.ndim - 1), device=images.device) + 0.5
         deviation = self.by_class.to(images.device)[labels][:, None] * strength
         return (images + deviation * torch.randn_like(images)).clamp(-1, 1)
 
@@ -76,7 +76,7 @@ class PatchSampler:
         self.size, self.rng, self.per_image = size, rng, per_image
 
     def __call__(self, images: Any) -> Tensor:
-        """(B, 1, H, W) to (per_image * B, 1, size, size), around the middle where the head is."""
+        """(B, 1, ...) to (per_image * B, 1, size, size) or, in 3D, cubes; an axis shorter than that is kept whole."""
         if self.size is None:
             return images
         patches = []
@@ -86,13 +86,13 @@ class PatchSampler:
                     int(torch.randint(0, n - self.size + 1, (), generator=self.rng)) if n > self.size else 0
                     for n in image.shape[1:]
                 ]
-                patches.append(image[:, starts[0] : starts[0] + self.size, starts[1] : starts[1] + self.size])
+                patches.append(image[(slice(None), *(slice(start, start + self.size) for start in starts))])
         return torch.stack(patches)
 
 
 def one_hot(labels: Tensor, classes: int) -> Tensor:
-    """Class indices (B, H, W) to float (B, C, H, W), channels last in memory."""
-    return F.one_hot(labels, classes).permute(0, 3, 1, 2).float()
+    """Class indices (B, ...) of 2 or 3 spatial axes to float (B, C, ...), channels last in memory."""
+    return F.one_hot(labels, classes).movedim(-1, 1).float()
 
 
 def train_step(

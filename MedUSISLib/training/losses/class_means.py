@@ -17,9 +17,9 @@ def class_mean_loss(
     Parameters
     ----------
     image, target : Tensor
-        ``[B, 1, H, W]`` in [-1, 1].
+        ``[B, 1, ...]`` in [-1, 1].
     labels : Tensor of int64
-        ``[B, H, W]``.
+        ``[B, ...]``.
     number_of_classes : int
     minimum_pixels : int
         Smaller classes of an image are left out.

@@ -19,16 +19,17 @@ def periodic_pattern_loss(
     """Strength of what repeats every so many pixels, class by class.
 
     Fine detail (the image minus its 5x5 mean) is averaged over all pixels of a class that lie at the same place of a
-    ``period`` x ``period`` raster. In texture and anatomy these averages are near zero; a pattern with that period, or
-    a part of it, is what remains. The small period is measured by itself as well: its averages are over sixteen times
-    as many pixels, and so show what the large one loses in chance.
+    ``period`` x ``period`` raster (3D: of cubes; detail is then the image minus its 5x5x5 mean). In texture and anatomy
+    these averages are near zero; a pattern with that period, or a part of it, is what remains. The small period is
+    measured by itself as well: its averages are over sixteen times as many pixels, and so show what the large one loses
+    in chance.
 
     Parameters
     ----------
     image : Tensor
-        ``[B, 1, H, W]``.
+        ``[B, 1, ...]``, 2 or 3 spatial axes.
     labels : Tensor of int64
-        ``[B, H, W]``.
+        ``[B, ...]``.
     number_of_classes : int
     periods : sequence of int
     minimum_pixels : int
@@ -40,7 +41,9 @@ def periodic_pattern_loss(
         Scalar: root mean square of the pattern over the pixels, in the image's unit, summed over the periods; 0
         without a large class.
     """
-    detail = image.float() - F.avg_pool2d(F.pad(image.float(), (2, 2, 2, 2), mode="replicate"), 5, 1)
+    axes = image.ndim - 2
+    mean = F.avg_pool2d if axes == 2 else F.avg_pool3d
+    detail = image.float() - mean(F.pad(image.float(), (2, 2) * axes, mode="replicate"), 5, 1)
     total = image.sum() * 0
     for period in periods:
         total = total + _pattern(detail, labels, number_of_classes, period, minimum_pixels)
@@ -48,11 +51,11 @@ def periodic_pattern_loss(
 
 
 def _pattern(detail: Tensor, labels: Tensor, number_of_classes: int, period: int, minimum_pixels: int) -> Tensor:
-    height, width = labels.shape[1:]
-    rows = torch.arange(height, device=labels.device) % period
-    columns = torch.arange(width, device=labels.device) % period
-    places = period * period
-    index = (labels * places + rows[:, None] * period + columns).reshape(-1)
+    place = torch.zeros((), dtype=torch.long, device=labels.device)
+    for size in labels.shape[1:]:
+        place = place[..., None] * period + torch.arange(size, device=labels.device) % period
+    places = period ** (labels.ndim - 1)
+    index = (labels * places + place).reshape(-1)
     bins = number_of_classes * places
     count = torch.bincount(index, minlength=bins).view(number_of_classes, places)
     sums = torch.zeros(bins, device=detail.device).index_add(0, index, detail.reshape(-1)).view_as(count)
