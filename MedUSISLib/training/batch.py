@@ -19,14 +19,19 @@ class Batch:
         Real images of the first P labels, in [-1, 1].
     real : Tensor or None, (R, 1, ...)
         Real images for the discriminator, of whatever labels.
+    lesions : Tensor of bool or None, (P, 1, ...)
+        Where the targets have lesions.
     """
 
-    def __init__(self, labels: Tensor, targets: Tensor | None, real: Tensor | None) -> None:
-        self.labels, self.targets, self.real = labels, targets, real
+    def __init__(
+        self, labels: Tensor, targets: Tensor | None, real: Tensor | None, lesions: Tensor | None = None
+    ) -> None:
+        self.labels, self.targets, self.real, self.lesions = labels, targets, real, lesions
 
     def to(self, device: torch.device) -> Batch:
         """The same on a device."""
-        return Batch(*(None if t is None else t.to(device) for t in (self.labels, self.targets, self.real)))  # type: ignore[arg-type]
+        moved = (None if t is None else t.to(device) for t in (self.labels, self.targets, self.real, self.lesions))
+        return Batch(*moved)  # type: ignore[arg-type]
 
     def split(self, count: int, noise: Tensor | None) -> list[Part]:
         """In so many parts of nearly the same size, each with its share of the paired slices and of the real images.
@@ -49,7 +54,8 @@ class Batch:
         for mine, other, images in zip(paired, others, real, strict=True):
             chosen = torch.cat([mine, other])
             targets = None if self.targets is None else self.targets[mine]
-            batch = Batch(self.labels[chosen], targets, images)
+            lesions = None if self.lesions is None else self.lesions[mine]
+            batch = Batch(self.labels[chosen], targets, images, lesions)
             share = len(chosen) / len(self.labels)
             parts.append(Part(batch, None if noise is None else noise[chosen], share, len(mine) / max(number, 1)))
         return [part for part in parts if len(part.batch.labels)]
