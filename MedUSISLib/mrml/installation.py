@@ -20,7 +20,13 @@ from MedUSISLib.mrml.installed_packages import (
     missing_packages,
     write_constraints,
 )
-from MedUSISLib.mrml.requirements import SHIPPED_WITH_SLICER, STAY_WHEN_PRESENT, TORCH_REQUIREMENT
+from MedUSISLib.mrml.requirements import (
+    NEEDED,
+    SHIPPED_WITH_SLICER,
+    STAY_WHEN_PRESENT,
+    TORCH_REQUIREMENT,
+    NeededPackage,
+)
 from MedUSISLib.mrml.torch_state import torch_state
 from MedUSISLib.mrml.wheels import missing_wheels
 
@@ -72,6 +78,8 @@ class Installation:
     ----------
     search_path : sequence of str, optional
         Where packages are looked for; ``sys.path`` by default.
+    needed : sequence of NeededPackage
+        What is needed beside torch; for trainings ``(*NEEDED, *TRAINING)``.
 
     Examples
     --------
@@ -82,13 +90,16 @@ class Installation:
             installation.install()
     """
 
-    def __init__(self, search_path: Sequence[str] | None = None) -> None:
+    def __init__(
+        self, search_path: Sequence[str] | None = None, needed: Sequence[NeededPackage] = NEEDED
+    ) -> None:
         self._search_path = search_path
+        self._needed = tuple(needed)
         self._restart_needed = False
 
     def status(self) -> DependencyStatus:
         """What is there and what is missing."""
-        return dependency_status(self._search_path, self._restart_needed)
+        return dependency_status(self._search_path, self._restart_needed, self._needed)
 
     def install(self, wheels: Path | None = None) -> DependencyStatus:
         """Ask the user once and install what is missing.
@@ -212,7 +223,7 @@ class Installation:
 
     def _repair(self, options: Sequence[str], constraints: Path) -> None:
         """Packages that have a record but no files: pip sees nothing to do unless it is told to install anyway."""
-        broken = half_installed(missing_packages(self._search_path), self._search_path)
+        broken = half_installed(missing_packages(self._search_path, self._needed), self._search_path)
         if broken:
             try:
                 slicer_pip.install_with([*options, "--ignore-installed", "--no-deps", *broken], constraints)

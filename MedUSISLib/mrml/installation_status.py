@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from MedUSISLib.mrml.installed_packages import missing_packages
-from MedUSISLib.mrml.requirements import TORCH_CPU_MEGABYTES, TORCH_SIZE, NeededPackage
+from MedUSISLib.mrml.requirements import NEEDED, TORCH_CPU_MEGABYTES, TORCH_SIZE, NeededPackage
 from MedUSISLib.mrml.torch_state import TorchState, torch_state
 
 RESTART = "Packages that were in use have been updated: please restart Slicer before you go on."
@@ -47,7 +47,11 @@ class DependencyStatus:
     torch_hint: str = ""
 
 
-def dependency_status(search_path: Sequence[str] | None = None, restart_needed: bool = False) -> DependencyStatus:
+def dependency_status(
+    search_path: Sequence[str] | None = None,
+    restart_needed: bool = False,
+    needed: Sequence[NeededPackage] = NEEDED,
+) -> DependencyStatus:
     """Look at what is installed; takes some milliseconds.
 
     Parameters
@@ -56,8 +60,10 @@ def dependency_status(search_path: Sequence[str] | None = None, restart_needed: 
         ``sys.path`` by default.
     restart_needed : bool
         Passed on.
+    needed : sequence of NeededPackage
+        What the jobs need beside torch.
     """
-    packages = missing_packages(search_path)
+    packages = missing_packages(search_path, needed)
     torch = torch_state(search_path)
     megabytes = sum(package.megabytes for package in packages)
     if torch.state == "absent":

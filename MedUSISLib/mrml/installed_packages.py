@@ -38,9 +38,11 @@ def installed_version(name: str, search_path: Sequence[str] | None = None) -> st
     return None
 
 
-def missing_packages(search_path: Sequence[str] | None = None) -> tuple[NeededPackage, ...]:
-    """Those of ``NEEDED`` that are not installed, too old, or recorded without their files."""
-    return tuple(package for package in NEEDED if not _is_there(package, search_path))
+def missing_packages(
+    search_path: Sequence[str] | None = None, needed: Sequence[NeededPackage] = NEEDED
+) -> tuple[NeededPackage, ...]:
+    """Those of ``needed`` that are not installed, too old, or recorded without their files."""
+    return tuple(package for package in needed if not _is_there(package, search_path))
 
 
 def half_installed(packages: Sequence[NeededPackage], search_path: Sequence[str] | None = None) -> list[str]:

@@ -12,9 +12,16 @@ import pytest
 from fake_site_packages import add_needed, add_package, add_torch
 
 from MedUSISLib.mrml.installation_status import dependency_status
-from MedUSISLib.mrml.requirements import NEEDED, SHIPPED_WITH_SLICER, TORCH_REQUIREMENT
+from MedUSISLib.mrml.requirements import (
+    NEEDED,
+    SHIPPED_WITH_SLICER,
+    TORCH_REQUIREMENT,
+    TRAINING,
+    NeededPackage,
+)
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+OF_TRAINING = ("training", "evaluation", "dataset", "runs")
 
 
 def test_everything_there(tmp_path: Path) -> None:
@@ -99,9 +106,31 @@ assert not BLOCKED & set(sys.modules)
     assert done.returncode == 0, done.stderr
 
 
-def test_requirements_file_is_the_same_list() -> None:
-    lines = (REPOSITORY / "requirements.txt").read_text(encoding="utf-8").splitlines()
-    assert [line for line in lines if line and not line.startswith("#")] == [p.requirement for p in NEEDED]
+@pytest.mark.parametrize(("file", "packages"), [("requirements", NEEDED), ("requirements-training", TRAINING)])
+def test_requirements_file_is_the_same_list(file: str, packages: tuple[NeededPackage, ...]) -> None:
+    lines = (REPOSITORY / f"{file}.txt").read_text(encoding="utf-8").splitlines()
+    assert [line for line in lines if line and not line.startswith("#")] == [p.requirement for p in packages]
+
+
+def test_training_asks_for_more_than_synthesis(tmp_path: Path) -> None:
+    add_torch(tmp_path)
+    add_needed(tmp_path)
+    assert dependency_status([str(tmp_path)]).complete
+    status = dependency_status([str(tmp_path)], needed=(*NEEDED, *TRAINING))
+    assert not status.complete and status.missing == ("lightning-fabric", "PyYAML", "scikit-image")
+    assert "16 MB" in status.sentence and "configuration files of trainings" in status.sentence
+    for package in TRAINING:
+        add_package(tmp_path, package.name, "9.0", package.module)
+    assert dependency_status([str(tmp_path)], needed=(*NEEDED, *TRAINING)).complete
+
+
+def test_installing_for_training_takes_the_training_packages(tmp_path: Path) -> None:
+    from MedUSISLib.mrml.installation import Installation
+
+    add_torch(tmp_path)
+    add_needed(tmp_path)
+    assert Installation([str(tmp_path)]).status().complete
+    assert Installation([str(tmp_path)], (*NEEDED, *TRAINING)).status().missing == tuple(p.name for p in TRAINING)
 
 
 def test_torch_requirement_is_that_of_the_package() -> None:
@@ -109,11 +138,12 @@ def test_torch_requirement_is_that_of_the_package() -> None:
 
 
 @pytest.mark.parametrize(
-    "part", ["anatomy", "imaging", "networks", "generators", "synthesis", "segmentation", "jobs", "."]
+    "part", ["anatomy", "imaging", "networks", "generators", "synthesis", "segmentation", "jobs", ".", *OF_TRAINING]
 )
 def test_what_the_jobs_import_is_there_or_is_asked_for(part: str) -> None:
-    known = {"PIL", "SimpleITK", "pydicom", "scipy", "numpy", "torch", "MedUSISLib", *(p.module for p in NEEDED)}
-    optional = {"totalsegmentator"}
+    asked_for = NEEDED if part not in OF_TRAINING else (*NEEDED, *TRAINING)
+    known = {"PIL", "SimpleITK", "pydicom", "scipy", "numpy", "torch", "MedUSISLib", *(p.module for p in asked_for)}
+    optional = {"totalsegmentator", "tensorboard"}
     package = REPOSITORY / "MedUSISLib" / part
     for path in sorted(package.glob("*.py") if part == "." else package.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -128,4 +158,4 @@ def test_what_the_jobs_import_is_there_or_is_asked_for(part: str) -> None:
 
 
 def test_what_slicer_ships_is_not_asked_for() -> None:
-    assert not {package.name for package in NEEDED} & set(SHIPPED_WITH_SLICER)
+    assert not {package.name for package in (*NEEDED, *TRAINING)} & set(SHIPPED_WITH_SLICER)
