@@ -37,12 +37,22 @@ class Case:
         MR in [0, 1.2], same shape.
     thickness_mm : float
         Distance of the slices.
+    acquired_mm : float or None
+        Distance of the slices in the file, where they were put onto a finer or coarser grid since.
+    lesions_kji : ndarray of uint8 or None
+        1 in lesions, same shape.
     """
 
     person: str
     labels_kji: np.ndarray
     image_kji: np.ndarray | None
     thickness_mm: float
+    acquired_mm: float | None = None
+    lesions_kji: np.ndarray | None = None
+
+    def slice_shape(self, axis: int) -> tuple[int, ...]:
+        """Rows and columns of a slice across this axis of the arrays."""
+        return tuple(n for other, n in enumerate(self.labels_kji.shape) if other != axis)
 
 
 def _bytes(path: Path, role: str) -> bytes:

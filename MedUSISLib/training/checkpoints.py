@@ -53,14 +53,3 @@ def load_checkpoint(path: Path, device: torch.device) -> dict[str, Any]:
             "delete it to start again, or restore a copy",
             path,
         ) from None
-
-
-def random_state(rng: torch.Generator) -> dict[str, torch.Tensor]:
-    """State of the loop's own generator and of torch's (dropout)."""
-    return {"loop": rng.get_state(), "torch": torch.get_rng_state()}
-
-
-def restore_random_state(rng: torch.Generator, state: dict[str, torch.Tensor]) -> None:
-    """Continue the random numbers where a checkpoint left them."""
-    rng.set_state(state["loop"].cpu())
-    torch.set_rng_state(state["torch"].cpu())

@@ -182,7 +182,7 @@ def configuration_from(content: Any, folder: Path) -> GeneratorTraining | Segmen
         ) from None
 
 
-_PATHS = ("image", "labels", "ct", "out", "cache", "dataset")
+_PATHS = ("image", "labels", "lesions", "ct", "out", "cache", "dataset")
 #: Names, unless they end like a file.
 _FILES: dict[str, tuple[str, ...]] = {"label_schema": (".json",), "mapping": (".csv", ".tsv", ".txt")}
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from dataclasses import replace
 
 import torch
+from torch import Tensor
 
 from MedUSISLib.anatomy.schema import LabelSchema
 from MedUSISLib.errors import ErrorCode, MedUSISError
@@ -15,6 +17,7 @@ from MedUSISLib.training.batch import Batch
 from MedUSISLib.training.cases import Case, prepare_image, prepare_labels
 from MedUSISLib.training.class_merging import ClassMerger
 from MedUSISLib.training.configuration import GeneratorTraining, PhaseConfiguration
+from MedUSISLib.training.sampling import Sample, Stream, rank_positions, sample_generator, shifted_seed
 from MedUSISLib.training.slices import SliceSource
 from MedUSISLib.training.validation import validation_slices
 
@@ -48,6 +51,7 @@ class GeneratorData:
         progress.stage("preparing the data")
         total = len(data.sources)
         self.trained_on = _anonymous(one.person for one in data.sources if one.split == "train")
+        self._has_lesions = any(image.lesions is not None for image in data.images)
         self._judged_on = _anonymous(one.person for one in data.images if one.split == "validation")
         cases: dict[tuple[str, str], list[Case]] = {}
         for number, image in enumerate(data.images):
@@ -101,23 +105,62 @@ class GeneratorData:
                 "give them back to the training side, or begin again in another folder",
             )
 
-    def batch(self, phase: PhaseConfiguration, rng: torch.Generator) -> Batch:
-        """Labels, their images and real images for the discriminator, as a phase asks for them (on the CPU)."""
+    def batch(
+        self, phase: PhaseConfiguration, iteration: int, rank: int = 0, world: int = 1, seed_shift: int = 0
+    ) -> Batch:
+        """Labels, their images and real images for the discriminator, as a phase asks for them (on the CPU).
+
+        Parameters
+        ----------
+        phase : PhaseConfiguration
+        iteration : int
+        rank, world : int
+            This process and how many there are: each gets every so-manieth sample of the same batch.
+        seed_shift : int
+            Other samples than before, after a roll-back.
+        """
         count = self.configuration.batch_size
+        seed = shifted_seed(self.configuration.seed, seed_shift)
         unpaired = self.configuration.data.pairing == "unpaired"
         share = 1.0 if unpaired else phase.unpaired_share if self.label_maps is not None else 0.0
-        without_image = round(count * share)
-        parts, targets, real = [], None, None
-        if count - without_image:
-            labels, targets = self.images.batch(count - without_image, rng, self.augmenter)
-            parts.append(labels)
-        if without_image:
-            assert self.label_maps is not None
-            parts.append(self.label_maps.batch(without_image, rng, self.augmenter)[0])
+        paired = count - round(count * share)
+        positions = rank_positions(count, rank, world)
+        samples = [self._sample(seed, iteration, position, paired) for position in positions]
+        with_image = [sample for sample, position in zip(samples, positions, strict=True) if position < paired]
+        images = [sample.image for sample in with_image if sample.image is not None]
+        real = None
         if phase.adversarial:
-            # Never deformed: interpolation takes away the very texture that the discriminator is there for.
-            real = self.images.batch(count, rng, self.undeformed)[1]
-        return Batch(self.merger(torch.cat(parts), rng), targets, real)
+            real = torch.stack([self._real(seed, iteration, position) for position in positions])
+        return Batch(
+            torch.stack([sample.labels for sample in samples]),
+            torch.stack(images) if images else None,
+            real,
+            self._lesions(with_image),
+        )
+
+    def _sample(self, seed: int, iteration: int, position: int, paired: int) -> Sample:
+        rng = sample_generator(seed, iteration, position)
+        source = self.images if position < paired else self.label_maps
+        assert source is not None
+        sample = self.augmenter(source.draw(rng), rng)
+        return replace(sample, labels=self.merger(sample.labels[None], rng)[0])
+
+    def _real(self, seed: int, iteration: int, position: int) -> Tensor:
+        # Never deformed: interpolation takes away the very texture that the discriminator is there for.
+        rng = sample_generator(seed, iteration, position, Stream.REAL)
+        image = self.undeformed(self.images.draw(rng), rng).image
+        assert image is not None
+        return image
+
+    def _lesions(self, samples: list[Sample]) -> Tensor | None:
+        """Masks of samples with an image; empty ones for people of whom nobody said where lesions are."""
+        if not samples or not self._has_lesions:
+            return None
+        masks = (
+            torch.zeros(1, *sample.labels.shape, dtype=torch.bool) if sample.lesions is None else sample.lesions
+            for sample in samples
+        )
+        return torch.stack(list(masks))
 
 
 def _anonymous(people: Iterable[str]) -> list[str]:

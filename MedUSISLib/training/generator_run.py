@@ -15,7 +15,7 @@ from MedUSISLib.networks.ema import refresh_batch_norm
 from MedUSISLib.progress import Progress
 from MedUSISLib.synthesis.batches import is_out_of_memory
 from MedUSISLib.training.batch import Batch
-from MedUSISLib.training.checkpoints import random_state, restore_random_state, save_checkpoint
+from MedUSISLib.training.checkpoints import save_checkpoint
 from MedUSISLib.training.configuration import GeneratorTraining, PhaseConfiguration
 from MedUSISLib.training.estimate import estimate
 from MedUSISLib.training.fabric import make_fabric
@@ -23,6 +23,7 @@ from MedUSISLib.training.generator_data import GeneratorData
 from MedUSISLib.training.generator_state import GeneratorState
 from MedUSISLib.training.generator_step import Grain, PatchSampler, one_hot, train_step
 from MedUSISLib.training.health import Trouble
+from MedUSISLib.training.sampling import seed_step
 from MedUSISLib.training.validation import (
     Validation,
     class_table_text,
@@ -39,8 +40,9 @@ class GeneratorRun:
     The life of a run: ``prepare`` reads and caches the data; ``run`` goes through the phases of the configuration,
     writes ``last.ckpt`` (atomically), ``samples/NNNNNN.png``, ``class_table.md`` and ``log.jsonl`` into ``out`` as it
     goes, and stops at ``progress.checkpoint`` when the user cancels. With ``configuration.resume`` it continues
-    with the same random numbers, so on the CPU it ends where an uninterrupted one would have ended. When it goes wrong
-    (`health`), it goes back to ``good.ckpt`` with lower rates; ``best.ckpt`` is the best state by `selection`.
+    with the same samples and random numbers (`sampling`), so on the CPU it ends where an uninterrupted one would have
+    ended. When it goes wrong (`health`), it goes back to ``good.ckpt`` with lower rates; ``best.ckpt`` is the best
+    state by `selection`.
 
     Parameters
     ----------
@@ -53,7 +55,8 @@ class GeneratorRun:
         self.schema = load_schema(configuration.data.label_schema)
         self.fabric = make_fabric(configuration)
         self.state = GeneratorState(configuration, self.schema, self.fabric, progress)
-        self.patches = PatchSampler(configuration.discriminator_crop, self.state.rng)
+        self.rng = torch.Generator()
+        self.patches = PatchSampler(configuration.discriminator_crop, self.rng)
         self.grain = Grain.of(configuration.grain, self.schema)
 
     def _say_start(self) -> None:
@@ -72,8 +75,8 @@ class GeneratorRun:
         """Read, label and cache every case, and lay out the validation slices."""
         self.data = GeneratorData(self.configuration, self.schema, self.progress)
 
-    def _batch(self, phase: PhaseConfiguration) -> Batch:
-        return self.data.batch(phase, self.state.rng).to(self.fabric.device)
+    def _batch(self, phase: PhaseConfiguration, iteration: int, rank: int = 0, world: int = 1) -> Batch:
+        return self.data.batch(phase, iteration, rank, world, self.state.rollbacks).to(self.fabric.device)
 
     # -- the loop --------------------------------------------------------------------------------------------------
 
@@ -168,9 +171,11 @@ class GeneratorRun:
         factor = self.configuration.safety.rate_factor**self.state.rollbacks
         self.state.networks.set_rates(phase, share, self.state.iteration, factor)
         self.state.networks.generator.train()
-        batch = self._batch(phase)
-        noise = self.state.noise(len(batch.labels))
+        iteration, rank, world = self.state.iteration, self.fabric.global_rank, self.fabric.world_size
+        batch = self._batch(phase, iteration, rank, world)
+        noise = self.state.noise(iteration, rank, world)
         while True:
+            seed_step(self.state.seed, iteration, rank, self.rng)
             try:
                 log = train_step(
                     self.state.networks,
@@ -258,10 +263,8 @@ class GeneratorRun:
 
     def validate(self) -> Validation:
         """Refresh BatchNorm for the averaged weights, measure, draw, log."""
-        state = random_state(self.state.rng)
         network = self.averaged_network()
         result, fake = validate(network, self.data.held_out, self.schema, self.state.networks.noise_channels)
-        restore_random_state(self.state.rng, state)
         samples = self.configuration.out / "samples"
         samples.mkdir(exist_ok=True)
         picture = samples / f"{self.state.iteration:06d}.png"
@@ -279,11 +282,9 @@ class GeneratorRun:
         phase, _ = self._phase()
         with torch.no_grad():
             batches = []
-            for _ in range(_BATCH_NORM_BATCHES):
-                batch = self._batch(phase)
-                batches.append(
-                    (one_hot(batch.labels, self.schema.number_of_classes), self.state.noise(len(batch.labels)))
-                )
+            for number in range(self.state.iteration, self.state.iteration + _BATCH_NORM_BATCHES):
+                batch = self._batch(phase, number)
+                batches.append((one_hot(batch.labels, self.schema.number_of_classes), self.state.noise(number)))
             refresh_batch_norm(network, batches)
         return network
 

@@ -15,8 +15,6 @@ from MedUSISLib.training.checkpoints import (
     LAST,
     keep_as,
     load_checkpoint,
-    random_state,
-    restore_random_state,
     save_checkpoint,
 )
 from MedUSISLib.training.configuration import GeneratorTraining
@@ -24,12 +22,15 @@ from MedUSISLib.training.fine_tuning import START_FILE, Start, read_start
 from MedUSISLib.training.generator_data import GeneratorData
 from MedUSISLib.training.generator_networks import Adversaries
 from MedUSISLib.training.health import HealthWatch
+from MedUSISLib.training.sampling import noise_vectors, rank_positions, shifted_seed
 from MedUSISLib.training.selection import Selection
 from MedUSISLib.training.starting_weights import start_from
 
 
 class GeneratorState:
-    """Networks with their optimisers and averages, random numbers, counters.
+    """Networks with their optimisers and averages, counters.
+
+    There are no random numbers in it: those of a step follow from the seed, the roll-backs and the iteration.
 
     Parameters
     ----------
@@ -51,7 +52,6 @@ class GeneratorState:
 
     def __init__(self, configuration: GeneratorTraining, schema: LabelSchema, fabric: Any, progress: Progress) -> None:
         self.configuration, self.schema, self.fabric, self.progress = configuration, schema, fabric, progress
-        self.rng = torch.Generator().manual_seed(configuration.seed + 1)
         self.iteration = self.rollbacks = 0
         self.accumulate = configuration.accumulate
         self.watch, self.selection = HealthWatch(configuration.safety), Selection(configuration.selection)
@@ -85,17 +85,24 @@ class GeneratorState:
         for name in (START_FILE, GOOD, BEST):
             (self.configuration.out / name).unlink(missing_ok=True)
 
-    def noise(self, count: int) -> torch.Tensor | None:
-        """Noise vectors for so many slices."""
+    @property
+    def seed(self) -> int:
+        """Of the random numbers: another one after each roll-back."""
+        return shifted_seed(self.configuration.seed, self.rollbacks)
+
+    def noise(self, iteration: int, rank: int = 0, world: int = 1) -> torch.Tensor | None:
+        """Noise vectors of a batch, or of one process's part of it."""
         channels = self.networks.noise_channels
-        return torch.randn(count, channels, generator=self.rng).to(self.fabric.device) if channels else None
+        if not channels:
+            return None
+        positions = rank_positions(self.configuration.batch_size, rank, world)
+        return noise_vectors(channels, self.seed, iteration, positions).to(self.fabric.device)
 
     def as_dict(self, data: GeneratorData) -> dict[str, Any]:
         """What a checkpoint holds."""
         return {
             "iteration": self.iteration,
             "trained_on": data.trained_on,
-            "random": random_state(self.rng),
             "networks": self.networks.state_dict(),
             "rollbacks": self.rollbacks,
             "accumulate": self.accumulate,
@@ -114,7 +121,6 @@ class GeneratorState:
         state = load_checkpoint(path, self.fabric.device)
         data.check_resumed(state.get("trained_on", ()))
         self.networks.load_state_dict(state["networks"])
-        restore_random_state(self.rng, state["random"])
         self.iteration = int(state["iteration"])
         self.accumulate = max(self.configuration.accumulate, int(state.get("accumulate", 1)))
         self.rollbacks = int(state.get("rollbacks", 0))  # an earlier version did not write these
@@ -136,7 +142,4 @@ class GeneratorState:
         self.rollbacks, self.accumulate = rollbacks, accumulate
         self.selection.restore(selection)
         self.watch = HealthWatch(self.configuration.safety)
-        seed = self.configuration.seed + 1 + 1_000_003 * rollbacks
-        self.rng.manual_seed(seed)
-        torch.manual_seed(seed)
         self.save(data)

@@ -1,4 +1,4 @@
-"""What training draws, and the random numbers it draws it with: each sample has its own, so nothing has to be passed on.
+"""What training draws, and the random numbers it draws it with: each sample has its own.
 
 A sample is a function of (seed, iteration, position in the batch). A resumed training, several processes that share a
 batch, and a batch that is prepared ahead of its time therefore see the same samples, without any state of theirs.
@@ -91,9 +91,8 @@ def rank_positions(count: int, rank: int, world: int) -> range:
 
 def noise_vectors(channels: int, seed: int, iteration: int, positions: Iterable[int]) -> Tensor:
     """Noise vectors (B, Z) of these positions of a batch."""
-    return torch.stack(
-        [torch.randn(channels, generator=sample_generator(seed, iteration, n, Stream.NOISE)) for n in positions]
-    )
+    vectors = [torch.randn(channels, generator=sample_generator(seed, iteration, n, Stream.NOISE)) for n in positions]
+    return torch.stack(vectors)
 
 
 def seed_step(seed: int, iteration: int, rank: int, rng: torch.Generator) -> None:

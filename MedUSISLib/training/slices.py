@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from MedUSISLib.training.augmentation import Augmenter
 from MedUSISLib.training.cases import Case
+from MedUSISLib.training.sampling import Sample
 from MedUSISLib.training.t1_scaling import CLIP
 
 #: Coronal and sagittal slices are taken only from volumes with slices thinner than this.
@@ -45,6 +45,14 @@ class SliceSource:
         Axial slices further below the top of the case are not used.
     person_weights : mapping of str to float, optional
         How often each person is drawn, relative to the others; 1 where none is given.
+
+    Examples
+    --------
+    >>> from MedUSISLib.training.sampling import sample_generator
+    >>> case = Case("a", np.ones((8, 40, 40), np.uint8), None, 1.0)
+    >>> sample = SliceSource([case], (32, 32), {"axial": 1.0}, 2).draw(sample_generator(0, 0, 0))
+    >>> sample.view, tuple(sample.labels.shape)
+    ('axial', (32, 32))
     """
 
     def __init__(
@@ -91,38 +99,29 @@ class SliceSource:
         addresses, weights = by_view[view]
         return addresses[int(torch.multinomial(weights, 1, generator=rng))]
 
-    def _slice(self, address: _Address, rng: torch.Generator) -> tuple[np.ndarray, np.ndarray | None]:
-        """One slice cut out near the middle of its head, at the crop's size and a margin for deformation."""
+    def draw(self, rng: torch.Generator) -> Sample:
+        """One slice cut out near the middle of its head, at the crop's size."""
+        address = self._address(rng)
         case = self.cases[address.case]
-        labels = case.labels_kji.take(address.index, address.axis)
-        image = None if case.image_kji is None else case.image_kji.take(address.index, address.axis)
         starts = []
-        for size, wanted in zip(labels.shape, self.crop, strict=True):
+        for size, wanted in zip(case.slice_shape(address.axis), self.crop, strict=True):
             spare = size - wanted
             jitter = int(torch.randint(-10, 11, (), generator=rng))
             low, high = min(0, spare) - 6, max(0, spare) + 6
             # What is too large is cut anywhere, what is small is put near the middle.
             place = int(torch.randint(low, high + 1, (), generator=rng)) if spare > 0 else spare // 2 + jitter
             starts.append(place)
-        return cut_out(labels, starts, self.crop), None if image is None else cut_out(image, starts, self.crop)
 
-    def batch(
-        self, count: int, rng: torch.Generator, augmenter: Augmenter | None = None
-    ) -> tuple[torch.Tensor, torch.Tensor | None]:
-        """Class indices (B, H, W) int64, and images (B, 1, H, W) in [-1, 1] or None; varied by an augmenter."""
-        addresses = [self._address(rng) for _ in range(count)]
-        slices = [self._slice(address, rng) for address in addresses]
-        labels = torch.from_numpy(np.stack([s[0] for s in slices]))
-        images = None
-        if all(s[1] is not None for s in slices):
-            stacked = np.stack([s[1] for s in slices if s[1] is not None]).astype(np.float32)
-            images = torch.from_numpy(stacked)[:, None] * (2 / CLIP) - 1
-        if augmenter is not None:
-            labels, images = augmenter(labels, images, [_VIEW_OF_AXIS[a.axis] for a in addresses], rng)
-        return labels.long(), images
+        def cut(array_kji: np.ndarray) -> torch.Tensor:
+            return torch.from_numpy(cut_out(array_kji.take(address.index, address.axis), starts, self.crop))
+
+        image = None if case.image_kji is None else cut(case.image_kji).float()[None] * (2 / CLIP) - 1
+        lesions = None if case.lesions_kji is None else cut(case.lesions_kji)[None] > 0
+        return Sample(cut(case.labels_kji).long(), image, _VIEW_OF_AXIS[address.axis], lesions)
 
 
 def cut_out(array: np.ndarray, starts: Sequence[int], size: Sequence[int]) -> np.ndarray:
+    """A window of an array of any dimension, zero where it lies outside."""
     result = np.zeros(size, array.dtype)
     source, target = [], []
     for start, n, wanted in zip(starts, array.shape, size, strict=True):

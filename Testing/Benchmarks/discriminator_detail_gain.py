@@ -37,8 +37,7 @@ def final_loss(source: SliceSource, gain: float) -> float:
     patches = PatchSampler(128, rng)
     losses = []
     for _ in range(STEPS):
-        real, other = (source.batch(8, rng)[1] for _ in range(2))
-        assert real is not None and other is not None
+        real, other = (torch.stack([source.draw(rng).image for _ in range(8)]) for _ in range(2))
         with torch.autocast("cpu", dtype=torch.bfloat16):
             loss = discriminator_loss(network(patches(real)), network(patches(blurred(other))))
         optimiser.zero_grad()

@@ -18,6 +18,7 @@ from MedUSISLib.training.augmentation import Augmenter, mirrored_classes
 from MedUSISLib.training.augmentation_settings import AugmentationSettings
 from MedUSISLib.training.checkpoints import LAST, load_checkpoint
 from MedUSISLib.training.run import train
+from MedUSISLib.training.sampling import Sample, sample_generator
 from MedUSISLib.training.slices import SliceSource
 from MedUSISLib.training.t1_scaling import CLIP, WHITE_MATTER
 
@@ -27,14 +28,17 @@ OFF: dict[str, Any] = {"flip": 0, "deform": 0}
 
 def slices(count: int = 2, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
     source = SliceSource([blocky_case("a", seed=seed)], (64, 48), {"axial": 1.0}, 16)
-    labels, images = source.batch(count, torch.Generator().manual_seed(seed))
-    assert images is not None
-    return labels.to(torch.uint8), images
+    samples = [source.draw(sample_generator(seed, 0, position)) for position in range(count)]
+    return torch.stack([s.labels for s in samples]), torch.stack([s.image for s in samples if s.image is not None])
 
 
 def varied(settings: dict[str, Any], labels: torch.Tensor, images: Any, seed: int = 0, view: str = "axial", **how: Any):
     augmenter = Augmenter(AugmentationSettings(**settings), HEAD, **how)
-    return augmenter(labels, images, [view] * len(labels), torch.Generator().manual_seed(seed))
+    samples = [
+        augmenter(Sample(one, None if images is None else images[n], view), sample_generator(seed, 0, n))
+        for n, one in enumerate(labels)
+    ]
+    return torch.stack([s.labels for s in samples]), torch.stack([s.image for s in samples if s.image is not None])
 
 
 @given(seed=st.integers(0, 1000))
@@ -66,8 +70,8 @@ def test_a_flip_swaps_the_classes_of_the_two_sides() -> None:
     )
     assert mirrored_classes(schema).tolist() == [0, 3, 2, 1, 5, 4, 6]
     augmenter = Augmenter(AugmentationSettings(flip=1, deform=0), schema)
-    flipped, _ = augmenter(torch.tensor([[[1, 2, 0]]]), None, ["axial"], torch.Generator())
-    assert flipped.tolist() == [[[0, 2, 3]]]
+    flipped = augmenter(Sample(torch.tensor([[1, 2, 0]]), None, "axial"), torch.Generator())
+    assert flipped.labels.tolist() == [[0, 2, 3]]
 
 
 @given(seed=st.integers(0, 1000))
@@ -84,14 +88,42 @@ def test_intensities_change_but_white_matter_and_air_keep_their_place(seed: int)
     assert 0.74 < float(inside.min()) < float(inside.max()) < 1.35001
 
 
-def test_a_slice_does_not_depend_on_the_others_in_its_batch() -> None:
+def test_switching_one_variation_off_leaves_the_others_as_they_were() -> None:
     labels, images = slices(4)
-    settings = {"gamma": 0.3, "bias": 0.2}
-    whole = varied(settings, labels, images, seed=5)
-    other = varied(settings, torch.cat([labels[:2], labels[:2]]), torch.cat([images[:2], images[:2]]), seed=5)
-    assert torch.equal(whole[1][:2], other[1][:2])
-    # Switching one variation off leaves the others as they were.
+    whole = varied({"gamma": 0.3, "bias": 0.2}, labels, images, seed=5)
     assert torch.equal(varied({}, labels, images, seed=5)[0], whole[0])
+
+
+@given(seed=st.integers(0, 1000))
+def test_a_box_is_varied_as_a_slice_is(seed: int) -> None:
+    labels = torch.zeros(12, 16, 20, dtype=torch.long)
+    labels[3:9, 4:12, 5:15] = torch.randint(1, 16, (6, 8, 10), generator=torch.Generator().manual_seed(seed))
+    labels = labels.repeat_interleave(4, 0).repeat_interleave(4, 1).repeat_interleave(4, 2)
+    image = torch.from_numpy(BRIGHTNESS).float()[labels][None] * (2 / CLIP) - 1
+    sample = Sample(labels, image, "volume", image > 0.2)
+    settings = AugmentationSettings(flip=0.5, deform=1, turn_deg=20, scale=0.1, shift=0.05)
+    moved = Augmenter(settings, HEAD)(sample, sample_generator(seed, 0, 0))
+    assert moved.image is not None and moved.lesions is not None
+    assert moved.labels.shape == labels.shape and moved.image.shape == moved.lesions.shape == image.shape
+    assert not torch.equal(moved.labels, labels)
+    expected = torch.from_numpy(BRIGHTNESS).float()[moved.labels] * (2 / CLIP) - 1
+    assert (moved.image[0] - expected).abs().median() < 1e-2
+    assert ((expected > 0.2) == moved.lesions[0]).float().mean() > 0.9
+    intensities = AugmentationSettings(flip=0, deform=0, gamma=0.3, bias=0.2)
+    other = Augmenter(intensities, HEAD)(sample, sample_generator(seed, 0, 0))
+    assert torch.equal(other.labels, labels) and other.image is not None and not torch.equal(other.image, image)
+
+
+def test_a_turn_keeps_lengths_whatever_the_shape_of_the_slice() -> None:
+    # A bar along the long side of a slice, turned by 90 degrees, is a bar of the same length along the short side.
+    labels = torch.zeros(40, 80, dtype=torch.long)
+    labels[18:22, 30:50] = 1
+    augmenter = Augmenter(AugmentationSettings(flip=0, deform=1, turn_deg=90, scale=0, shift=0), HEAD)
+    theta = augmenter._affine([1.0] + [0.0] * 8, (40, 80))
+    grid = torch.nn.functional.affine_grid(theta, [1, 1, 40, 80], align_corners=False)
+    turned = torch.nn.functional.grid_sample(labels[None, None].float(), grid, mode="nearest", align_corners=False)
+    rows, columns = turned[0, 0].any(1).sum(), turned[0, 0].any(0).sum()
+    assert (int(rows), int(columns)) == (20, 4)
 
 
 def test_real_images_for_the_discriminator_are_not_interpolated() -> None:

@@ -18,6 +18,7 @@ from MedUSISLib.training.cases import Case
 from MedUSISLib.training.class_merging import ClassMerger
 from MedUSISLib.training.configuration import configuration_from, read_configuration
 from MedUSISLib.training.generator_step import PatchSampler
+from MedUSISLib.training.sampling import sample_generator
 from MedUSISLib.training.slices import SliceSource
 from MedUSISLib.training.t1_scaling import CLIP, scaled_by_white_matter
 
@@ -65,11 +66,12 @@ def test_a_missing_environment_variable_is_named(monkeypatch: pytest.MonkeyPatch
 
 def test_slices_have_the_crop_and_images_follow_their_labels() -> None:
     source = SliceSource([blocky_case("a")], (64, 40), {"axial": 1.0}, 16)
-    labels, images = source.batch(4, torch.Generator().manual_seed(0))
-    assert labels.shape == (4, 64, 40)
-    assert images is not None and images.shape == (4, 1, 64, 40)
-    expected = torch.from_numpy(BRIGHTNESS).float()[labels] * (2 / CLIP) - 1
-    assert torch.allclose(images[:, 0], expected, atol=2e-3)
+    for position in range(4):
+        sample = source.draw(sample_generator(0, 0, position))
+        assert sample.labels.shape == (64, 40) and sample.lesions is None
+        assert sample.image is not None and sample.image.shape == (1, 64, 40)
+        expected = torch.from_numpy(BRIGHTNESS).float()[sample.labels] * (2 / CLIP) - 1
+        assert torch.allclose(sample.image[0], expected, atol=2e-3)
 
 
 def test_thick_slices_give_no_coronal_or_sagittal_ones() -> None:
