@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
@@ -19,6 +20,7 @@ from MedUSISLib.errors import ErrorCode, MedUSISError
 FILE_NAME = "dataset.json"
 PAGE_NAME = "dataset.html"
 PREVIOUS_NAME = "dataset.previous.json"
+PICTURES_NAME = "pictures"
 VERSION = 1
 NOTICE = "Holds names of files and folders of patients. It must not leave the hospital."
 
@@ -238,6 +240,17 @@ def load_dataset(path: str | Path, scanning: bool = False) -> Dataset:
     if not scanning:
         _check_references(dataset, path)
     return dataset
+
+
+def picture_name(case_id: str, role: str) -> str:
+    """Where the picture of a case lies, from the folder of dataset.json; there is one for each image, else of the labels.
+
+    Examples
+    --------
+    >>> picture_name("case-1", "ct")
+    'pictures/case-1-ct.jpg'
+    """
+    return f"{PICTURES_NAME}/{re.sub(r'[^A-Za-z0-9-]', '_', case_id)}-{role}.jpg"
 
 
 def resolved_mapping(mapping: str | None, folder: Path) -> str | None:

@@ -39,10 +39,12 @@ from MedUSISLib.dataset.measuring import Measurement, measure
 from MedUSISLib.dataset.model import (
     FILE_NAME,
     PAGE_NAME,
+    PICTURES_NAME,
     PREVIOUS_NAME,
     Dataset,
     PersonEntry,
     load_dataset,
+    picture_name,
     relative_to,
 )
 from MedUSISLib.dataset.people import people_of
@@ -291,6 +293,10 @@ def _write(
     try:
         (folder / FILE_NAME).write_text(dataset.to_json(), encoding="utf-8", newline="\n")
         (folder / PAGE_NAME).write_text(dataset_page(dataset, looks, schema), encoding="utf-8", newline="\n")
+        (folder / PICTURES_NAME).mkdir()
+        for case, look in zip(dataset.cases, looks, strict=True):
+            for role, jpeg in look.pictures:
+                (folder / picture_name(case.id, role)).write_bytes(jpeg)
         if previous is not None:
             (folder / PREVIOUS_NAME).write_bytes((out / FILE_NAME).read_bytes())
     except OSError as error:

@@ -69,6 +69,11 @@ KINDS: Mapping[str, JobKind] = {
             "MedUSISLib.training.run:train",
         ),
         JobKind(
+            "estimate-training",
+            "MedUSISLib.training.configuration:TrainingConfiguration",
+            "MedUSISLib.training.estimate_job:estimate_training",
+        ),
+        JobKind(
             "scan-dataset",
             "MedUSISLib.dataset.request:ScanRequest",
             "MedUSISLib.dataset.scan:scan_dataset",
