@@ -2,7 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
 from pathlib import Path
+
+
+class Wish(StrEnum):
+    """What the user may want of long work while it goes on.
+
+    ``PAUSE`` and ``STOP``: keep what a later run needs to go on, and end. ``FINISH``: end as if all were done.
+    ``END``: end at once, nothing is kept.
+    """
+
+    PAUSE = "pause"
+    FINISH = "finish"
+    STOP = "stop"
+    END = "end"
 
 
 class Progress:
@@ -10,6 +26,16 @@ class Progress:
 
     Long functions take one and call it freely: ``checkpoint`` is the only method that may raise.
     """
+
+    @property
+    def wish(self) -> Wish | None:
+        """What the user wants now, cheap enough to ask in every step; None: that the work goes on."""
+        return None
+
+    @contextmanager
+    def answering_wishes(self) -> Iterator[None]:
+        """In this block the caller looks at ``wish`` itself, and ``checkpoint`` raises for a cancel alone."""
+        yield
 
     def stage(self, name: str) -> None:
         """A new stage of the work begins ("reading", "synthesizing", ...)."""
@@ -27,7 +53,10 @@ class Progress:
         """Something the user should know that does not stop the work. No file names."""
 
     def checkpoint(self) -> None:
-        """Raise ``MedUSISError(CANCELLED)`` when the user has cancelled; called between units of work."""
+        """Raise ``MedUSISError(CANCELLED)`` when the user has cancelled; called between units of work.
+
+        A wish to pause or stop counts as a cancel, unless the caller answers wishes itself.
+        """
 
 
 class StepsOnly(Progress):

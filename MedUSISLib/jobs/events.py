@@ -6,12 +6,15 @@ import json
 import math
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, ClassVar, TextIO
 
 from MedUSISLib.errors import ErrorCode, MedUSISError
-from MedUSISLib.progress import Progress
+from MedUSISLib.jobs.wishes import WishFile
+from MedUSISLib.progress import Progress, Wish
 
 
 @dataclass(frozen=True)
@@ -145,12 +148,20 @@ class JobProgress(Progress):
     """Turns the calls of the working code into events, and a request to cancel into an exception.
 
     ``step`` may be called for every slice: at most ten events a second are written, the last one always.
+
+    Parameters
+    ----------
+    writer : EventWriter
+    wishes : WishFile, optional
+        Where the user's wishes are read.
     """
 
     INTERVAL_S = 0.1
 
-    def __init__(self, writer: EventWriter) -> None:
+    def __init__(self, writer: EventWriter, wishes: WishFile | None = None) -> None:
         self._writer = writer
+        self._wishes = wishes
+        self._answering = 0
         self._cancelled = threading.Event()
         self._stage_began = time.monotonic()
         self._last_step = -math.inf
@@ -188,9 +199,23 @@ class JobProgress(Progress):
         """From now on ``checkpoint`` raises."""
         self._cancelled.set()
 
+    @property
+    def wish(self) -> Wish | None:
+        return self._wishes.read() if self._wishes is not None else None
+
+    @contextmanager
+    def answering_wishes(self) -> Iterator[None]:
+        self._answering += 1
+        try:
+            yield
+        finally:
+            self._answering -= 1
+
     def checkpoint(self) -> None:
         if self._cancelled.is_set():
             raise MedUSISError(ErrorCode.CANCELLED, "the job was cancelled")
+        if not self._answering and self.wish not in (None, Wish.FINISH):
+            raise MedUSISError(ErrorCode.CANCELLED, "ended before there was anything new to keep")
 
 
 def _rounded(value: float | None) -> float | None:

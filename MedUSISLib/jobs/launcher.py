@@ -23,7 +23,9 @@ from MedUSISLib.jobs.log import JobLog, Scrubber
 from MedUSISLib.jobs.process import ProcessProtocol, SubprocessProcess
 from MedUSISLib.jobs.process_tree import descendants, kill_orphans, kill_processes, kill_tree, process_of
 from MedUSISLib.jobs.specification import JobSpecification
+from MedUSISLib.jobs.wishes import WISH_VARIABLE, WishFile
 from MedUSISLib.jobs.workspace import PRIVATE_VARIABLE, private_workspace, workspace_variables
+from MedUSISLib.progress import Wish
 
 WORKER_COMMAND = (sys.executable, "-m", "MedUSISLib.jobs", "run")
 """Followed by the job file. Slicer puts its own Python here."""
@@ -57,6 +59,8 @@ class Launcher:
         What the specification may ask for.
     private : Path, optional
         A folder of the caller, named "medusis-...", that the child removes when the caller has died or cancelled.
+    wishes : Path, optional
+        The file in which the child looks for wishes (`wishes`); one in the workspace by default.
 
     Examples
     --------
@@ -77,6 +81,7 @@ class Launcher:
         on_output: Callable[[str], None] | None = None,
         kinds: Mapping[str, JobKind] = KINDS,
         private: Path | None = None,
+        wishes: Path | None = None,
     ) -> None:
         self._specification = specification
         self._process: ProcessProtocol = process if process is not None else SubprocessProcess()
@@ -85,6 +90,8 @@ class Launcher:
         self.on_output = on_output
         self._kinds = kinds
         self._private = private
+        self._wishes = wishes
+        self.workspace: Path | None = None
         self._listener: Callable[[Event], None] = lambda event: None
         self._log = JobLog(None, Scrubber())
         self._cleanup = ExitStack()
@@ -95,6 +102,17 @@ class Launcher:
         self._cancelled = threading.Event()
         self._ended = threading.Event()
         self._exit_code: int | None = None
+        self._death: str | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """Number of the child process, None before the start."""
+        return self._process.pid
+
+    @property
+    def death(self) -> str | None:
+        """How the child ended when it said nothing itself ("signal SIGKILL"); None when it did, and while it lives."""
+        return self._death
 
     @property
     def exit_code(self) -> int | None:
@@ -117,12 +135,14 @@ class Launcher:
         request = self._specification.request(self._kinds)
         self._listener = listener
         try:
-            workspace = self._cleanup.enter_context(private_workspace())
+            self.workspace = workspace = self._cleanup.enter_context(private_workspace())
+            self._wishes = self._wishes or workspace / "wish"
             job_file = workspace / "job.json"
             job_file.write_text(self._specification.model_dump_json(indent=1), encoding="utf-8")
             self._log = JobLog(self._log_path, Scrubber(request))
             self._log.write(f"job: {self._specification.kind}")
-            self._process.start((*self._command, str(job_file)), _environment(workspace, self._private), self)
+            environment = _environment(workspace, self._private, self._wishes)
+            self._process.start((*self._command, str(job_file)), environment, self)
             self._root = process_of(self._process.pid)
         except OSError as error:
             self._close()
@@ -153,6 +173,11 @@ class Launcher:
     def wait(self, timeout_s: float | None = None) -> bool:
         """Wait for the end of the job; False when it still runs after ``timeout_s``."""
         return self._ended.wait(timeout_s)
+
+    def wish(self, wish: Wish) -> None:
+        """Tell the running job what is wanted of it; a job that knows no wishes goes on, or ends at a checkpoint."""
+        if self.running and self._wishes is not None:
+            WishFile(self._wishes).write(wish)
 
     def cancel(self, grace_s: float = 1.0) -> None:
         """Ask the job to end and return at once; after ``grace_s`` its whole process tree is killed.
@@ -221,6 +246,7 @@ class Launcher:
             return Failure.of(MedUSISError(ErrorCode.CANCELLED, "the job was cancelled"))
         if exit_code != 0 and isinstance(self._last, Failure):
             return self._last
+        self._death = _describe(exit_code)
         return Failure(
             ErrorCode.INTERNAL.value,
             f"the worker process ended without a result ({_describe(exit_code)})",
@@ -233,7 +259,7 @@ class Launcher:
         self._log.close()
 
 
-def _environment(workspace: Path, private: Path | None) -> dict[str, str]:
+def _environment(workspace: Path, private: Path | None, wishes: Path) -> dict[str, str]:
     package_parent = str(Path(__file__).resolve().parents[2])
     search = [package_parent, *filter(None, [os.environ.get("PYTHONPATH")])]
     # Plugins of the ITK inside Slicer, which another ITK (SimpleITK's) would try to load.
@@ -247,6 +273,7 @@ def _environment(workspace: Path, private: Path | None) -> dict[str, str]:
         **workspace_variables(workspace),
         **({PRIVATE_VARIABLE: str(private)} if private is not None else {}),
         CONTROL_VARIABLE: "stdin",
+        WISH_VARIABLE: str(wishes),
         "PYTHONPATH": os.pathsep.join(search),
         "PYTHONUNBUFFERED": "1",
         "PYTHONIOENCODING": "utf-8",

@@ -9,6 +9,7 @@ import sysconfig
 import threading
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -93,7 +94,10 @@ class Scrubber:
 
 
 class JobLog:
-    """A file that takes scrubbed lines with their time, from any thread. Without a path it takes them nowhere."""
+    """A file that takes scrubbed lines with their time, from any thread. Without a path it takes them nowhere.
+
+    A full disk costs lines, never the job: whoever waits for the job's last word must hear it.
+    """
 
     def __init__(self, path: Path | None, scrub: Scrubber) -> None:
         self._scrub = scrub
@@ -107,13 +111,15 @@ class JobLog:
     def write(self, line: str) -> None:
         with self._lock:
             if self._file is not None:
-                self._file.write(f"{time.strftime('%H:%M:%S')} {self._scrub(line)}\n")
-                self._file.flush()
+                with suppress(OSError):
+                    self._file.write(f"{time.strftime('%H:%M:%S')} {self._scrub(line)}\n")
+                    self._file.flush()
 
     def close(self) -> None:
         with self._lock:
             if self._file is not None:
-                self._file.close()
+                with suppress(OSError):
+                    self._file.close()
                 self._file = None
 
 

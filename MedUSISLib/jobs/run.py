@@ -21,6 +21,7 @@ from MedUSISLib.jobs.events import EventWriter, Failure, JobProgress, Result
 from MedUSISLib.jobs.failures import exit_code_of, named_error
 from MedUSISLib.jobs.kinds import KINDS, JobKind
 from MedUSISLib.jobs.specification import JobSpecification
+from MedUSISLib.jobs.wishes import WishFile
 from MedUSISLib.jobs.workspace import job_workspace, remove_what_the_launcher_left
 
 
@@ -58,7 +59,7 @@ def run_job(job_file: str | Path, stream: TextIO, kinds: Mapping[str, JobKind] =
         0, or the exit code of the named error (``failures.EXIT_CODES``).
     """
     writer = EventWriter(stream)
-    progress = JobProgress(writer)
+    progress = JobProgress(writer, WishFile.of_environment())
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     warnings.simplefilter("default", category=UserWarning)
     released = threading.Event()
