@@ -1,7 +1,7 @@
-"""The slice views of the review: their names, what they show, and how they belong together.
+"""Slice views of our own (review, reading): their names, what they show, and how they belong together.
 
 The review has views of its own, so that the user's Red, Green and Yellow keep what they show. Everything here goes
-through MRML nodes; only ``show_caution`` asks the application for the window, and does nothing where there is none.
+through MRML nodes; only texts and the interactor style ask the application for the window.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ VIEW_GROUP = 53
 
 _PREFIX = "MedUSIS"
 _CAUTION = "MedUSIS caution"
+_CAUTION_COLOR = (1.0, 0.85, 0.2)
 _UPPER_EDGE = 7  # of vtkCornerAnnotation; the Data Probe of Slicer writes into the four corners only
 _OVERLAY_LAYER = 3  # above background, foreground and label
 
@@ -70,6 +71,14 @@ def show_volume(slice_node: Any, volume: Any) -> None:
     composite.SetLabelVolumeID(None)
 
 
+def show_nothing(slice_node: Any) -> None:
+    """Show no volume at all."""
+    composite = composite_of(slice_node)
+    composite.SetBackgroundVolumeID(None)
+    composite.SetForegroundVolumeID(None)
+    composite.SetLabelVolumeID(None)
+
+
 def show_blend(slice_node: Any, below: Any, above: Any, fraction: float) -> None:
     """Show two volumes over each other; with 1 only the upper one, with 0 only the lower one."""
     composite = composite_of(slice_node)
@@ -116,10 +125,10 @@ def _has_layers(composite: Any) -> bool:
     return hasattr(composite, "SetNthLayerVolumeID")
 
 
-def link(slice_nodes: list[Any]) -> None:
+def link(slice_nodes: list[Any], group: int = VIEW_GROUP) -> None:
     """Let views scroll and zoom together, also while the mouse button is down."""
     for node in slice_nodes:
-        node.SetViewGroup(VIEW_GROUP)
+        node.SetViewGroup(group)
         composite = composite_of(node)
         composite.SetLinkedControl(True)
         composite.SetHotLinkedControl(True)
@@ -130,6 +139,13 @@ def fit(slice_node: Any) -> None:
     logic = _slice_logic(slice_node)
     if logic is not None:
         logic.FitSliceToBackground()
+        logic.SnapSliceOffsetToIJK()
+
+
+def snap(slice_node: Any) -> None:
+    """Move a view to the middle of the nearest slice of its volume."""
+    logic = _slice_logic(slice_node)
+    if logic is not None:
         logic.SnapSliceOffsetToIJK()
 
 
@@ -153,29 +169,52 @@ def show_caution(slice_node: Any) -> bool:
     bool
         False where there is no window to write into.
     """
+    return write_upper_edge(slice_node, _CAUTION, SYNTHETIC_NOTICE, _CAUTION_COLOR)
+
+
+def write_upper_edge(slice_node: Any, name: str, text: str, color: tuple[float, float, float]) -> bool:
+    """Write a text in the middle of a view's upper edge; again with the same name replaces it, "" removes it.
+
+    Returns
+    -------
+    bool
+        False where there is no window to write into.
+    """
     import vtk
 
     view = _slice_view(slice_node)
-    if view is None:
-        return False
-    renderer = view.renderWindow().GetRenderers().GetFirstRenderer()
+    renderer = view.renderWindow().GetRenderers().GetFirstRenderer() if view is not None else None
     if renderer is None:
         return False
     props = renderer.GetViewProps()
-    if any(props.GetItemAsObject(index).GetObjectName() == _CAUTION for index in range(props.GetNumberOfItems())):
-        return True
-    caution = vtk.vtkCornerAnnotation()
-    caution.SetObjectName(_CAUTION)
-    caution.SetText(_UPPER_EDGE, SYNTHETIC_NOTICE)
-    caution.SetMaximumFontSize(14)
-    caution.SetMinimumFontSize(8)
-    style = caution.GetTextProperty()
-    style.SetColor(1.0, 0.85, 0.2)
-    style.SetBold(True)
-    style.SetShadow(True)
-    renderer.AddViewProp(caution)
+    present = [props.GetItemAsObject(index) for index in range(props.GetNumberOfItems())]
+    caution = next((prop for prop in present if prop.GetObjectName() == name), None)
+    if caution is None:
+        if not text:
+            return True
+        caution = vtk.vtkCornerAnnotation()
+        caution.SetObjectName(name)
+        caution.SetMaximumFontSize(14)
+        caution.SetMinimumFontSize(8)
+        style = caution.GetTextProperty()
+        style.SetColor(*color)
+        style.SetBold(True)
+        style.SetShadow(True)
+        renderer.AddViewProp(caution)
+    if not text:
+        renderer.RemoveViewProp(caution)
+    elif caution.GetText(_UPPER_EDGE) != text:
+        caution.SetText(_UPPER_EDGE, text)
     view.scheduleRender()
     return True
+
+
+def interactor_style(slice_node: Any) -> Any:
+    """What a view makes of mouse and keys (vtkMRMLSliceViewInteractorStyle), ``None`` where there is no window."""
+    view = _slice_view(slice_node)
+    if view is None:
+        return None
+    return view.interactorObserver() if hasattr(view, "interactorObserver") else view.interactorStyle()
 
 
 def _slice_logic(slice_node: Any) -> Any:
