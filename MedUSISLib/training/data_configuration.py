@@ -7,8 +7,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from MedUSISLib.imaging.grid import GridSpec
+
 Split = Literal["train", "validation"]
 NonNegative = Annotated[float, Field(ge=0)]
+Positive = Annotated[float, Field(gt=0)]
+Size = Annotated[int, Field(gt=0)]
+Crop = tuple[Size, Size] | tuple[Size, Size, Size]
 FROM_DATASET = "from_dataset"
 
 
@@ -32,6 +37,8 @@ class ImageSource(Part):
     labels, mapping : optional
         Its own label map in its own grid, and what its values mean (``paired``). Without one the image is labelled by
         `head-seg` (``pseudo``) or used without labels (``unpaired``).
+    lesions : Path, optional
+        A mask in its own grid, not 0 in lesions: where the lesion-targeting loss looks.
     """
 
     image: Path
@@ -40,6 +47,7 @@ class ImageSource(Part):
     weight: float = Field(default=1.0, gt=0)
     labels: Path | None = None
     mapping: str = "head"
+    lesions: Path | None = None
 
 
 class LabelSource(Part):
@@ -70,11 +78,14 @@ class DataConfiguration(Part):
         Only MRs of this sequence of the dataset ("T1w").
     pairing : {"paired", "pseudo", "unpaired"}
         Whether real images come with labels of their own, with labels by `head-seg`, or with none.
-    crop : (int, int)
-        Rows and columns of a training slice, in voxels of 1 mm.
-    field_of_view : (int, int), optional
-        Rows and columns that the finished generator is given in one piece, if more than the crop; the network is fully
-        convolutional, and what a head leaves over is background.
+    crop : (int, int) or (int, int, int)
+        Rows and columns of a training slice, in voxels of 1 mm; or slices, rows and columns of a box: three numbers
+        choose a generator of three dimensions.
+    spacing_mm : (float, float, float)
+        Of the grid that boxes are cut from: left to right, front to back, bottom to top. Slices are always of 1 mm.
+    field_of_view : like ``crop``, optional
+        What the finished generator is given in one piece, if more than the crop; the network is fully convolutional,
+        and what a head leaves over is background.
     views : dict
         Share of axial, coronal and sagittal slices; the latter two only from volumes with thin slices.
     merge_classes : float
@@ -87,8 +98,9 @@ class DataConfiguration(Part):
     pairing: Literal["paired", "pseudo", "unpaired", "from_dataset"] = "pseudo"
     images: tuple[ImageSource, ...] = ()
     label_maps: tuple[LabelSource, ...] = ()
-    crop: tuple[int, int] = (256, 256)
-    field_of_view: tuple[int, int] | None = None
+    crop: Crop = (256, 256)
+    spacing_mm: tuple[Positive, Positive, Positive] = (1.0, 1.0, 1.0)
+    field_of_view: Crop | None = None
     views: dict[Literal["axial", "coronal", "sagittal"], NonNegative] = {"axial": 1.0}
     merge_classes: float = Field(default=0.15, ge=0, le=1)
     bottom_mm: float = Field(default=200.0, description="slices further below the vertex than this are not used")
@@ -97,6 +109,24 @@ class DataConfiguration(Part):
     def sources(self) -> tuple[ImageSource | LabelSource, ...]:
         """Images and label maps."""
         return (*self.images, *self.label_maps)
+
+    @property
+    def spatial_dims(self) -> int:
+        """2 for slices, 3 for boxes."""
+        return len(self.crop)
+
+    @property
+    def grid_spec(self) -> GridSpec:
+        """The grid that cases are prepared on: 1 mm in the plane and slices as they are, or that of the boxes."""
+        return GridSpec(spacing_mm=self.spacing_mm, size_ij=None, isotropic=self.spatial_dims == 3)
+
+    @model_validator(mode="after")
+    def _one_dimension(self) -> DataConfiguration:
+        if self.field_of_view is not None and len(self.field_of_view) != len(self.crop):
+            raise ValueError("field_of_view has as many numbers as crop")
+        if self.spatial_dims == 2 and self.spacing_mm != (1.0, 1.0, 1.0):
+            raise ValueError("spacing_mm is for boxes (three numbers in crop); slices are of 1 mm")
+        return self
 
     @model_validator(mode="before")
     @classmethod
