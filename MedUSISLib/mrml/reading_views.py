@@ -1,4 +1,4 @@
-"""What a reader may do in the views: scroll, zoom, change the contrast, point - and nothing that shows another image."""
+"""What a reader may do in the views: scroll, zoom, change the contrast, point; nothing that shows another image."""
 
 from __future__ import annotations
 
@@ -84,7 +84,8 @@ def slice_range(view: Any, volume: Any) -> tuple[float, float, int]:
     directions = [[0.0] * 3 for _ in range(3)]
     volume.GetIJKToRASDirections(directions)
     along = max(range(3), key=lambda n: abs(directions[axis][n]))
-    low = min(bounds[2 * axis] * (1 if normal[axis] > 0 else -1), bounds[2 * axis + 1] * (1 if normal[axis] > 0 else -1))
+    sign = 1.0 if normal[axis] > 0 else -1.0
+    low = min(sign * bounds[2 * axis], sign * bounds[2 * axis + 1])
     return low + spacing[along] / 2, spacing[along], size[along]
 
 
