@@ -87,7 +87,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--labels", metavar="NAME|FILE.csv", help="what the labels mean; found out when not given")
     parser.add_argument("--unmapped", metavar="CLASS", help="class of segments that nobody knows")
     parser.add_argument("--generator", default="head-t1w", metavar="ID|FOLDER")
-    parser.add_argument("--mode", default="slice", choices=("slice", "three-view", "window"))
+    parser.add_argument("--mode", default="auto", choices=("auto", "slice", "three-view", "window"))
     parser.add_argument("--passes", type=int, default=8, help="dropout passes for the uncertainty (8)")
     parser.add_argument("--noise-samples", type=int, default=0)
     parser.add_argument("--truncation", type=float, default=2.0)

@@ -14,6 +14,7 @@ from MedUSISLib.cli.options import DEVICE, JSON_EVENTS, OVERWRITE, VERBOSE, abso
 class Mode(StrEnum):
     """How the volume is cut for the network."""
 
+    AUTO = "auto"
     SLICE = "slice"
     THREE_VIEW = "three-view"
     WINDOW = "window"
@@ -36,8 +37,12 @@ def synthesize(
     ] = "head-t1w",
     mode: Annotated[
         Mode,
-        typer.Option("--mode", help="Slices along the generator's axis, mean of three views, or overlapping windows."),
-    ] = Mode.SLICE,
+        typer.Option(
+            "--mode",
+            help="Slices along the generator's axis, mean of three views, or overlapping windows; auto: windows for a "
+            "3D generator, slices for the others.",
+        ),
+    ] = Mode.AUTO,
     passes: Annotated[
         int, typer.Option("--passes", min=1, help="Dropout passes; their variance is the uncertainty.")
     ] = 8,

@@ -9,7 +9,7 @@ from typing import Any
 from MedUSISLib.mrml.result_nodes import SynthesisNodes
 from MedUSISLib.mrml.text_nodes import fill_text
 from MedUSISLib.synthesis.quality_flags import POOR_CLASS_DICE, POOR_CLASS_ML, limit_of
-from MedUSISLib.synthesis.quality_guide import MEASURES, Level, Measure
+from MedUSISLib.synthesis.quality_guide import Level, Measure, measures_of
 
 COLUMNS = ("Measure", "Value", "Unit", "Limit", "Judgement", "What it means")
 _WORDS = {
@@ -35,7 +35,7 @@ def fill_quality(table: Any, data: Any, quality: Mapping[str, Any]) -> None:
 
 def quality_rows(quality: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
     """Rows of the table, in the order of the report: the measures, then the Dice of each class."""
-    for measure in MEASURES:
+    for measure in measures_of(quality):
         value = measure.value(quality)
         limit = limit_of(measure.key, quality)
         limit = measure.look if limit is None else limit

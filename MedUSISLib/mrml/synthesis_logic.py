@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -100,6 +101,7 @@ class SynthesisLogic:
         require_packages()
         synthesis_request(settings, Path("checked-only"))
         schema = schema_of(settings.generator)
+        settings = in_a_mode_of_the_generator(settings)
         choice = outputs or OutputChoice()
         made_on = place_of(inputs.ct)
 
@@ -199,6 +201,15 @@ def schema_of(generator: str) -> LabelSchema:
             ErrorCode.GENERATOR_NOT_FOUND, f"'{manifest.id}' is no generator", "choose a generator from the list"
         )
     return load_schema(manifest.schema_id)
+
+
+def in_a_mode_of_the_generator(settings: SynthesisSettings) -> SynthesisSettings:
+    """The settings with windows for a 3D generator, whatever mode the panel still holds from another generator."""
+    from MedUSISLib.generators.catalogue import find_bundle
+    from MedUSISLib.generators.manifest import read_manifest
+
+    volumes = read_manifest(find_bundle(settings.generator)).spatial_dims == 3
+    return replace(settings, mode="window") if volumes else settings
 
 
 def _prepare_inputs(inputs: SynthesisInputs, schema: LabelSchema, folder: Path) -> PreparedInputs:

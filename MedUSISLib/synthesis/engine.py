@@ -14,6 +14,7 @@ import numpy as np
 from MedUSISLib.anatomy.schema import LabelSchema, load_schema
 from MedUSISLib.errors import ErrorCode, MedUSISError
 from MedUSISLib.evaluation.mask_consistency import mask_consistency, tissue_threshold
+from MedUSISLib.evaluation.seam_index import seam_index
 from MedUSISLib.evaluation.uncertainty import review_needed
 from MedUSISLib.generators.bundle import Bundle, load_bundle
 from MedUSISLib.generators.devices import choose_device
@@ -140,6 +141,7 @@ def synthesize_case(
     device = sampler.device.type
     passes = request.passes if sampler.has_dropout else 1
     del sampler
+    seams = seam_index(maps.mean, plan.mode.borders(labels_on_grid.array_kji), labels_on_grid.array_kji)
     second_look = None
     if segment_again:
         on_grid = Volume(maps.mean, plan.grid)
@@ -186,6 +188,7 @@ def synthesize_case(
             "filled_by_class": filled.by_class,
             "segmentation_coverage": case.coverage,
             "segmentation_was_resampled": case.was_resampled,
+            "seam_index": seams,
             "global_uncertainty": measured,
             "review": None if measured is None else review_needed(measured, manifest.review.uncertainty),
         },

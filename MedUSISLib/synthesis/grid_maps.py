@@ -66,3 +66,8 @@ class GridMaps:
         self.variance[place] += (weight * half_range**2) * variance
         if self.spread is not None and spread is not None:
             self.spread[place] += (weight * half_range**2) * spread
+
+    def network_intensities(self, number: int) -> np.ndarray:
+        """The mean of one axial slice as the network draws it, in [-1, 1]."""
+        range_ = self.intensity.maximum - self.intensity.minimum
+        return (self.mean[number] - self.intensity.minimum) * (2 / range_) - 1

@@ -48,7 +48,7 @@ def estimated_peak_bytes(
     ct : Geometry
     manifest : Manifest
         Of the generator. Its weights are taken to be small (some 10 MB) beside the volumes.
-    mode : {"slice", "three-view", "window"}
+    mode : {"auto", "slice", "three-view", "window"}
     batch_size : int, optional
         Slices or windows at once; the engine's own choice is part of the measured figures.
     noise_samples : int
@@ -70,6 +70,8 @@ def estimated_peak_bytes(
     )
     measuring = _MEASURING_BASE + (_MEASURING_PER_CT_VOXEL + spread) * ct_voxels
     in_flight = _DEFAULT_PIXELS_IN_FLIGHT
+    if manifest.spatial_dims == 3 and on_cpu:
+        in_flight = max(in_flight, _image_size(manifest, grid, mode))  # one box, however large
     if batch_size is not None and on_cpu:
         in_flight = max(in_flight, batch_size * _image_size(manifest, grid, mode))
     synthesizing = (

@@ -11,9 +11,17 @@ import torch
 
 from MedUSISLib.progress import Progress
 from MedUSISLib.synthesis.batches import BatchRunner
+from MedUSISLib.synthesis.boxes import BoxLayout
 from MedUSISLib.synthesis.grid_maps import GridMaps
 from MedUSISLib.synthesis.passes import Blend, PassSampler
-from MedUSISLib.synthesis.windows import WindowLayout, gaussian_weights, total_weights, window_layout
+from MedUSISLib.synthesis.windows import (
+    NO_BORDERS,
+    Borders,
+    WindowLayout,
+    gaussian_weights,
+    total_weights,
+    window_layout,
+)
 
 OnSlice = Callable[[int, int, np.ndarray], None]
 """Told of each finished slice: array axis, number, network intensities [rows, columns]."""
@@ -23,7 +31,13 @@ RunnerOfSize = Callable[[int], BatchRunner]
 
 
 class SynthesisMode(Protocol):
-    """One way to fill the maps of a volume from its labels."""
+    """One way to fill the maps of a volume from its labels.
+
+    ``borders`` says where windows begin and end inside the volume, so that the seams there can be measured: for each
+    array axis the first voxel behind each border.
+    """
+
+    def borders(self, labels_kji: np.ndarray) -> Borders: ...
 
     def __call__(
         self,
@@ -49,6 +63,10 @@ class SliceViews:
 
     def __init__(self, axes: Sequence[int]) -> None:
         self.axes = tuple(axes)
+
+    def borders(self, labels_kji: np.ndarray) -> Borders:  # noqa: ARG002
+        """There are none: each slice is drawn as a whole."""
+        return NO_BORDERS
 
     def __call__(
         self,
@@ -94,6 +112,14 @@ class WindowedSlices:
         self.axis = axis
         self.window = window
 
+    def borders(self, labels_kji: np.ndarray) -> Borders:
+        """See `SynthesisMode`."""
+        across = [axis for axis in range(3) if axis != self.axis]
+        shape = [labels_kji.shape[axis] for axis in across]
+        inner = iter(window_layout(shape, self.window).borders(shape))
+        first, second, third = (() if axis == self.axis else next(inner) for axis in range(3))
+        return first, second, third
+
     def __call__(
         self,
         labels_kji: np.ndarray,
@@ -130,16 +156,22 @@ class WindowedSlices:
 class VolumeWindows:
     """For 3D networks: overlapping boxes with Gaussian weights.
 
-    The variance at a voxel is the weighted mean of the variances of the boxes that cover it.
+    The boxes are laid over the anatomy and a rim of background around it, not over the whole grid; what hangs out of
+    the grid is background. The variance at a voxel is the weighted mean of the variances of the boxes that cover it.
 
     Parameters
     ----------
     window_kji : (int, int, int)
-        Shape of a box: the generator's training crop.
+        Shape of a box.
     """
 
     def __init__(self, window_kji: tuple[int, int, int]) -> None:
         self.window = window_kji
+
+    def borders(self, labels_kji: np.ndarray) -> Borders:
+        """See `SynthesisMode`."""
+        boxes = BoxLayout.around(labels_kji, self.window)
+        return boxes.borders(labels_kji) if boxes is not None else NO_BORDERS
 
     def __call__(
         self,
@@ -150,32 +182,35 @@ class VolumeWindows:
         progress: Progress,
         on_slice: OnSlice,
     ) -> None:
-        shape = labels_kji.shape
-        layout = window_layout(shape, self.window)
+        boxes = BoxLayout.around(labels_kji, self.window)
+        if boxes is None:
+            return
         weights = gaussian_weights(self.window)
-        divisor = total_weights(layout, weights)
-        full = [n for n in range(len(layout.corners)) if labels_kji[layout.slices(n)].any()]
+        divisor = total_weights(boxes.layout, weights)
+        full = boxes.occupied(labels_kji)
 
         def work(part: Sequence[int]) -> None:
-            boxes = np.zeros((len(part), *self.window), labels_kji.dtype)
-            for box, number in zip(boxes, part, strict=True):
-                cut = labels_kji[layout.slices(number)]
-                box[tuple(slice(0, size) for size in cut.shape)] = cut
-            images = sampler.maps(boxes, keys=list(part))
+            images = sampler.maps(np.stack([boxes.cut(labels_kji, number) for number in part]), keys=list(part))
             for position, number in enumerate(part):
-                place = layout.slices(number)
-                inside = tuple(slice(0, min(p.stop, size) - p.start) for p, size in zip(place, shape, strict=True))
+                place, inside = boxes.place(number, labels_kji.shape)
                 maps.add_at(
                     place,
                     images.mean[position][inside],
                     images.variance[position][inside],
                     None if images.spread is None else images.spread[position][inside],
-                    (weights / divisor[place])[inside],
+                    (weights / divisor[boxes.layout.slices(number)])[inside],
                 )
 
         runner = runner_of_size(int(np.prod(self.window)))
+        shown = 0
         for done in runner.run(full, work):
             progress.step(done, len(full))
+            # Boxes come from the bottom up: below the next one all axial slices are finished.
+            until = boxes.place(full[done], labels_kji.shape)[0][0].start if done < len(full) else len(labels_kji)
+            for number in range(shown, until):
+                if labels_kji[number].any():
+                    on_slice(0, number, maps.network_intensities(number))
+            shown = max(shown, until)
 
 
 def occupied_slices(labels_kji: np.ndarray, axis: int) -> list[int]:

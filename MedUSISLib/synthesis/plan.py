@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from MedUSISLib.errors import ErrorCode, MedUSISError
 from MedUSISLib.generators.manifest import Manifest
 from MedUSISLib.imaging.geometry import Geometry
 from MedUSISLib.imaging.grid import GridSpec, plan_grid
@@ -41,14 +42,20 @@ def plan_synthesis(manifest: Manifest, mode: str, body: Volume, progress: Progre
     ----------
     manifest : Manifest
         Of the generator.
-    mode : {"slice", "three-view", "window"}
-        A 3D generator always works in windows. Three-view averages the views that the manifest allows; with a single
-        one it is the slice mode, and a warning says so.
+    mode : {"auto", "slice", "three-view", "window"}
+        "auto" is windows for a 3D generator, which knows nothing else, and slices for the others. Three-view averages
+        the views that the manifest allows; with a single one it is the slice mode, and a warning says so.
     body : Volume
         Of the CT.
     progress : Progress
         Hears the warnings.
+
+    Raises
+    ------
+    MedUSISError
+        BAD_SETTING for slices or views of a 3D generator.
     """
+    mode = fitting_mode(manifest, mode)
     axis = _ARRAY_AXIS[manifest.grid.slice_axis]
     size = manifest.grid.size
     if len(size) == 3:
@@ -77,6 +84,26 @@ def plan_synthesis(manifest: Manifest, mode: str, body: Volume, progress: Progre
             "--mode window keeps to that size",
         )
     return SynthesisPlan(grid, axis, SliceViews([axis]), "slice")
+
+
+def fitting_mode(manifest: Manifest, mode: str) -> str:
+    """The mode that a generator works in, given the one that was asked for.
+
+    Raises
+    ------
+    MedUSISError
+        BAD_SETTING for slices or views of a 3D generator.
+    """
+    volumes = manifest.spatial_dims == 3
+    if mode == "auto":
+        return "window" if volumes else "slice"
+    if volumes and mode != "window":
+        raise MedUSISError(
+            ErrorCode.BAD_SETTING,
+            f"the generator '{manifest.id}' draws volumes, not slices: it has no mode '{mode}'",
+            "use the mode 'window', or leave the mode out",
+        )
+    return mode
 
 
 def _grid(manifest: Manifest, body: Volume, isotropic: bool) -> Geometry:

@@ -49,7 +49,7 @@ def quality_report(
     -------
     dict
         Plain JSON values; ``None`` where a number does not exist. Keys: ``body``, ``mask_consistency``,
-        ``resegmentation``, ``intensity``, ``uncertainty``, ``noise_spread``, ``stripes``,
+        ``resegmentation``, ``intensity``, ``uncertainty``, ``noise_spread``, ``stripes``, ``seam_index``,
         ``unlabelled_body_fraction``, ``segmentation``, ``timings_s``, ``peak_memory_mb``, ``flags``, ``verdict``,
         ``review``. docs/quality.md explains each.
 
@@ -69,6 +69,7 @@ def quality_report(
         "uncertainty": _uncertainty(result),
         "noise_spread": _noise_spread(result),
         "stripes": _stripes(result),
+        "seam_index": result.statistics.get("seam_index"),
         "unlabelled_body_fraction": _unlabelled(result),
         "segmentation": {
             "coverage": result.statistics.get("segmentation_coverage"),

@@ -178,6 +178,14 @@ FLICKER = Measure(
     look=0.012,
     worry=0.05,
 )
+SEAMS = Measure(
+    "seam_index",
+    "Seams between windows",
+    "Jump of the image where windows end over the jump beside it, same tissue only; 1 where there are no seams.",
+    "Above 1.5: the windows that the volume was put together from can be seen. Look for straight lines in flat tissue.",
+    look=1.5,
+    worry=3.0,
+)
 UNLABELLED = Measure(
     "unlabelled_body_fraction",
     "Body without a label",
@@ -219,9 +227,15 @@ MEASURES: tuple[Measure, ...] = (
     UNCERTAINTY,
     STRIPES,
     FLICKER,
+    SEAMS,
     UNLABELLED,
 )
 """In the order of the report's table."""
+
+
+def measures_of(quality: Mapping[str, Any]) -> list[Measure]:
+    """The measures that a report shows: there is no row for seams where there are no windows."""
+    return [measure for measure in MEASURES if measure is not SEAMS or measure.value(quality) is not None]
 
 
 def stripe_limit(measure: Measure, step_ratio: float) -> float | None:

@@ -16,7 +16,7 @@ from MedUSISLib.imaging.writing import atomic_path
 from MedUSISLib.synthesis import report_page as page
 from MedUSISLib.synthesis.quality import quality_report
 from MedUSISLib.synthesis.quality_flags import limit_of
-from MedUSISLib.synthesis.quality_guide import MEASURES, UNCERTAINTY, Level
+from MedUSISLib.synthesis.quality_guide import UNCERTAINTY, Level, measures_of
 from MedUSISLib.synthesis.report_charts import contrast_png, histogram_png
 from MedUSISLib.synthesis.report_page import Html
 from MedUSISLib.synthesis.report_pictures import montage_png, series_png
@@ -127,7 +127,7 @@ def _pictures(result: SynthesisResult, scene: Scene, quality: Mapping[str, Any])
 
 def _numbers(quality: Mapping[str, Any]) -> Html:
     rows = []
-    for measure in MEASURES:
+    for measure in measures_of(quality):
         value = measure.value(quality)
         level = measure.level(value, limit_of(measure.key, quality))
         if measure is UNCERTAINTY and level is not Level.UNKNOWN:

@@ -21,7 +21,7 @@ class SynthesisRequest(BaseModel):
     --------
     >>> request = SynthesisRequest(ct="ct.nii.gz", segmentation="seg.nii.gz", generator="head-t1w", out="out")
     >>> request.passes, request.mode
-    (8, 'slice')
+    (8, 'auto')
     >>> "ct" in request.settings()
     False
     """
@@ -36,8 +36,10 @@ class SynthesisRequest(BaseModel):
     )
     generator: str = Field(default="head-t1w", description="id or folder of a generator")
     out: Path = Field(description="folder for the results")
-    mode: Literal["slice", "three-view", "window"] = Field(
-        default="slice", description="slices along the generator's axis, mean of three views, or overlapping windows"
+    mode: Literal["auto", "slice", "three-view", "window"] = Field(
+        default="auto",
+        description="slices along the generator's axis, mean of three views, or overlapping windows; auto: windows for "
+        "a 3D generator, slices for the others",
     )
     passes: int = Field(default=8, ge=1, le=1000, description="dropout passes; uncertainty is their variance")
     noise_samples: int = Field(

@@ -74,7 +74,7 @@ class SynthesisResult:
         The MR segmented again, for ``quality``; None when nobody asked or no network fits.
     statistics : dict
         What only the engine knows and the report shows: ``unlabelled_body_fraction``, ``filled_body_fraction``,
-        ``segmentation_coverage``, ``segmentation_was_resampled``, ``global_uncertainty``, ``review``.
+        ``segmentation_coverage``, ``segmentation_was_resampled``, ``seam_index``, ``global_uncertainty``, ``review``.
     """
 
     mr: Volume

@@ -11,6 +11,11 @@ import numpy as np
 OVERLAP = 0.5
 """Part of a window that its neighbour covers too. With a quarter, seams of a U-net-like generator stay visible."""
 
+Borders = tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]
+"""For each array axis of a volume the first voxel behind each border of a window."""
+
+NO_BORDERS: Borders = ((), (), ())
+
 _SIGMA = 0.125
 """Standard deviation of the weights, in window lengths; MONAI's sliding window uses the same."""
 
@@ -35,9 +40,15 @@ class WindowLayout:
 
     def slices(self, number: int) -> tuple[slice, ...]:
         """The window's place in the image."""
-        return tuple(
-            slice(first, first + size) for first, size in zip(self.corners[number], self.window, strict=True)
-        )
+        return tuple(slice(first, first + size) for first, size in zip(self.corners[number], self.window, strict=True))
+
+    def borders(self, shape: Sequence[int]) -> list[tuple[int, ...]]:
+        """For each axis the places inside an image of this shape where a window begins or another one has ended."""
+        found = []
+        for axis, size in enumerate(self.window):
+            starts = {corner[axis] for corner in self.corners}
+            found.append(tuple(sorted(n for n in starts | {s + size for s in starts} if 0 < n < shape[axis])))
+        return found
 
 
 def window_layout(shape: Sequence[int], window: Sequence[int], overlap: float = OVERLAP) -> WindowLayout:

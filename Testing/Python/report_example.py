@@ -82,6 +82,7 @@ def example_result(geometry: Geometry | None = None, **changes: Any) -> Synthesi
         "peak_memory_bytes": 2**30,
         "warnings": [SynthesisWarning("TEST", f"a library said: cannot stat /data/{PATIENT}/ct.nii.gz")],
         "provenance": {"generator": {"id": "head-t1w"}, "seed": 0, "inputs": {"ct": {"sha256": "ab" * 32}}},
+        "statistics": {"seam_index": 1.05},
     }
     return SynthesisResult(**fields, **{**others, **changes})
 

@@ -14,7 +14,7 @@ from MedUSISLib.imaging.geometry import Geometry
 from MedUSISLib.imaging.volume import Volume
 from MedUSISLib.progress import Progress
 from MedUSISLib.synthesis.quality import quality_report, slice_axis_of
-from MedUSISLib.synthesis.quality_guide import BODY_DICE, MEASURES, STRIPES, Level, stripe_limit
+from MedUSISLib.synthesis.quality_guide import BODY_DICE, MEASURES, SEAMS, STRIPES, Level, measures_of, stripe_limit
 from MedUSISLib.synthesis.resegmentation import bundled_segmentator
 
 
@@ -39,6 +39,14 @@ def test_a_faithful_result_has_nothing_to_worry_about_and_is_plain_json() -> Non
 def test_every_measure_of_the_guide_finds_its_number() -> None:
     quality = quality_report(example_result(), _same_labels)
     assert [m.title for m in MEASURES if m.value(quality) is None] == []
+
+
+def test_seams_are_flagged_and_have_no_row_where_there_are_no_windows() -> None:
+    quality = quality_report(example_result(statistics={"seam_index": 2.0}), _same_labels)
+    assert _keys(quality) == {"seam_index"} and quality["verdict"] == "look"
+    quality = quality_report(example_result(statistics={}), _same_labels)
+    assert quality["seam_index"] is None and quality["verdict"] == "ok"
+    assert SEAMS not in measures_of(quality) and len(measures_of(quality)) == len(MEASURES) - 1
 
 
 def test_a_missing_part_of_the_head_is_worrying() -> None:
