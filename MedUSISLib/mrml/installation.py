@@ -80,6 +80,8 @@ class Installation:
         Where packages are looked for; ``sys.path`` by default.
     needed : sequence of NeededPackage
         What is needed beside torch; for trainings ``(*NEEDED, *TRAINING)``.
+    with_torch : bool
+        False where no torch is needed (reader studies).
 
     Examples
     --------
@@ -91,15 +93,19 @@ class Installation:
     """
 
     def __init__(
-        self, search_path: Sequence[str] | None = None, needed: Sequence[NeededPackage] = NEEDED
+        self,
+        search_path: Sequence[str] | None = None,
+        needed: Sequence[NeededPackage] = NEEDED,
+        with_torch: bool = True,
     ) -> None:
         self._search_path = search_path
         self._needed = tuple(needed)
+        self._with_torch = with_torch
         self._restart_needed = False
 
     def status(self) -> DependencyStatus:
         """What is there and what is missing."""
-        return dependency_status(self._search_path, self._restart_needed, self._needed)
+        return dependency_status(self._search_path, self._restart_needed, self._needed, self._with_torch)
 
     def install(self, wheels: Path | None = None) -> DependencyStatus:
         """Ask the user once and install what is missing.

@@ -51,6 +51,7 @@ def dependency_status(
     search_path: Sequence[str] | None = None,
     restart_needed: bool = False,
     needed: Sequence[NeededPackage] = NEEDED,
+    with_torch: bool = True,
 ) -> DependencyStatus:
     """Look at what is installed; takes some milliseconds.
 
@@ -62,9 +63,11 @@ def dependency_status(
         Passed on.
     needed : sequence of NeededPackage
         What the jobs need beside torch.
+    with_torch : bool
+        Whether torch is needed; if not, it counts as present.
     """
     packages = missing_packages(search_path, needed)
-    torch = torch_state(search_path)
+    torch = torch_state(search_path) if with_torch else TorchState("present")
     megabytes = sum(package.megabytes for package in packages)
     if torch.state == "absent":
         megabytes += TORCH_CPU_MEGABYTES

@@ -1,7 +1,7 @@
 """Which Python packages the jobs need that Slicer does not bring, why, and how large their download is.
 
-The same lists are the files ``requirements.txt`` and ``requirements-training.txt`` at the top of the repository; a
-test compares them.
+The same lists are the files ``requirements.txt``, ``requirements-training.txt`` and ``requirements-studies.txt`` at the
+top of the repository; a test compares them.
 """
 
 from __future__ import annotations
@@ -62,6 +62,23 @@ TRAINING: tuple[NeededPackage, ...] = (
     NeededPackage("scikit-image", "skimage", "measuring how good a generator is", 14.2),
 )
 """What a training needs beside ``NEEDED``."""
+
+# The reading room and its administrator's pages need no PyTorch. SQLAlchemy 2.1.9 for Python 3.12 on 2026-11-20: 4.8 MB
+# on Linux, 2.5 MB on Windows and macOS; the others as above.
+READING: tuple[NeededPackage, ...] = (
+    NeededPackage("pydantic>=2", "pydantic", "checked questions and answers", 2.6),
+    NeededPackage("SQLAlchemy>=2", "sqlalchemy", "the file of answers, which survives a power cut", 4.8),
+)
+"""What a reader of a study needs, without torch."""
+
+STUDIES: tuple[NeededPackage, ...] = (
+    *READING,
+    NeededPackage("matplotlib", "matplotlib", "the figures of the results", 17.2),
+    NeededPackage("nibabel", "nibabel", "headers of the trials, for the leak check", 3.3),
+    NeededPackage("psutil", "psutil", "ending a job cleanly", 0.3),
+    NeededPackage("scikit-image", "skimage", "finding the body in an MR", 14.2),
+)
+"""What whoever makes and analyses studies needs, without torch."""
 
 TORCH_REQUIREMENT = ">=2.6"
 TORCH_CPU_MEGABYTES = 150

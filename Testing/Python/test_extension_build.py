@@ -74,7 +74,13 @@ def test_data_is_installed_inside_the_library(installed: Path) -> None:
     wanted = set()
     for folder in ("Generators", "SampleData", "Schemas", "Training"):
         wanted |= {f"{folder}/{name}" for name in files_of(REPOSITORY / "Resources" / folder, "*")}
-    assert files_of(data, "*") == wanted | {"LICENSE", "NOTICE", "requirements.txt", "requirements-training.txt"}
+    assert files_of(data, "*") == wanted | {
+        "LICENSE",
+        "NOTICE",
+        "requirements.txt",
+        "requirements-training.txt",
+        "requirements-studies.txt",
+    }
 
 
 def test_installed_folders_are_those_of_the_wheel() -> None:

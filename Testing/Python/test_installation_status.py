@@ -14,7 +14,9 @@ from fake_site_packages import add_needed, add_package, add_torch
 from MedUSISLib.mrml.installation_status import dependency_status
 from MedUSISLib.mrml.requirements import (
     NEEDED,
+    READING,
     SHIPPED_WITH_SLICER,
+    STUDIES,
     TORCH_REQUIREMENT,
     TRAINING,
     NeededPackage,
@@ -106,7 +108,10 @@ assert not BLOCKED & set(sys.modules)
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize(("file", "packages"), [("requirements", NEEDED), ("requirements-training", TRAINING)])
+@pytest.mark.parametrize(
+    ("file", "packages"),
+    [("requirements", NEEDED), ("requirements-training", TRAINING), ("requirements-studies", STUDIES)],
+)
 def test_requirements_file_is_the_same_list(file: str, packages: tuple[NeededPackage, ...]) -> None:
     lines = (REPOSITORY / f"{file}.txt").read_text(encoding="utf-8").splitlines()
     assert [line for line in lines if line and not line.startswith("#")] == [p.requirement for p in packages]
@@ -133,16 +138,33 @@ def test_installing_for_training_takes_the_training_packages(tmp_path: Path) -> 
     assert Installation([str(tmp_path)], (*NEEDED, *TRAINING)).status().missing == tuple(p.name for p in TRAINING)
 
 
+def test_reading_a_study_asks_for_two_packages_and_no_torch(tmp_path: Path) -> None:
+    status = dependency_status([str(tmp_path)], needed=READING, with_torch=False)
+    assert status.missing == ("pydantic>=2", "SQLAlchemy>=2") and not status.complete
+    assert "PyTorch" not in status.sentence and status.torch == "present"
+    for package in READING:
+        add_package(tmp_path, package.name, "9.0", package.module)
+    assert dependency_status([str(tmp_path)], needed=READING, with_torch=False).complete
+    assert dependency_status([str(tmp_path)], needed=STUDIES, with_torch=False).missing == (
+        "matplotlib",
+        "nibabel",
+        "psutil",
+        "scikit-image",
+    )
+
+
 def test_torch_requirement_is_that_of_the_package() -> None:
     assert f'"torch{TORCH_REQUIREMENT}"' in (REPOSITORY / "pyproject.toml").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(
-    "part", ["anatomy", "imaging", "networks", "generators", "synthesis", "segmentation", "jobs", ".", *OF_TRAINING]
+    "part",
+    ["anatomy", "imaging", "networks", "generators", "synthesis", "segmentation", "jobs", ".", "study", *OF_TRAINING],
 )
 def test_what_the_jobs_import_is_there_or_is_asked_for(part: str) -> None:
-    asked_for = NEEDED if part not in OF_TRAINING else (*NEEDED, *TRAINING)
+    asked_for = (*NEEDED, *TRAINING) if part in OF_TRAINING else STUDIES if part == "study" else NEEDED
     known = {"PIL", "SimpleITK", "pydicom", "scipy", "numpy", "torch", "MedUSISLib", *(p.module for p in asked_for)}
+    known -= {"torch"} if part == "study" else set()
     optional = {"totalsegmentator", "tensorboard"}
     package = REPOSITORY / "MedUSISLib" / part
     for path in sorted(package.glob("*.py") if part == "." else package.rglob("*.py")):
@@ -158,4 +180,4 @@ def test_what_the_jobs_import_is_there_or_is_asked_for(part: str) -> None:
 
 
 def test_what_slicer_ships_is_not_asked_for() -> None:
-    assert not {package.name for package in (*NEEDED, *TRAINING)} & set(SHIPPED_WITH_SLICER)
+    assert not {package.name for package in (*NEEDED, *TRAINING, *STUDIES)} & set(SHIPPED_WITH_SLICER)
