@@ -17,7 +17,7 @@ from MedUSISLib.segmentation.intensity_rules import class_brightness
 
 _BRAIN = ("cortex", "white_matter", "deep_grey", "cerebellum", "brainstem")
 #: T1-weighted fat is brighter than muscle; on the scale on which white matter is 0.7.
-_FAT_T1 = 0.68
+T1_FAT = 0.68
 #: The array is worked through in slabs of so many planes, so that only slabs are ever held in float.
 _SLAB = 24
 _MARGIN = 4
@@ -145,6 +145,6 @@ def mr_labels(scores: Volume, mr: Volume, schema: LabelSchema) -> np.ndarray:
     white = mr.array_kji[labels == schema.index_of("white_matter")]
     if white.size:
         soft = labels == schema.index_of("soft_tissue")
-        bright = mr.array_kji > _FAT_T1 / 0.7 * float(np.median(white))
+        bright = mr.array_kji > T1_FAT / 0.7 * float(np.median(white))
         labels[soft & bright] = schema.index_of("fat")
     return labels

@@ -84,7 +84,7 @@ def class_scores(
         batch = torch.from_numpy(on_grid.array_kji[indices].astype(np.float32)).to(device)
         windows = encode_ct(batch) if kind == "ct" else encode_mr(batch / scale)
         depth = top - torch.from_numpy(indices).to(device) * grid.spacing_mm[2]
-        return F.log_softmax(_padded(network, with_depth(windows, depth)).float(), 1)
+        return F.log_softmax(answer_of_any_size(network, with_depth(windows, depth)).float(), 1)
 
     slices = grid.size_ijk[2]
     scores: np.ndarray | None = None
@@ -127,7 +127,7 @@ def _white_matter_scale(
     return max(scale, 1e-6)
 
 
-def _padded(network: nn.Module, batch: torch.Tensor) -> torch.Tensor:
+def answer_of_any_size(network: nn.Module, batch: torch.Tensor) -> torch.Tensor:
     """The network's answer for any size: padded to what it takes, cropped back."""
     multiple = getattr(network, "size_multiple", 1)
     height, width = batch.shape[2:]

@@ -12,7 +12,8 @@ from MedUSISLib.evaluation.spectrum import high_frequency_ratio
 from MedUSISLib.networks.sharpening import sharpened
 from MedUSISLib.training.cases import Case
 from MedUSISLib.training.t1_scaling import CLIP
-from MedUSISLib.training.validation import synthesize_slices, validation_slices
+from MedUSISLib.training.validation import synthesize_slices
+from MedUSISLib.training.validation_slices import validation_slices
 
 #: More than this draws halos.
 STRONGEST = 0.4

@@ -28,9 +28,9 @@ from MedUSISLib.training.configuration import CardConfiguration
 from MedUSISLib.training.generator_run import GeneratorRun
 from MedUSISLib.training.measurements import PASSES, measure_noise, measure_volume, review_threshold
 from MedUSISLib.training.model_card import CAUTION, model_card
+from MedUSISLib.training.sample_grid import save_sample_grid
 from MedUSISLib.training.segmentator_run import OUTPUTS, SegmentatorRun
 from MedUSISLib.training.t1_scaling import CLIP
-from MedUSISLib.training.validation import save_sample_grid, validate
 
 
 def _common(name: str, card: CardConfiguration) -> dict[str, Any]:
@@ -79,7 +79,7 @@ def export_generator(run: GeneratorRun, directory: Path) -> Bundle:
     if "sharpening" not in arguments and hasattr(network, "sharpening"):
         network.sharpening = fitted_sharpening(network, run.data.images.cases, crop, channels, classes)
         arguments["sharpening"] = network.sharpening
-    validation, fake = validate(network, run.data.held_out, schema, channels)
+    validation, fake = run.judge(network, channels)
     # A hospital's own data: neither its pseudonyms nor its images leave with the bundle.
     private = configuration.data.dataset is not None
     volumes = []

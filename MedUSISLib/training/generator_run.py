@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import gc
-import json
 import time
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -23,13 +23,10 @@ from MedUSISLib.training.generator_data import GeneratorData
 from MedUSISLib.training.generator_state import GeneratorState
 from MedUSISLib.training.generator_step import Grain, PatchSampler, one_hot, train_step
 from MedUSISLib.training.health import Trouble
+from MedUSISLib.training.run_log import RunLog
 from MedUSISLib.training.sampling import seed_step
-from MedUSISLib.training.validation import (
-    Validation,
-    class_table_text,
-    save_sample_grid,
-    validate,
-)
+from MedUSISLib.training.validation import Judge, Validation
+from MedUSISLib.training.validation_slices import slices_of_others
 
 _BATCH_NORM_BATCHES = 6
 
@@ -38,7 +35,7 @@ class GeneratorRun:
     """One training from start to end, or from its last checkpoint to its end.
 
     The life of a run: ``prepare`` reads and caches the data; ``run`` goes through the phases of the configuration,
-    writes ``last.ckpt`` (atomically), ``samples/NNNNNN.png``, ``class_table.md`` and ``log.jsonl`` into ``out`` as it
+    writes ``last.ckpt`` (atomically), and its log, pictures and tables (`run_log`) into ``out`` as it
     goes, and stops at ``progress.checkpoint`` when the user cancels. With ``configuration.resume`` it continues
     with the same samples and random numbers (`sampling`), so on the CPU it ends where an uninterrupted one would have
     ended. When it goes wrong (`health`), it goes back to ``good.ckpt`` with lower rates; ``best.ckpt`` is the best
@@ -54,6 +51,7 @@ class GeneratorRun:
         self.configuration, self.progress = configuration, progress
         self.schema = load_schema(configuration.data.label_schema)
         self.fabric = make_fabric(configuration)
+        self.log = RunLog(configuration.out, progress, active=self.fabric.is_global_zero)
         self.state = GeneratorState(configuration, self.schema, self.fabric, progress)
         self.rng = torch.Generator()
         self.patches = PatchSampler(configuration.discriminator_crop, self.rng)
@@ -73,7 +71,14 @@ class GeneratorRun:
 
     def prepare(self) -> None:
         """Read, label and cache every case, and lay out the validation slices."""
-        self.data = GeneratorData(self.configuration, self.schema, self.progress)
+        self.data = GeneratorData(self.configuration, self.schema, self.progress, self.fabric.global_rank)
+
+    @cached_property
+    def judge(self) -> Judge:
+        """Measures validations; what concerns the real slices alone is measured when it is first asked for."""
+        held_out = self.data.held_out
+        others = slices_of_others(self.data.images.cases, held_out, [case.person for case in self.data.held_out_cases])
+        return Judge(held_out, self.schema, self.fabric.device, others)
 
     def _batch(self, phase: PhaseConfiguration, iteration: int, rank: int = 0, world: int = 1) -> Batch:
         return self.data.batch(phase, iteration, rank, world, self.state.rollbacks).to(self.fabric.device)
@@ -111,6 +116,11 @@ class GeneratorRun:
             self.state.forget_leftovers()
             self._say_start()
         self._say_estimate()
+        self.judge.check(configuration.selection.criterion)
+        self.log.start(self.state.iteration)
+        if self.state.start is not None and self.state.iteration == 0:
+            self.progress.stage("measuring the generator that it starts from")
+            self.validate(before=True)
         self.progress.stage("training")
         started, first, seen = time.monotonic(), self.state.iteration, ""
         validation: Validation | None = None
@@ -127,18 +137,17 @@ class GeneratorRun:
             trouble = self.state.watch.trouble(log)
             if trouble is None and (to_validate or to_save) and not self.state.networks.finite():
                 trouble = Trouble.DIVERGED
+            if trouble is None and self.state.iteration % 10 == 0:
+                rate = (self.state.iteration - first) / (time.monotonic() - started)
+                self.log.losses(self.state.iteration, self.total, phase.name, rate, log)
+            if trouble is None and to_validate:
+                validation = self.validate()
+                trouble = self.state.watch.alike(validation.diversity)
             if trouble is not None:
                 self._roll_back(trouble)
                 started, first, seen, validation = time.monotonic(), self.state.iteration, "", None
                 continue
-            if self.state.iteration % 10 == 0:
-                rate = (self.state.iteration - first) / (time.monotonic() - started)
-                self._log(phase=phase.name, rate=round(rate, 3), **{k: round(v, 5) for k, v in log.items()})
-                self.progress.step(self.state.iteration, self.total)
-                for name, value in log.items():
-                    self.progress.metric(name, value, iteration=self.state.iteration)
-            if to_validate:
-                validation = self.validate()
+            if to_validate and validation is not None:
                 self._select(validation)
             if to_save or self.state.selection.ended:
                 self.state.save(self.data)
@@ -238,7 +247,7 @@ class GeneratorRun:
         ):
             return validation or self.validate()
         self.state.load(self.state.best, self.data)
-        return self.validate()
+        return self.validate(chosen=True)
 
     def _roll_back(self, trouble: Trouble) -> None:
         """Go back to the last good checkpoint, or to the start, with lower rates and other random numbers."""
@@ -253,6 +262,7 @@ class GeneratorRun:
         self.state.roll_back(self.data)
         rollbacks = self.state.rollbacks
         factor = safety.rate_factor**rollbacks
+        self.log.start(self.state.iteration)
         self._log(rolled_back_from=happened, trouble=trouble.name.lower(), rate_factor=factor)
         self.progress.metric("rollbacks", rollbacks, iteration=happened)
         self.progress.warning(
@@ -261,19 +271,12 @@ class GeneratorRun:
             f" learning rates times {factor:g} (roll-back {rollbacks} of {safety.rollbacks})",
         )
 
-    def validate(self) -> Validation:
-        """Refresh BatchNorm for the averaged weights, measure, draw, log."""
-        network = self.averaged_network()
-        result, fake = validate(network, self.data.held_out, self.schema, self.state.networks.noise_channels)
-        samples = self.configuration.out / "samples"
-        samples.mkdir(exist_ok=True)
-        picture = samples / f"{self.state.iteration:06d}.png"
-        save_sample_grid(picture, self.data.held_out, fake, self.schema)
-        (self.configuration.out / "class_table.md").write_text(class_table_text(result), encoding="utf-8")
-        self._log(validation={k: round(v, 5) for k, v in result.figures().items()})
-        for name, value in result.figures().items():
-            self.progress.metric(f"validation_{name}", value, iteration=self.state.iteration)
-        self.progress.preview(picture)
+    def validate(self, **marks: bool) -> Validation:
+        """Refresh BatchNorm for the averaged weights, measure, draw, log; ``marks`` ("before", "chosen") are logged."""
+        result, fake = self.judge(self.averaged_network(), self.state.networks.noise_channels)
+        self.log.validation(self.state.iteration, result, self.data.held_out, fake, self.schema, **marks)
+        if not marks:
+            self.log.warn_of_swaps(result, last=self.state.iteration == self.total)
         return result
 
     def averaged_network(self) -> torch.nn.Module:
@@ -288,8 +291,5 @@ class GeneratorRun:
             refresh_batch_norm(network, batches)
         return network
 
-    # -- state -----------------------------------------------------------------------------------------------------
-
     def _log(self, **entry: Any) -> None:
-        with (self.configuration.out / "log.jsonl").open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"iteration": self.state.iteration, **entry}) + "\n")
+        self.log.say(self.state.iteration, **entry)

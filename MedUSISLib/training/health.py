@@ -1,4 +1,4 @@
-"""Whether a training is going wrong: numbers that are none, images without contrast, a discriminator that has won."""
+"""Whether a training is going wrong: no numbers, no contrast, images all alike, a discriminator that has won."""
 
 from __future__ import annotations
 
@@ -23,6 +23,9 @@ class SafetySettings(BaseModel):
     saturated_below, saturated_steps
         The discriminator's loss is smaller in so many steps in a row: it is right about everything, and what the
         generator learns from it is noise. By chance it is 1.39.
+    alike_below : float
+        Images of different labels differ less than this from one another, where the real ones' difference is 1, after
+        they differed more in an earlier validation.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -33,6 +36,7 @@ class SafetySettings(BaseModel):
     vanished_steps: int = Field(default=100, gt=0)
     saturated_below: float = Field(default=0.02, ge=0)
     saturated_steps: int = Field(default=200, gt=0)
+    alike_below: float = Field(default=0.1, ge=0)
 
 
 class Trouble(StrEnum):
@@ -41,6 +45,7 @@ class Trouble(StrEnum):
     DIVERGED = "the training diverged (a loss or a weight is not a finite number)"
     VANISHED = "the training collapsed (its images have no contrast)"
     SATURATED = "the discriminator has won (it is never wrong any more)"
+    ALIKE = "the training collapsed (its images are alike whatever their labels are)"
 
 
 #: A loss beyond this is not finite for long.
@@ -66,6 +71,7 @@ class HealthWatch:
     def __init__(self, settings: SafetySettings) -> None:
         self.settings = settings
         self.vanished = self.saturated = 0
+        self.differed = False
 
     def trouble(self, losses: Mapping[str, float]) -> Trouble | None:
         """Take the losses of one step in; what is wrong now, if anything.
@@ -92,6 +98,24 @@ class HealthWatch:
             return Trouble.SATURATED
         return None
 
+    def alike(self, diversity: float | None) -> Trouble | None:
+        """Take the diversity of a validation in; trouble when images that differed have become alike.
+
+        The first images of a training are alike, because it has learned nothing yet; that is no trouble.
+
+        Examples
+        --------
+        >>> watch = HealthWatch(SafetySettings())
+        >>> [getattr(watch.alike(diversity), "name", None) for diversity in (0.02, 0.8, None, 0.05)]
+        [None, None, None, 'ALIKE']
+        """
+        if diversity is None:
+            return None
+        if diversity >= self.settings.alike_below:
+            self.differed = True
+            return None
+        return Trouble.ALIKE if self.differed else None
+
     @property
     def calm(self) -> bool:
         """Nothing has begun that may end as trouble: a checkpoint of this moment is a good one to go back to."""
@@ -99,8 +123,9 @@ class HealthWatch:
 
     def state(self) -> dict[str, int]:
         """For a checkpoint."""
-        return {"vanished": self.vanished, "saturated": self.saturated}
+        return {"vanished": self.vanished, "saturated": self.saturated, "differed": int(self.differed)}
 
     def restore(self, state: Mapping[str, int]) -> None:
         """From a checkpoint."""
         self.vanished, self.saturated = int(state["vanished"]), int(state["saturated"])
+        self.differed = bool(state.get("differed", False))  # an earlier version did not write it

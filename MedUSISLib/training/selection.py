@@ -8,7 +8,21 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-Criterion = Literal["mean_error", "absolute_error", "correlation", "high_frequency"]
+Criterion = Literal[
+    "mean_error",
+    "absolute_error",
+    "correlation",
+    "high_frequency",
+    "checkerboard",
+    "resegmentation_dice",
+    "frechet",
+    "ssim",
+    "psnr",
+    "diversity",
+]
+
+_HIGH = ("correlation", "resegmentation_dice", "ssim", "psnr")
+_NEAR_ONE = ("high_frequency", "diversity")
 
 
 class SelectionSettings(BaseModel):
@@ -17,8 +31,9 @@ class SelectionSettings(BaseModel):
     Attributes
     ----------
     criterion : str
-        Figure of the validation: ``mean_error`` of the class means and ``absolute_error`` should be low,
-        ``correlation`` of the class means high, ``high_frequency`` near 1.
+        Figure of the validation: ``mean_error`` of the class means, ``absolute_error``, ``frechet`` and
+        ``checkerboard`` should be low, ``correlation`` of the class means, ``resegmentation_dice``, ``ssim`` and
+        ``psnr`` high, ``high_frequency`` and ``diversity`` near 1.
     patience : int, optional
         After so many validations of the last phase without a better one the training ends.
     smallest_gain : float
@@ -62,7 +77,7 @@ class Selection:
 
     def better(self, figures: Mapping[str, float], iteration: int) -> bool:
         """Take a validation in; whether it is the best so far."""
-        cost = self._cost(figures[self.settings.criterion])
+        cost = self._cost(figures.get(self.settings.criterion, math.nan))
         if cost < self.cost - (self.settings.smallest_gain if math.isfinite(self.cost) else 0.0):
             self.cost, self.iteration, self.waited = cost, iteration, 0
             return True
@@ -78,9 +93,9 @@ class Selection:
         """Lower is better; infinite for what is no number."""
         if not math.isfinite(value):
             return math.inf
-        if self.settings.criterion == "correlation":
+        if self.settings.criterion in _HIGH:
             return -value
-        if self.settings.criterion == "high_frequency":
+        if self.settings.criterion in _NEAR_ONE:
             return abs(value - 1)
         return value
 

@@ -1,60 +1,35 @@
-"""How good a generator is on people that it was not trained on: class contrast, fine detail, likeness, a picture."""
+"""How good a generator is on people that it was not trained on: the same figures of every state of a training."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 from torch import nn
 
 from MedUSISLib.anatomy.schema import LabelSchema
+from MedUSISLib.errors import ErrorCode, MedUSISError
+from MedUSISLib.evaluation.class_order import rank_correlation, swapped_classes
 from MedUSISLib.evaluation.class_table import ClassRow, class_table, compare_class_means
+from MedUSISLib.evaluation.dice import DiceRow
+from MedUSISLib.evaluation.diversity import diversity
+from MedUSISLib.evaluation.image_similarity import image_similarity
 from MedUSISLib.evaluation.spectrum import checkerboard_index, high_frequency_ratio
-from MedUSISLib.training.cases import Case
 from MedUSISLib.training.generator_step import one_hot
-from MedUSISLib.training.slices import cut_out
+from MedUSISLib.training.resegmentation import Resegmentation, mean_dice
 from MedUSISLib.training.t1_scaling import CLIP
+from MedUSISLib.training.texture_distance import TextureDistance
+from MedUSISLib.training.validation_slices import ValidationSlices
 
-
-@dataclass(frozen=True)
-class ValidationSlices:
-    """Fixed slices of held-out people.
-
-    Attributes
-    ----------
-    labels : ndarray of uint8, shape (N, H, W)
-    images : ndarray of float32, shape (N, H, W), in [0, 1.2]
-    """
-
-    labels: np.ndarray
-    images: np.ndarray
-
-
-def validation_slices(
-    cases: Sequence[Case], crop: tuple[int, int], per_case: int = 16, bottom_mm: float = 150.0
-) -> ValidationSlices:
-    """Axial slices, evenly spaced from the vertex down to ``bottom_mm`` below it, uncut and undeformed."""
-    labels, images = [], []
-    for case in cases:
-        if case.image_kji is None:
-            continue
-        slices = case.labels_kji.shape[0]
-        first = max(0, slices - int(bottom_mm / case.thickness_mm))
-        for k in np.linspace(first + 2, slices - 4, per_case).round().astype(int):
-            starts = [(n - wanted) // 2 for n, wanted in zip(case.labels_kji.shape[1:], crop, strict=True)]
-            labels.append(cut_out(case.labels_kji[k], starts, crop))
-            images.append(cut_out(case.image_kji[k], starts, crop).astype(np.float32))
-    if not labels:
-        raise ValueError("there is no held-out person with an image to validate on")
-    return ValidationSlices(np.stack(labels), np.stack(images))
+Draw = Callable[[nn.Module], np.ndarray]
+"""From a network to the synthetic slices of the validation, (N, H, W) in [0, 1.2]."""
 
 
 @dataclass(frozen=True)
 class Validation:
-    """Figures of one validation, on the scale on which white matter is 0.7.
+    """Figures of one validation, on the scale on which white matter is 0.7; ``None`` where there is nothing to measure.
 
     Attributes
     ----------
@@ -64,27 +39,182 @@ class Validation:
         Power of fine detail, synthetic over real.
     checkerboard : float
     absolute_error : float
-        Mean absolute difference inside the head; a pair is needed, so it counts texture that differs as an error.
+        Mean absolute difference inside the head. Like ``ssim`` and ``psnr`` it compares a slice with the real one that
+        its labels are of, so it counts texture that differs as an error.
+    ssim, psnr : float
+        Inside the head, for a data range of 1.2. Every validation slice is a pair: its labels are of this very image,
+        its owner's or made from it by `head-seg` (pseudo-pairs).
+    resegmentation_dice : float
+        Mean over the classes, see `resegmentation`.
+    frechet : float
+        Of texture features, see `texture_distance`; ``frechet_between_people`` is the yardstick.
+    diversity : float
+        1 when the images differ from one another as the real ones do, 0 when they are all the same.
+    resegmentation_dice_real : float
+        The same Dice of the real slices: more than this is not to be had.
     rows_real, rows_synthetic : list of ClassRow
+    dice : list of DiceRow
+        Of the re-segmentation.
+    dice_real : dict of str to float
+        By class, of the real slices.
+    rank_correlation : float
+        Of the means of the large classes; below 0 classes are swapped.
+    swapped : list of (str, str)
+        Pairs of large classes whose contrast is inverted.
+    unavailable : str
+        Why there is no re-segmentation; empty when there is.
+    samples : dict of str to int
+        What the figures rest on: people, slices, patches (of the Frechet distance).
     """
 
-    mean_error: float
-    correlation: float
-    high_frequency: float
-    checkerboard: float
-    absolute_error: float
+    mean_error: float | None
+    correlation: float | None
+    high_frequency: float | None
+    checkerboard: float | None
+    absolute_error: float | None
+    ssim: float | None
+    psnr: float | None
+    resegmentation_dice: float | None
+    frechet: float | None
+    diversity: float | None
+    resegmentation_dice_real: float | None
+    frechet_between_people: float | None
     rows_real: list[ClassRow]
     rows_synthetic: list[ClassRow]
+    dice: list[DiceRow] = field(default_factory=list)
+    dice_real: dict[str, float] = field(default_factory=dict)
+    rank_correlation: float | None = None
+    swapped: list[tuple[str, str]] = field(default_factory=list)
+    unavailable: str = ""
+    samples: dict[str, int] = field(default_factory=dict)
 
     def figures(self) -> dict[str, float]:
-        """The numbers, without the tables."""
-        return {
-            "mean_error": self.mean_error,
-            "correlation": self.correlation,
-            "high_frequency": self.high_frequency,
-            "checkerboard": self.checkerboard,
-            "absolute_error": self.absolute_error,
-        }
+        """The numbers that a state is judged by, without those that could not be measured."""
+        names = (
+            "mean_error",
+            "correlation",
+            "high_frequency",
+            "checkerboard",
+            "absolute_error",
+            "resegmentation_dice",
+            "frechet",
+            "ssim",
+            "psnr",
+            "diversity",
+        )
+        return self._measured(names)
+
+    def yardsticks(self) -> dict[str, float]:
+        """What the real slices reach in the same measure; the same in every validation of a training."""
+        return self._measured(("resegmentation_dice_real", "frechet_between_people"))
+
+    def dice_per_class(self) -> dict[str, float]:
+        """Dice of the re-segmentation by class name."""
+        return {row.name: row.dice for row in self.dice if row.dice is not None}
+
+    def _measured(self, names: tuple[str, ...]) -> dict[str, float]:
+        values = {name: getattr(self, name) for name in names}
+        return {name: float(value) for name, value in values.items() if value is not None and np.isfinite(value)}
+
+
+class Judge:
+    """Judges every state of one training by the same slices and the same measures.
+
+    What concerns the real slices alone is measured once. One validation of 32 slices of 256 x 192 takes about two
+    seconds on one CPU thread besides drawing the slices (Testing/Benchmarks/README.md).
+
+    Parameters
+    ----------
+    slices : ValidationSlices
+        Of held-out people.
+    schema : LabelSchema
+    device : torch.device
+        For `head-seg`.
+    others : ValidationSlices, optional
+        Real slices of other people, for the yardstick of the Frechet distance.
+    draw : callable, optional
+        Draws the slices in another way than one by one (a 3D generator draws volumes).
+    """
+
+    def __init__(
+        self,
+        slices: ValidationSlices,
+        schema: LabelSchema,
+        device: torch.device,
+        others: ValidationSlices | None = None,
+        draw: Draw | None = None,
+    ) -> None:
+        self.slices, self.schema, self._draw = slices, schema, draw
+        self.rows_real = class_table(slices.images, slices.labels, schema)
+        self.texture = TextureDistance(slices, others)
+        self.resegmentation = Resegmentation(schema, device)
+        self._dice_real: list[DiceRow] = [] if self.resegmentation.reason else self._segmented(slices.images)
+
+    def check(self, criterion: str) -> None:
+        """Refuse a training whose criterion cannot be measured.
+
+        Raises
+        ------
+        MedUSISError
+            ``BAD_SETTING`` with the reason.
+        """
+        reason = ""
+        if criterion == "resegmentation_dice":
+            reason = self.resegmentation.reason or ("" if self._dice_real else "the labels are of no known class")
+        elif criterion == "frechet" and not self.texture.available:
+            reason = "the slices are too small or too empty"
+        elif criterion == "diversity" and len(self.slices.labels) < 2:
+            reason = "there is a single slice"
+        if reason:
+            raise MedUSISError(
+                ErrorCode.BAD_SETTING,
+                f"selection.criterion: {criterion} cannot be measured here: {reason}",
+                "choose another criterion",
+            )
+
+    def __call__(self, network: nn.Module, noise_channels: int) -> tuple[Validation, np.ndarray]:
+        """Figures, and the synthetic slices (N, H, W) in [0, 1.2] that they were measured on."""
+        slices, body = self.slices, self.slices.body
+        if self._draw is not None:
+            fake = self._draw(network)
+        else:
+            fake = synthesize_slices(network, slices.labels, noise_channels, self.schema.number_of_classes)
+        rows = class_table(fake, slices.labels, self.schema)
+        comparison = compare_class_means(self.rows_real, rows)
+        alike = image_similarity(fake, slices.images, body, data_range=CLIP)
+        dice = [] if self.resegmentation.reason else self._segmented(fake)
+        result = Validation(
+            mean_error=comparison["mean_error"],  # type: ignore[arg-type]
+            correlation=comparison["correlation"],  # type: ignore[arg-type]
+            high_frequency=high_frequency_ratio(fake, slices.images, body, body),
+            checkerboard=checkerboard_index(fake),
+            absolute_error=alike.mae,
+            ssim=alike.ssim,
+            psnr=alike.psnr_db,
+            resegmentation_dice=mean_dice(dice),
+            frechet=self.texture(fake),
+            diversity=diversity(fake, slices.images, body),
+            resegmentation_dice_real=mean_dice(self._dice_real),
+            frechet_between_people=self.texture.between_people,
+            rows_real=self.rows_real,
+            rows_synthetic=rows,
+            dice=dice,
+            dice_real={row.name: row.dice for row in self._dice_real if row.dice is not None},
+            rank_correlation=rank_correlation(self.rows_real, rows),
+            swapped=swapped_classes(self.rows_real, rows),
+            unavailable=self.resegmentation.reason,
+            samples={
+                "people": slices.number_of_people,
+                "slices": len(slices.labels),
+                "patches": self.texture.patches,
+                "other_people": self.texture.other_people,
+            },
+        )
+        return result, fake
+
+    def _segmented(self, images: np.ndarray) -> list[DiceRow]:
+        found = self.resegmentation.labels(images, self.slices.depth_mm, self.slices.pixel_mm)
+        return self.resegmentation.rows(self.slices.labels, found)
 
 
 def synthesize_slices(
@@ -102,58 +232,6 @@ def synthesize_slices(
             noise = None if z is None else z.expand(len(condition), -1)
             results.append(network(condition, noise)[:, 0].float().cpu().numpy())
     return (np.concatenate(results) + 1) * (CLIP / 2)
-
-
-def validate(
-    network: nn.Module, slices: ValidationSlices, schema: LabelSchema, noise_channels: int
-) -> tuple[Validation, np.ndarray]:
-    """Figures and the synthetic slices that they were measured on."""
-    fake = synthesize_slices(network, slices.labels, noise_channels, schema.number_of_classes)
-    rows_real = class_table(slices.images, slices.labels, schema)
-    rows_fake = class_table(fake, slices.labels, schema)
-    comparison = compare_class_means(rows_real, rows_fake)
-    body = slices.labels > 0
-    result = Validation(
-        mean_error=float(comparison["mean_error"]),  # type: ignore[arg-type]
-        correlation=float(comparison["correlation"] or float("nan")),  # type: ignore[arg-type]
-        high_frequency=high_frequency_ratio(fake, slices.images, body, body),
-        checkerboard=checkerboard_index(fake),
-        absolute_error=float(np.abs(fake - slices.images)[body].mean()),
-        rows_real=rows_real,
-        rows_synthetic=rows_fake,
-    )
-    return result, fake
-
-
-def save_sample_grid(
-    path: Path, slices: ValidationSlices, fake: np.ndarray, schema: LabelSchema, count: int = 8, real: bool = True
-) -> None:
-    """A PNG: labels, synthetic and (where they may be shown) real slices of held-out people below one another."""
-    from matplotlib.figure import Figure
-
-    chosen = np.linspace(0, len(fake) - 1, min(count, len(fake))).round().astype(int)
-    colors = np.array([one.color for one in schema.classes], np.uint8)
-    strips = [("labels", colors[slices.labels[chosen]]), ("SYNTHETIC", _grey(fake[chosen]))]
-    if real:
-        strips.append(("real", _grey(slices.images[chosen])))
-    rows, columns = fake.shape[1:]
-    # One picture in one axis: 30 axes of matplotlib take half a second.
-    mosaic = np.concatenate([np.concatenate(list(strip), axis=1) for _, strip in strips])
-    figure = Figure(figsize=(1.6 * len(chosen), 1.6 * len(strips) * rows / columns), dpi=100)
-    axis = figure.add_axes((0, 0, 1, 1))
-    axis.imshow(mosaic, aspect="auto")
-    axis.axis("off")
-    for number, (title, _) in enumerate(strips):
-        place = (4, (number + 0.06) * rows)
-        axis.text(*place, title, color="yellow", fontsize=8, bbox={"facecolor": "black", "edgecolor": "none", "pad": 1})
-    temporary = path.with_suffix(".tmp.png")
-    figure.savefig(temporary)
-    temporary.replace(path)
-
-
-def _grey(images: np.ndarray) -> np.ndarray:
-    """Intensities up to 1.1 as (..., 3) bytes."""
-    return np.repeat((np.nan_to_num(images).clip(0, 1.1) * (255 / 1.1)).astype(np.uint8)[..., None], 3, axis=-1)
 
 
 def class_table_text(validation: Validation) -> str:
