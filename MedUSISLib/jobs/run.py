@@ -16,6 +16,7 @@ from typing import Any, TextIO
 
 from pydantic import BaseModel
 
+from MedUSISLib.errors import ErrorCode, MedUSISError
 from MedUSISLib.jobs.cancellation import cancellable
 from MedUSISLib.jobs.events import EventWriter, Failure, JobProgress, Result
 from MedUSISLib.jobs.failures import exit_code_of, named_error
@@ -70,7 +71,7 @@ def run_job(job_file: str | Path, stream: TextIO, kinds: Mapping[str, JobKind] =
             value = specification.job_kind(kinds).implementation()(request, progress)
             result = _result_event(value, request)
     except BaseException as error:
-        if not isinstance(error, KeyboardInterrupt):
+        if not isinstance(error, KeyboardInterrupt) and not _is_cancel(error):
             with suppress(OSError):  # nobody may be there to read it
                 traceback.print_exc(file=sys.stderr)
         named = named_error(KeyboardInterrupt() if progress.cancelled else error)
@@ -80,6 +81,10 @@ def run_job(job_file: str | Path, stream: TextIO, kinds: Mapping[str, JobKind] =
         return exit_code_of(named)
     writer.write(result)
     return 0
+
+
+def _is_cancel(error: BaseException) -> bool:
+    return isinstance(error, MedUSISError) and error.code is ErrorCode.CANCELLED
 
 
 def _result_event(value: Any, request: BaseModel) -> Result:

@@ -15,6 +15,7 @@ SUBPACKAGES = sorted(p.parent.name for p in PACKAGE.glob("*/__init__.py"))
 
 LEVELS = [
     {"cli", "mrml"},
+    {"runs"},
     {"jobs"},
     {"synthesis", "segmentation", "training", "evaluation", "study", "dataset"},
     {"generators"},
@@ -107,6 +108,8 @@ def test_every_subpackage_says_what_lives_in_it() -> None:
     [
         "jobs.launcher",
         "jobs.run",
+        "runs.store",
+        "runs.worker",
         "cli.main",
         "cli.running",
         "synthesis.request",
