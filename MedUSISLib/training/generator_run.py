@@ -27,6 +27,7 @@ from MedUSISLib.training.run_log import RunLog
 from MedUSISLib.training.sampling import seed_step
 from MedUSISLib.training.validation import Judge, Validation
 from MedUSISLib.training.validation_slices import slices_of_others
+from MedUSISLib.training.wishes import told_to_finish
 
 _BATCH_NORM_BATCHES = 6
 
@@ -126,6 +127,9 @@ class GeneratorRun:
         validation: Validation | None = None
         while self.state.iteration < self.total and not self.state.selection.ended:
             self.progress.checkpoint()
+            if told_to_finish(self.progress, self.fabric, self.state.iteration, self._save_for_later):
+                validation = None  # that of an earlier iteration
+                break
             phase, share = self._phase()
             if phase.name != seen:
                 seen = phase.name
@@ -152,6 +156,10 @@ class GeneratorRun:
             if to_save or self.state.selection.ended:
                 self.state.save(self.data)
         return self._chosen(validation)
+
+    def _save_for_later(self) -> None:
+        """A checkpoint to go on from. Not the one to go back to: a roll-back is the same with and without a pause."""
+        self.state.save(self.data, may_be_good=False)
 
     def _say_estimate(self) -> None:
         """Memory and time that the training will take, before it begins."""

@@ -110,10 +110,10 @@ class GeneratorState:
             "selection": self.selection.state(),
         }
 
-    def save(self, data: GeneratorData) -> None:
+    def save(self, data: GeneratorData, may_be_good: bool = True) -> None:
         """Write the last checkpoint; when nothing has begun to go wrong, it is the good one too."""
         save_checkpoint(self.last, self.as_dict(data))
-        if self.watch.calm:
+        if may_be_good and self.watch.calm:
             keep_as(self.last, GOOD)
 
     def load(self, path: Path, data: GeneratorData) -> None:

@@ -37,13 +37,15 @@ def train(configuration: GeneratorTraining | SegmentatorTraining, progress: Prog
 
         run = GeneratorRun(with_dataset(configuration), progress)
         run.prepare()
-        figures = run.run().figures()
+        with progress.answering_wishes():
+            figures = run.run().figures()
         export_generator(run, bundle)
         return TrainingResult(configuration.out, bundle, run.state.iteration, figures)
     from MedUSISLib.training.segmentator_run import SegmentatorRun
 
     segmentator = SegmentatorRun(configuration, progress)
     segmentator.prepare()
-    dice = segmentator.run()
+    with progress.answering_wishes():
+        dice = segmentator.run()
     export_segmentator(segmentator, bundle, dice)
     return TrainingResult(configuration.out, bundle, segmentator.iteration, dice)

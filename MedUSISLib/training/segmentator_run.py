@@ -6,6 +6,7 @@ import json
 import math
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from MedUSISLib.training.domain_randomisation.sampler import SliceSampler
 from MedUSISLib.training.domain_randomisation.volumes import prepare_cached
 from MedUSISLib.training.fabric import make_fabric
 from MedUSISLib.training.losses.dice_cross_entropy import dice_cross_entropy
+from MedUSISLib.training.wishes import told_to_finish
 
 #: Classes 0..14 of the head schema; `brain` is what coarse segmentations have and no network answers.
 OUTPUTS = 15
@@ -121,6 +123,9 @@ class SegmentatorRun:
         self.network.train()
         while self.iteration < c.iterations:
             self.progress.checkpoint()
+            if told_to_finish(self.progress, self.fabric, self.iteration, partial(self.save, checkpoint)):
+                dice = {}
+                break
             for group in self.optimiser.param_groups:
                 group["lr"] = self._rate()
             pictures, labels = (t.to(self.fabric.device) for t in next(stream))
