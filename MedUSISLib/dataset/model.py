@@ -243,7 +243,7 @@ def load_dataset(path: str | Path, scanning: bool = False) -> Dataset:
 
 
 def picture_name(case_id: str, role: str) -> str:
-    """Where the picture of a case lies, from the folder of dataset.json; there is one for each image, else of the labels.
+    """Where the picture of a case lies, from the folder of dataset.json: one for each image, else of the labels.
 
     Examples
     --------

@@ -12,7 +12,9 @@ import psutil
 import torch
 from torch import Tensor, nn
 
+from MedUSISLib.networks.synchronised_batch_norm import go_alone
 from MedUSISLib.training.configuration import GeneratorTraining, PhaseConfiguration
+from MedUSISLib.training.duration import duration_text
 from MedUSISLib.training.generator_networks import Adversaries
 from MedUSISLib.training.generator_step import one_hot
 
@@ -48,19 +50,8 @@ class Estimate:
 
     @property
     def duration(self) -> str:
-        """The time in words.
-
-        Examples
-        --------
-        >>> [Estimate(0, seconds, 0).duration for seconds in (20, 600, 9000, 300_000)]
-        ['a minute', '10 minutes', '2.5 hours', '3.5 days']
-        """
-        minutes = self.seconds / 60
-        if minutes < 1.5:
-            return "a minute"
-        if minutes < 90:
-            return f"{minutes:.0f} minutes"
-        return f"{minutes / 60:.1f} hours" if minutes < 48 * 60 else f"{minutes / 1440:.1f} days"
+        """The time in words."""
+        return duration_text(self.seconds)
 
 
 @dataclass(frozen=True)
@@ -131,7 +122,7 @@ def estimate(
 
 def _probe(fabric: Any, network: nn.Module, call: Callable[[nn.Module], Tensor]) -> _Probe:
     """Bytes that one call keeps for its gradient, and seconds of call and gradient (the second time)."""
-    plain = copy.deepcopy(getattr(network, "module", network)).train()
+    plain = go_alone(copy.deepcopy(getattr(network, "module", network))).train()
     own = {parameter.untyped_storage().data_ptr() for parameter in plain.parameters()}
     saved: dict[int, int] = {}
     kept = []

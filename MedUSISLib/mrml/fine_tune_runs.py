@@ -1,0 +1,277 @@
+"""The background runs as the window shows them: which there are, how they stand, and what can be done with each.
+
+Runs belong to ``MedUSISLib.runs``: folders that outlive Slicer, and a process that works them off. What is here only
+looks at them, in small steps, so that a timer of the window can ask every second.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from MedUSISLib.jobs.specification import JobSpecification
+    from MedUSISLib.runs.status import RunStatus
+    from MedUSISLib.training.log import TrainingLog
+
+FINAL = frozenset({"stopped", "finished", "failed"})
+"""States that do not change by themselves."""
+
+_ACTIONS: Mapping[str, frozenset[str]] = {
+    "queued": frozenset({"pause", "stop", "remove"}),
+    "running": frozenset({"pause", "finish", "stop"}),
+    "pausing": frozenset({"stop"}),
+    "paused": frozenset({"resume", "finish", "stop", "remove"}),
+    "finishing": frozenset({"stop"}),
+    "stopping": frozenset(),
+    "stopped": frozenset({"resume", "remove"}),
+    "finished": frozenset({"use", "remove"}),
+    "failed": frozenset({"resume", "remove"}),
+}
+
+_TITLES: Mapping[str, str] = {
+    "queued": "waiting",
+    "running": "running",
+    "pausing": "pausing",
+    "paused": "paused",
+    "finishing": "finishing",
+    "stopping": "stopping",
+    "stopped": "stopped",
+    "finished": "finished",
+    "failed": "went wrong",
+}
+
+
+class RunProtocol(Protocol):
+    """One run (``MedUSISLib.runs``)."""
+
+    @property
+    def folder(self) -> Path:
+        """State folder of the run."""
+
+    @property
+    def id(self) -> str:
+        """Unique name."""
+
+    def status(self) -> RunStatus:
+        """How it stands; quick, never raises for a file that is half written."""
+
+    def pause(self) -> None:
+        """Save and end, to go on later."""
+
+    def resume(self) -> None:
+        """Go on."""
+
+    def finish(self) -> None:
+        """End now and make a generator of the best state so far."""
+
+    def stop(self) -> None:
+        """End now without a generator; the checkpoint stays."""
+
+    def remove(self) -> None:
+        """Forget the run."""
+
+    def log(self) -> TrainingLog:
+        """Losses and checks so far."""
+
+
+class RunStoreProtocol(Protocol):
+    """All runs of this user."""
+
+    def submit(self, specification: JobSpecification, name: str) -> RunProtocol:
+        """Queue a job; starts the worker process when none lives."""
+
+    def runs(self) -> list[RunProtocol]:
+        """Newest first."""
+
+
+@dataclass(frozen=True)
+class RunFacts:
+    """What a run was asked for, as far as its curves need it.
+
+    Attributes
+    ----------
+    parent : str
+        The generator that it starts from; empty without one.
+    criterion : str
+        Figure that says which state is the best.
+    iterations : int
+        Of all phases; 0 when nobody knows.
+    judged_after : int
+        Checks up to this iteration are those of earlier phases.
+    check_every : int
+    """
+
+    parent: str = ""
+    criterion: str = "mean_error"
+    iterations: int = 0
+    judged_after: int = 0
+    check_every: int = 0
+
+    @property
+    def first_judgement(self) -> int:
+        """Iteration of the first check of the last phase; 0 when nobody knows."""
+        if not self.check_every:
+            return 0
+        first = (self.judged_after // self.check_every + 1) * self.check_every
+        return min(first, self.iterations)
+
+
+def facts_of(folder: Path) -> RunFacts:
+    """From ``job.json`` in the run's folder; what cannot be read is left open."""
+    try:
+        parameters = json.loads((folder / "job.json").read_text(encoding="utf-8"))["parameters"]
+        phases = [int(phase["iterations"]) for phase in parameters.get("phases") or []]
+        start = parameters.get("start_from") or {}
+        selection = parameters.get("selection") or {}
+        return RunFacts(
+            parent=Path(str(start.get("generator", ""))).name,
+            criterion=str(selection.get("criterion", "mean_error")),
+            iterations=sum(phases) or int(parameters.get("iterations") or 0),
+            judged_after=sum(phases[:-1]),
+            check_every=int(parameters.get("validate_every") or 0),
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return RunFacts()
+
+
+@dataclass(frozen=True)
+class RunLine:
+    """A run in the list.
+
+    Attributes
+    ----------
+    id, name : str
+    state : str
+        As ``RunState`` has it.
+    title : str
+        The state in words.
+    fraction : float or None
+        Of the iterations, 0 to 1; None when nobody knows.
+    eta_s : float or None
+    actions : frozenset of str
+        Of "pause", "resume", "finish", "stop", "remove" and "use" those that make sense now.
+    status : RunStatus
+    """
+
+    id: str
+    name: str
+    state: str
+    title: str
+    fraction: float | None
+    eta_s: float | None
+    actions: frozenset[str]
+    status: Any
+
+    @property
+    def final(self) -> bool:
+        """Whether it can only change when somebody wants it to."""
+        return self.state in FINAL
+
+
+class RunList:
+    """Knows the runs, and asks only those that can have changed.
+
+    Parameters
+    ----------
+    open_store : callable
+        Makes the store when it is needed for the first time; the packages may be missing before.
+
+    Examples
+    --------
+    Every second::
+
+        lines = runs.refresh()
+        view = runs.look(selected)      # curves, only when something was added
+    """
+
+    def __init__(self, open_store: Callable[[], RunStoreProtocol]) -> None:
+        self._open_store = open_store
+        self._store: RunStoreProtocol | None = None
+        self._runs: dict[str, RunProtocol] = {}
+        self._lines: dict[str, RunLine] = {}
+        self._facts: dict[str, RunFacts] = {}
+        self._logs: dict[str, tuple[Any, TrainingLog]] = {}
+
+    @property
+    def store(self) -> RunStoreProtocol:
+        """The store; opened when it is needed."""
+        if self._store is None:
+            self._store = self._open_store()
+        return self._store
+
+    def run(self, identifier: str) -> RunProtocol:
+        """The run of a line; KeyError when it is gone."""
+        return self._runs[identifier]
+
+    def refresh(self, everything: bool = False) -> list[RunLine]:
+        """Look again, newest run first; runs that have ended are asked only with ``everything`` or when new."""
+        runs = {run.id: run for run in self.store.runs()}
+        lines: dict[str, RunLine] = {}
+        for identifier, run in runs.items():
+            known = self._lines.get(identifier)
+            lines[identifier] = known if known is not None and known.final and not everything else self._line(run)
+        self._runs, self._lines = runs, lines
+        self._facts = {known: facts for known, facts in self._facts.items() if known in runs}
+        self._logs = {known: log for known, log in self._logs.items() if known in runs}
+        return list(lines.values())
+
+    def facts(self, identifier: str) -> RunFacts:
+        """What a run was asked for."""
+        if identifier not in self._facts:
+            self._facts[identifier] = facts_of(self._runs[identifier].folder)
+        return self._facts[identifier]
+
+    def log(self, identifier: str) -> tuple[TrainingLog, bool]:
+        """The log of a run, and whether anything can have been added since the last call."""
+        line = self._lines[identifier]
+        mark = (line.state, line.status.done, line.status.stage, _stamp(line.status.out / "log.jsonl"))
+        known = self._logs.get(identifier)
+        if known is not None and known[0] == mark:
+            return known[1], False
+        log = self._runs[identifier].log()
+        self._logs[identifier] = (mark, log)
+        return log, True
+
+    def names(self) -> set[str]:
+        """Names of all runs that are known."""
+        return {line.name for line in self._lines.values()}
+
+    def _line(self, run: RunProtocol) -> RunLine:
+        status = run.status()
+        state = str(getattr(status.state, "value", status.state))
+        title = _TITLES.get(state, state)
+        if status.position_in_queue is not None and state == "queued":
+            title = "next" if status.position_in_queue == 1 else f"waiting, number {status.position_in_queue}"
+        elif state == "paused" and status.message:
+            title = "interrupted" if "interrupted" in status.message else title
+        actions = set(_ACTIONS.get(state, frozenset()))
+        if status.bundle is None:
+            actions.discard("use")
+        return RunLine(
+            run.id,
+            status.name,
+            state,
+            title,
+            _fraction(status, state),
+            status.eta_s if state in ("running", "finishing") else None,
+            frozenset(actions),
+            status,
+        )
+
+
+def _fraction(status: RunStatus, state: str) -> float | None:
+    if state == "finished":
+        return 1.0
+    return min(1.0, status.done / status.total) if status.total > 0 else None
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_size, found.st_mtime_ns
