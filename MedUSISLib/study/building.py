@@ -39,6 +39,7 @@ from MedUSISLib.study.leaks import check_study, order_p
 from MedUSISLib.study.lesions import Lesion, connected_lesions
 from MedUSISLib.study.ordering import generator
 from MedUSISLib.study.protocol import BLINDED_ROLES, PROTOCOL_NAME, ImageRole, Protocol
+from MedUSISLib.study.record import StudyRecord, with_acceptances, write_record
 from MedUSISLib.study.trial_plan import planned_trials
 from MedUSISLib.study.versioned import to_json
 
@@ -71,6 +72,8 @@ def new_study(
     overwrite: bool = False,
     secret: str | None = None,
     progress: Progress | None = None,
+    accept: Sequence[str] = (),
+    reason: str = "",
 ) -> NewStudy:
     """Make a study's folder from a table of cases.
 
@@ -84,6 +87,9 @@ def new_study(
     secret : str, optional
         From the key of an earlier study, to make the same names and orders again; random when not given.
     progress : Progress, optional
+    accept : sequence of str
+        Codes of leaks that are accepted, for ``reason``; both go into the study's record.
+    reason : str
 
     Returns
     -------
@@ -107,6 +113,13 @@ def new_study(
         key_path.write_text(to_json(key), encoding="utf-8", newline="\n")
         progress.stage("check for leaks")
         report = check_study(folder, progress=progress)
+        record = StudyRecord()
+        if accept:
+            record = with_acceptances(record, report.findings, accept, reason)
+        # Written in any case: a record of an earlier study in this folder must not hold for this one.
+        write_record(folder, record)
+        if accept:
+            report = check_study(folder)
         report.raise_if_leaking()
     return NewStudy(
         cases=len(key.cases),

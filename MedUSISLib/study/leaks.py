@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -16,6 +16,7 @@ from MedUSISLib.progress import Progress
 from MedUSISLib.study.key import IMAGE_SUFFIX, TRIALS_FOLDER, Key, KeyImage, load_study
 from MedUSISLib.study.leak_features import Measured, measure
 from MedUSISLib.study.protocol import BLINDED_ROLES, Protocol
+from MedUSISLib.study.record import load_record
 
 LEVEL = 0.01
 """A figure that differs between the arms with a smaller p (Holm's correction) is a leak."""
@@ -93,15 +94,19 @@ class Finding:
 
 @dataclass(frozen=True)
 class LeakReport:
-    """All findings, leaks first; ``images`` counts what was looked at, per role."""
+    """All findings, leaks first; ``images`` counts what was looked at, per role.
+
+    ``accepted`` are leaks that somebody took responsibility for, with the reason (``record.py``).
+    """
 
     findings: tuple[Finding, ...]
     images: Mapping[str, int]
+    accepted: Mapping[Finding, str] = field(default_factory=dict)
 
     @property
     def leaks(self) -> tuple[Finding, ...]:
         """The findings for which the study is refused."""
-        return tuple(f for f in self.findings if f.severity == "leak")
+        return tuple(f for f in self.findings if f.severity == "leak" and f not in self.accepted)
 
     def raise_if_leaking(self) -> None:
         """Refuse a leaking study.
@@ -122,7 +127,14 @@ class LeakReport:
     def summary(self) -> dict[str, object]:
         """As plain values, for JSON."""
         rows = [
-            {"code": f.code, "severity": f.severity, "title": f.title, "what": f.what, "remedy": f.remedy}
+            {
+                "code": f.code,
+                "severity": "accepted" if f in self.accepted else f.severity,
+                "title": f.title,
+                "what": f.what,
+                "remedy": f.remedy,
+                "reason": self.accepted.get(f, ""),
+            }
             for f in self.findings
         ]
         return {"leaking": bool(self.leaks), "images": dict(self.images), "findings": rows}
@@ -166,7 +178,9 @@ def check_study(study: str | Path, progress: Progress | None = None) -> LeakRepo
     findings += _figure_findings(measured)
     findings += _order_findings(protocol, key)
     findings.sort(key=lambda f: f.severity != "leak")
-    return LeakReport(tuple(findings), dict(Counter(image.role for image in key.images)))
+    record = load_record(study)
+    accepted = {f: reason for f in findings if f.severity == "leak" and (reason := record.reason_for(f))}
+    return LeakReport(tuple(findings), dict(Counter(image.role for image in key.images)), accepted)
 
 
 def image_path(study: Path, name: str) -> Path | None:

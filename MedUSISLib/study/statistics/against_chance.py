@@ -86,6 +86,11 @@ class ChanceTest:
     def sentence(self) -> str:
         """What the tests say, in words."""
         e = self.estimate
+        if not math.isfinite(self.p_value):
+            return (
+                f"{self.title} {e.value:.3f}, chance {self.chance:g}: the figure does not vary with cases and readers, "
+                "so that no test over them is possible; the exact test of each reader is"
+            )
         text = f"{self.title} {e.value:.3f} [{e.low:.3f}, {e.high:.3f}], chance {self.chance:g}: "
         differs = self.p_value < 1 - self.confidence
         if self.equivalence is not None and self.equivalence.shown:
