@@ -42,7 +42,7 @@ def convolve(x: Tensor, weight: Tensor, bias: Tensor | None = None, **options: i
 
 
 def batch_norm(spatial_dims: int, channels: int) -> nn.Module:
-    """BatchNorm without its own scale and shift; `nn.SyncBatchNorm.convert_sync_batchnorm` makes it synchronised."""
+    """BatchNorm without its own scale and shift; `synchronise_batch_norm` makes it that of all processes."""
     kind = nn.BatchNorm2d if spatial_dims == 2 else nn.BatchNorm3d
     return kind(channels, affine=False)
 

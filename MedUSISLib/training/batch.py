@@ -3,9 +3,30 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
+
+
+class Sizes(NamedTuple):
+    """How many samples of each kind there are in a batch.
+
+    Attributes
+    ----------
+    slices : int
+    paired : int
+        With an image.
+    lesions : int
+        With an image and a lesion in it.
+    real : int
+        Images for the discriminator.
+    """
+
+    slices: int
+    paired: int
+    lesions: int
+    real: int
 
 
 class Batch:
@@ -33,7 +54,15 @@ class Batch:
         moved = (None if t is None else t.to(device) for t in (self.labels, self.targets, self.real, self.lesions))
         return Batch(*moved)  # type: ignore[arg-type]
 
-    def split(self, count: int, noise: Tensor | None) -> list[Part]:
+    @property
+    def sizes(self) -> Sizes:
+        """Numbers of its samples."""
+        lesions = 0 if self.lesions is None else int(self.lesions.flatten(1).any(1).sum())
+        count = (0 if images is None else len(images) for images in (self.targets, self.real))
+        paired, real = count
+        return Sizes(len(self.labels), paired, lesions, real)
+
+    def split(self, count: int, noise: Tensor | None, whole: Sizes | None = None) -> list[Part]:
         """In so many parts of nearly the same size, each with its share of the paired slices and of the real images.
 
         Parameters
@@ -41,10 +70,13 @@ class Batch:
         count : int
             More than there are slices is as many as there are.
         noise : Tensor, shape (B, Z), or None
+        whole : Sizes, optional
+            Of what the shares are counted; of this batch, unless it is itself a part of a larger one.
         """
+        whole = whole or self.sizes
         count = min(count, len(self.labels))
         if count == 1:
-            return [Part(self, noise, 1.0, 1.0)]
+            return [Part.of(self, noise, whole)]
         number = 0 if self.targets is None else len(self.targets)
         order = torch.arange(len(self.labels), device=self.labels.device)
         # The larger parts of the one are put to the smaller parts of the other.
@@ -56,9 +88,14 @@ class Batch:
             targets = None if self.targets is None else self.targets[mine]
             lesions = None if self.lesions is None else self.lesions[mine]
             batch = Batch(self.labels[chosen], targets, images, lesions)
-            share = len(chosen) / len(self.labels)
-            parts.append(Part(batch, None if noise is None else noise[chosen], share, len(mine) / max(number, 1)))
+            parts.append(Part.of(batch, None if noise is None else noise[chosen], whole))
         return [part for part in parts if len(part.batch.labels)]
+
+
+#: Losses that are the mean over samples with an image; most others are that over all samples.
+_OF_PAIRS = ("l1", "ssim", "label_mix", "segmentator_real")
+#: Losses that are divided by what the whole batch holds already.
+_SUMS = ("class_means",)
 
 
 @dataclass(frozen=True)
@@ -69,15 +106,27 @@ class Part:
     ----------
     batch : Batch
     noise : Tensor or None
-    share, paired_share : float
-        Of all slices, and of those with an image, that are in this part: losses are means, and weigh as much.
+    share, paired_share, lesion_share, real_share : float
+        Of all slices, of those with an image or a lesion, and of the real images of the whole batch that are in this
+        part: losses are means, and weigh as much.
     """
 
     batch: Batch
     noise: Tensor | None
     share: float
     paired_share: float
+    lesion_share: float
+    real_share: float
+
+    @classmethod
+    def of(cls, batch: Batch, noise: Tensor | None, whole: Sizes) -> Part:
+        """With its shares of the whole."""
+        return cls(batch, noise, *(mine / max(all_, 1) for mine, all_ in zip(batch.sizes, whole, strict=True)))
 
     def share_of(self, loss: str) -> float:
         """How much of the whole batch's loss of this name this part stands for."""
-        return self.paired_share if loss in ("l1", "class_means", "ssim") else self.share
+        if loss in _SUMS:
+            return 1.0
+        if loss == "lesions":
+            return self.lesion_share
+        return self.paired_share if loss in _OF_PAIRS else self.share

@@ -26,8 +26,16 @@ class PhaseConfiguration(Part):
     iterations : int
     l1, class_means, ssim : float
         Weights of the losses against the real image; for paired and pseudo-paired slices only.
+    lesions : float
+        Weight of the difference to the real image inside ``lesions`` of an image, each lesion's own size being 1.
     adversarial, segmentation, mask : float
         Weights of the discriminator's, the segmentator's and the mask-consistency loss (equation 3.1).
+    anchor : float
+        Weight of the cross-entropy of a frozen segmentator that was trained elsewhere (``anchor_segmentator``).
+    oasis : bool
+        The segmentator also learns to tell synthetic from real pixels, as OASIS's discriminator does; needs pairs.
+    label_mix : float
+        Weight of LabelMix in the segmentator's step of ``oasis``.
     periodic_pattern : float
         Weight of the loss against checkerboards.
     unpaired_share : float
@@ -39,9 +47,13 @@ class PhaseConfiguration(Part):
     l1: NonNegative = 0
     class_means: NonNegative = 0
     ssim: NonNegative = 0
+    lesions: NonNegative = 0
     adversarial: NonNegative = 0
     segmentation: NonNegative = 0
     mask: NonNegative = 0
+    anchor: NonNegative = 0
+    oasis: bool = False
+    label_mix: NonNegative = 0
     periodic_pattern: NonNegative = 0
     unpaired_share: float = Field(default=0.0, ge=0, le=1)
     generator_rate: float = Field(default=1e-4, gt=0)
@@ -54,6 +66,14 @@ class PhaseConfiguration(Part):
     r1: NonNegative = 10
     r1_every: int = Field(default=8, gt=0)
     ema: float = Field(default=0.999, ge=0, lt=1)
+
+    @model_validator(mode="after")
+    def _what_needs_what(self) -> PhaseConfiguration:
+        if self.oasis and not self.segmentation:
+            raise ValueError("oasis needs a weight for segmentation")
+        if self.label_mix and not self.oasis:
+            raise ValueError("label_mix needs oasis: true")
+        return self
 
 
 class CardConfiguration(Part):
@@ -84,11 +104,16 @@ class GeneratorTraining(Part):
     device: str = "auto"
     precision: Literal["32-true", "bf16-mixed"] = "bf16-mixed"
     threads: int | None = None
-    batch_size: int = Field(default=8, gt=0)
+    devices: int = Field(default=1, gt=0, description="processes on one machine, each with a GPU of its own if any")
+    nodes: int = Field(default=1, gt=0, description="machines; more than one need torchrun or srun")
+    batch_size: int = Field(default=8, gt=0, description="of all processes together")
     accumulate: int = Field(
         default=1, gt=0, description="the batch goes through the networks in so many parts: less memory, the same step"
     )
     data: DataConfiguration
+    prepare_workers: int | None = Field(
+        default=None, gt=0, description="processes that prepare cases; by cores and memory when absent"
+    )
     start_from: StartSettings | None = Field(default=None, description="fine-tune a finished generator")
     network: dict[str, Any] = Field(default={}, description="name and arguments; the parent's with `start_from`")
     discriminator: dict[str, Any] = {}
@@ -96,6 +121,7 @@ class GeneratorTraining(Part):
         default=None, gt=0, description="side of the patches that the discriminator sees; all of the slice if absent"
     )
     segmentator: dict[str, Any] = {}
+    anchor_segmentator: str = Field(default="head-seg", description="id or folder of the segmentator of `anchor`")
     grain: dict[str, NonNegative] = Field(
         default={}, description="standard deviation of the noise of real images per class, white matter = 0.7"
     )
@@ -113,6 +139,13 @@ class GeneratorTraining(Part):
     def _some_network(self) -> GeneratorTraining:
         if not self.network and self.start_from is None:
             raise ValueError("say what `network` to train, or which generator to `start_from`")
+        return self
+
+    @model_validator(mode="after")
+    def _pairs_where_needed(self) -> GeneratorTraining:
+        for phase in self.phases:
+            if phase.oasis and (self.data.pairing == "unpaired" or phase.unpaired_share == 1):
+                raise ValueError(f"phase {phase.name!r}: oasis needs real images with labels (paired or pseudo)")
         return self
 
 
@@ -185,6 +218,12 @@ def configuration_from(content: Any, folder: Path) -> GeneratorTraining | Segmen
 _PATHS = ("image", "labels", "lesions", "ct", "out", "cache", "dataset")
 #: Names, unless they end like a file.
 _FILES: dict[str, tuple[str, ...]] = {"label_schema": (".json",), "mapping": (".csv", ".tsv", ".txt")}
+#: Ids, unless they have a separator.
+_FOLDERS = ("anchor_segmentator",)
+
+
+def _is_path(key: str, value: str) -> bool:
+    return key in _PATHS or value.endswith(_FILES.get(key, ())) or (key in _FOLDERS and ("/" in value or "$" in value))
 
 
 def _absolute(value: str, folder: Path) -> str:
@@ -203,7 +242,7 @@ def _with_absolute_paths(content: Any, folder: Path) -> Any:
     if isinstance(content, dict):
         return {
             key: _absolute(value, folder)
-            if isinstance(value, str) and (key in _PATHS or value.endswith(_FILES.get(key, ())))
+            if isinstance(value, str) and _is_path(key, value)
             else _with_absolute_paths(value, folder)
             for key, value in content.items()
         }

@@ -14,16 +14,20 @@ from MedUSISLib.errors import ErrorCode, MedUSISError
 from MedUSISLib.networks.ema import ExponentialMovingAverage
 from MedUSISLib.networks.factory import build_network
 from MedUSISLib.networks.memory_format import channels_last
+from MedUSISLib.networks.synchronised_batch_norm import synchronise_batch_norm
+from MedUSISLib.training.anchoring import load_anchor
 from MedUSISLib.training.configuration import GeneratorTraining, PhaseConfiguration
 from MedUSISLib.training.fine_tuning import Start
 from MedUSISLib.training.freezing import freeze
+from MedUSISLib.training.processes import Processes
 from MedUSISLib.training.starting_weights import load_starting_weights
 
 
 class Adversaries:
     """The networks that are trained together, and everything of them that a checkpoint needs.
 
-    The discriminator and the segmentator exist only when a phase uses them: an L1 warm start pays for neither.
+    The discriminator and the segmentator exist only when a phase uses them: an L1 warm start pays for neither. With
+    several processes all begin with the first one's weights, and BatchNorm looks at all of their images.
 
     Parameters
     ----------
@@ -51,6 +55,8 @@ class Adversaries:
         weights: Mapping[str, Tensor] | None = None,
     ) -> None:
         self.fabric = fabric
+        self.processes = Processes(fabric)
+        self.anchor = load_anchor(configuration, schema, fabric.device)
         classes = schema.number_of_classes
         arguments = dict(configuration.network)
         name = arguments.pop("name", "wavelet_generator")
@@ -67,6 +73,9 @@ class Adversaries:
             if weights is not None:
                 load_starting_weights(plain, start, weights, schema)
             self.trained_weights = freeze(plain, configuration.start_from.frozen, bool(start.new))
+        if self.processes.world > 1:
+            synchronise_batch_norm(plain)
+            self.processes.share_weights(plain)
         trained = [parameter for parameter in plain.parameters() if parameter.requires_grad]
         self.ema = ExponentialMovingAverage(plain, decay=configuration.phases[0].ema)
         self.generator, self.generator_optimiser = fabric.setup(plain, torch.optim.Adam(trained, lr=1e-4, betas=betas))
@@ -81,6 +90,7 @@ class Adversaries:
                     "wavelet_discriminator", {"image_size": size, **dimensions, **configuration.discriminator}
                 )
             )
+            self.processes.share_weights(network)
             self.discriminator, self.discriminator_optimiser = fabric.setup(
                 network, torch.optim.Adam(network.parameters(), lr=2e-3, betas=betas)
             )
@@ -88,6 +98,7 @@ class Adversaries:
             network = channels_last(
                 build_network("segmentator", {"number_of_classes": classes, **dimensions, **configuration.segmentator})
             )
+            self.processes.share_weights(network)
             self.segmentator, self.segmentator_optimiser = fabric.setup(
                 network, torch.optim.Adam(network.parameters(), lr=4e-4, betas=betas)
             )

@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from MedUSISLib.networks.all_reduce import sum_over_processes
+
 
 def periodic_pattern_loss(
     image: Tensor,
@@ -57,8 +59,10 @@ def _pattern(detail: Tensor, labels: Tensor, number_of_classes: int, period: int
     places = period ** (labels.ndim - 1)
     index = (labels * places + place).reshape(-1)
     bins = number_of_classes * places
-    count = torch.bincount(index, minlength=bins).view(number_of_classes, places)
+    # With several processes: of all their images, for a pattern is what many pixels have in common.
+    count = sum_over_processes(torch.bincount(index, minlength=bins)).view(number_of_classes, places)
     sums = torch.zeros(bins, device=detail.device).index_add(0, index, detail.reshape(-1)).view_as(count)
+    sums = sum_over_processes(sums)
     large = count.sum(1) >= minimum_pixels
     large[0] = False  # background is flat anyway
     if not large.any():

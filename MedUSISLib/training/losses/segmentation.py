@@ -37,11 +37,22 @@ def class_weights(
     Tensor
         ``[number_of_outputs]`` float32; 0 for classes that are absent.
     """
+    return weights_of_pixels(pixels_of_classes(labels, number_of_outputs, ignore), floor_pixels, cap)
+
+
+@torch.no_grad()
+def pixels_of_classes(labels: Tensor, number_of_outputs: int, ignore: int = -100) -> Tensor:
+    """How many pixels each class has, ``[number_of_outputs]`` float32; see `class_weights`."""
     flat = labels.flatten()
-    flat = flat[flat != ignore].long()
-    pixels = torch.bincount(flat, minlength=number_of_outputs).float()
+    pixels = torch.bincount(flat[flat != ignore].long(), minlength=number_of_outputs).float()
     if pixels.numel() > number_of_outputs:
         raise ValueError(f"label {pixels.numel() - 1} in the batch, but only {number_of_outputs} outputs")
+    return pixels
+
+
+@torch.no_grad()
+def weights_of_pixels(pixels: Tensor, floor_pixels: float = FLOOR_PIXELS, cap: float = CAP) -> Tensor:
+    """`class_weights` from the number of pixels of each class, which may be counted over several batches."""
     present = pixels > 0
     weights = pixels.sum() / (present.sum().clamp(min=1) * pixels.clamp(min=floor_pixels))
     return torch.where(present, weights.clamp(max=cap), torch.zeros_like(weights))
