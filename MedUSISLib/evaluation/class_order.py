@@ -12,8 +12,9 @@ REAL_CONTRAST = 0.15
 """Two classes are compared when their real means differ by at least this (white matter = 0.7); chosen: cortex and white
 matter of a T1 differ by about 0.2."""
 
-INVERTED_CONTRAST = 0.05
-"""They count as swapped when the synthetic means differ by at least this the other way round."""
+INVERTED_SHARE = 0.5
+"""They count as swapped when the synthetic means differ the other way round by at least this share of the real
+difference; less is a contrast that was lost, which the class table shows."""
 
 SMALLEST_SHARE = 0.01
 """Of the body: smaller classes are not compared."""
@@ -39,7 +40,7 @@ def swapped_classes(
     >>> def rows(**means):
     ...     return [ClassRow(i, name, name, 500, mean, 0.1) for i, (name, mean) in enumerate(means.items())]
     >>> swapped_classes(rows(scalp=0.9, bone=0.1, brain=0.6), rows(scalp=0.2, bone=0.8, brain=0.6))
-    [('scalp', 'bone'), ('scalp', 'brain'), ('brain', 'bone')]
+    [('scalp', 'bone'), ('scalp', 'brain')]
     """
     made = {row.name: row for row in rows_synthetic}
     body = sum(row.count for row in rows_real if row.name not in ignore)
@@ -53,8 +54,9 @@ def swapped_classes(
     found: list[tuple[float, str, str]] = []
     for first_title, first_real, first_made in large:
         for second_title, second_real, second_made in large:
-            if first_real - second_real >= REAL_CONTRAST and second_made - first_made >= INVERTED_CONTRAST:
-                found.append((second_made - first_made, first_title, second_title))
+            contrast, inverted = first_real - second_real, second_made - first_made
+            if contrast >= REAL_CONTRAST and inverted >= INVERTED_SHARE * contrast:
+                found.append((inverted, first_title, second_title))
     return [(brighter, darker) for _, brighter, darker in sorted(found, reverse=True)]
 
 
