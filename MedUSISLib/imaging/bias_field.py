@@ -9,7 +9,11 @@ from MedUSISLib.imaging.volume import Volume
 
 
 def n4(
-    volume: Volume, mask: np.ndarray | None = None, shrink: int = 4, iterations: tuple[int, ...] = (50, 50, 50)
+    volume: Volume,
+    mask: np.ndarray | None = None,
+    shrink: int = 4,
+    iterations: tuple[int, ...] = (50, 50, 50),
+    threads: int | None = None,
 ) -> Volume:
     """The volume without its bias field.
 
@@ -26,6 +30,8 @@ def n4(
         Step of the estimate, per axis at most a quarter of its voxels.
     iterations : tuple of int
         At most this many per level, coarse to fine.
+    threads : int, optional
+        As many as there are cores when absent. The field differs a little with their number.
 
     Returns
     -------
@@ -51,8 +57,14 @@ def n4(
     small_mask = sitk.Shrink(to_sitk(volume.with_array(mask.astype(np.uint8))), factors)
     corrector = sitk.N4BiasFieldCorrectionImageFilter()
     corrector.SetMaximumNumberOfIterations(list(iterations))
-    corrector.Execute(small, small_mask)
-    field = sitk.GetArrayFromImage(corrector.GetLogBiasFieldAsImage(image))
+    usual = sitk.ProcessObject.GetGlobalDefaultNumberOfThreads()
+    # The filters that N4 is made of ask for the default, not for the corrector's own number.
+    sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(threads or usual)
+    try:
+        corrector.Execute(small, small_mask)
+        field = sitk.GetArrayFromImage(corrector.GetLogBiasFieldAsImage(image))
+    finally:
+        sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(usual)
     result = array / np.exp(field)
     before, after = float(np.median(array[mask])), float(np.median(result[mask]))
     if after > 0:

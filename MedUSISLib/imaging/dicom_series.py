@@ -122,6 +122,12 @@ def read_dicom_files(files: Iterable[Path], role: str = "the CT") -> Volume:
     return _read_series(next(iter(series.values())), role, listed[0].parent)
 
 
+def series_files(folder: Path, series_uid: str = "") -> list[Path]:
+    """Files of the image series of a folder, or of one of them."""
+    series = _series_of(_dicom_files(folder))
+    return [one.path for uid, slices in series.items() if series_uid in ("", uid) for one in slices]
+
+
 def _unreadable(role: str, what: str, hint: str, path: Path) -> MedUSISError:
     return MedUSISError(ErrorCode.INPUT_NOT_READABLE, f"{role} {what}", hint, path)
 

@@ -24,7 +24,7 @@ def unreadable(role: str, what: str, hint: str, path: Path) -> MedUSISError:
     return MedUSISError(ErrorCode.INPUT_NOT_READABLE, f"{role} {what}", hint, path)
 
 
-def read_volume(path: str | Path, role: str = "the CT") -> Volume:
+def read_volume(path: str | Path, role: str = "the CT", series_uid: str = "") -> Volume:
     """Read an image.
 
     Parameters
@@ -33,6 +33,8 @@ def read_volume(path: str | Path, role: str = "the CT") -> Volume:
         A file, or a folder that holds one DICOM series (one slice of it works too).
     role : str
         How messages call this input: "the CT", "the MR".
+    series_uid : str
+        Which series, when a folder holds several.
 
     Returns
     -------
@@ -46,7 +48,7 @@ def read_volume(path: str | Path, role: str = "the CT") -> Volume:
         ``INPUT_NOT_READABLE``: missing, damaged, not an image, empty, time series, colour, without a finite value.
         ``GEOMETRY_MISMATCH``: spacing zero, axes singular or sheared, slices missing, uneven or tilted.
     """
-    volume = _read(Path(path), role)
+    volume = _read(Path(path), role, series_uid)
     volume.array_kji, notes = _clean_intensities(volume.array_kji, role, Path(path))
     if notes:
         volume.meta["notes"] = [*volume.meta.get("notes", []), *notes]
@@ -76,13 +78,13 @@ def read_label_map(path: str | Path, role: str = "the segmentation") -> Volume:
     raise unreadable(role, "holds labels beyond 32 bits", "give a label map", Path(path))
 
 
-def _read(path: Path, role: str) -> Volume:
+def _read(path: Path, role: str, series_uid: str = "") -> Volume:
     if not path.exists():
         raise unreadable(role, "does not exist", "check the path", path)
     if path.is_dir():
         from MedUSISLib.imaging.dicom_series import read_dicom_folder
 
-        return read_dicom_folder(path, role)
+        return read_dicom_folder(path, role, series_uid or None)
     if path.stat().st_size == 0:
         raise unreadable(role, "is an empty file", f"give {_FORMATS}", path)
     if volume_suffix(path):

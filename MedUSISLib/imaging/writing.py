@@ -88,7 +88,7 @@ def atomic_path(path: str | Path, suffix: str = "") -> Iterator[Path]:
             _sync(half)
             os.replace(half, path)
     except OSError as error:
-        raise _write_error(error, path) from None
+        raise written_file_error(error, path) from None
 
 
 def _sync(path: Path) -> None:
@@ -97,14 +97,15 @@ def _sync(path: Path) -> None:
         os.fsync(stream.fileno())
 
 
-def _write_error(error: OSError, path: Path) -> MedUSISError:
+def written_file_error(error: OSError, path: Path, what: str = "a result") -> MedUSISError:
+    """The named error for what the system said when something was written: DISK_FULL, or BAD_SETTING."""
     if error.errno in _DISK_FULL_ERRNO:
         return MedUSISError(
-            ErrorCode.DISK_FULL, "no space is left to write a result", "free space or choose another folder", path
+            ErrorCode.DISK_FULL, f"no space is left to write {what}", "free space or choose another folder", path
         )
     reason = os.strerror(error.errno) if error.errno else type(error).__name__
     return MedUSISError(
-        ErrorCode.BAD_SETTING, f"a result cannot be written ({reason})", "choose a folder that can be written to", path
+        ErrorCode.BAD_SETTING, f"{what} cannot be written ({reason})", "choose a folder that can be written to", path
     )
 
 

@@ -29,6 +29,7 @@ class ImageSource(Part):
     Attributes
     ----------
     image : Path
+        A file, or a folder with a DICOM series.
     person : str
         Pseudonym; images of one person never fall on both sides of the split.
     split : {"train", "validation"}
@@ -37,6 +38,8 @@ class ImageSource(Part):
     labels, mapping : optional
         Its own label map in its own grid, and what its values mean (``paired``). Without one the image is labelled by
         `head-seg` (``pseudo``) or used without labels (``unpaired``).
+    series_uid : str
+        Which series, when ``image`` is a folder that holds several DICOM series.
     lesions : Path, optional
         A mask in its own grid, not 0 in lesions: where the lesion-targeting loss looks.
     """
@@ -47,16 +50,18 @@ class ImageSource(Part):
     weight: float = Field(default=1.0, gt=0)
     labels: Path | None = None
     mapping: str = "head"
+    series_uid: str = ""
     lesions: Path | None = None
 
 
 class LabelSource(Part):
-    """Labels without an image: a label map, or a head CT that `head-seg` labels."""
+    """Labels without an image: a label map, or a head CT (a file, or a folder of DICOM) that `head-seg` labels."""
 
     person: str
     labels: Path | None = None
     ct: Path | None = None
     mapping: str = "synthseg"
+    series_uid: str = ""
     split: Split = "train"
 
     @model_validator(mode="after")
@@ -114,6 +119,11 @@ class DataConfiguration(Part):
     def spatial_dims(self) -> int:
         """2 for slices, 3 for boxes."""
         return len(self.crop)
+
+    @property
+    def window(self) -> Crop:
+        """What the finished generator is given in one piece."""
+        return self.field_of_view or self.crop
 
     @property
     def grid_spec(self) -> GridSpec:

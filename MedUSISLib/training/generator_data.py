@@ -14,12 +14,16 @@ from MedUSISLib.errors import ErrorCode, MedUSISError
 from MedUSISLib.progress import Progress
 from MedUSISLib.training.augmentation import Augmenter
 from MedUSISLib.training.batch import Batch
-from MedUSISLib.training.cases import Case, prepare_image, prepare_labels
+from MedUSISLib.training.boxes import BoxSource
+from MedUSISLib.training.cases import Case
 from MedUSISLib.training.class_merging import ClassMerger
 from MedUSISLib.training.configuration import GeneratorTraining, PhaseConfiguration
+from MedUSISLib.training.data_configuration import DataConfiguration, ImageSource
+from MedUSISLib.training.held_out import HeldOutVolumes
+from MedUSISLib.training.preparation import prepare_cases
 from MedUSISLib.training.sampling import Sample, Stream, rank_positions, sample_generator, shifted_seed
 from MedUSISLib.training.slices import SliceSource
-from MedUSISLib.training.validation import validation_slices
+from MedUSISLib.training.validation_slices import validation_slices
 
 
 class GeneratorData:
@@ -27,11 +31,13 @@ class GeneratorData:
 
     Attributes
     ----------
-    images : SliceSource
+    images : SliceSource or BoxSource
         Of the training people's images.
-    label_maps : SliceSource or None
+    label_maps : SliceSource, BoxSource or None
         Labels without images.
     held_out : ValidationSlices
+    held_out_volumes : HeldOutVolumes or None
+        Where a 3D generator is trained; ``held_out`` are slices of them.
     held_out_cases : list of Case
     trained_on : list of str
         Hashes of the training people.
@@ -42,51 +48,40 @@ class GeneratorData:
         ``BAD_SETTING`` when there is nothing to train with; those of reading the files.
     """
 
-    def __init__(self, configuration: GeneratorTraining, schema: LabelSchema, progress: Progress) -> None:
+    def __init__(
+        self, configuration: GeneratorTraining, schema: LabelSchema, progress: Progress, rank: int = 0
+    ) -> None:
         self.configuration = configuration
         self.merger = ClassMerger(schema, configuration.data.merge_classes)
         self.augmenter = Augmenter(configuration.augmentation, schema)
         self.undeformed = Augmenter(configuration.augmentation, schema, deforms=False)
-        data, cache = configuration.data, configuration.cache
+        data = configuration.data
         progress.stage("preparing the data")
-        total = len(data.sources)
         self.trained_on = _anonymous(one.person for one in data.sources if one.split == "train")
         self._has_lesions = any(image.lesions is not None for image in data.images)
         self._judged_on = _anonymous(one.person for one in data.images if one.split == "validation")
+        workers = configuration.prepare_workers if rank == 0 else 1
+        found = prepare_cases(data.sources, schema, configuration.cache, progress, data.grid_spec, workers)
         cases: dict[tuple[str, str], list[Case]] = {}
-        for number, image in enumerate(data.images):
-            progress.checkpoint()
-            case = prepare_image(image, schema, cache, Progress())
-            cases.setdefault(("image", image.split), []).append(case)
-            progress.step(number + 1, total)
-        for number, labels in enumerate(data.label_maps):
-            progress.checkpoint()
-            case = prepare_labels(labels, schema, cache, Progress())
-            cases.setdefault(("labels", labels.split), []).append(case)
-            progress.step(len(data.images) + number + 1, total)
+        for one, case in zip(data.sources, found, strict=True):
+            kind = "image" if isinstance(one, ImageSource) else "labels"
+            cases.setdefault((kind, one.split), []).append(case)
         if not cases.get(("image", "train")):
             raise MedUSISError(
                 ErrorCode.BAD_SETTING, "there is no real image to train with", "add some under data.images"
             )
-        weights = {image.person: image.weight for image in data.images}
-        shares: dict[str, float] = {view: share for view, share in data.views.items()}
-
-        def source(kind: str) -> SliceSource | None:
-            found = cases.get((kind, "train"))
-            if not found:
-                return None
-            return SliceSource(found, data.crop, shares, schema.number_of_classes, data.bottom_mm, weights)
-
-        images = source("image")
-        assert images is not None
-        self.images: SliceSource = images
-        self.label_maps = source("labels")
+        self.images = _source(cases[("image", "train")], data, schema)
+        self.label_maps = _source(cases[("labels", "train")], data, schema) if ("labels", "train") in cases else None
         if self.label_maps is None and data.pairing == "unpaired":
             raise MedUSISError(
                 ErrorCode.BAD_SETTING, "unpaired training needs label maps", "add some under data.label_maps"
             )
         held_out = cases.get(("image", "validation")) or cases[("image", "train")]
-        self.held_out = validation_slices(held_out, data.crop)
+        self.held_out_volumes = _volumes(held_out, configuration, schema)
+        if self.held_out_volumes is not None:
+            self.held_out = self.held_out_volumes.slices
+        elif len(data.crop) == 2:
+            self.held_out = validation_slices(held_out, data.crop)
         self.held_out_cases = [*held_out, *cases.get(("labels", "validation"), [])]
 
     def check_resumed(self, trained_on: Iterable[str]) -> None:
@@ -161,6 +156,31 @@ class GeneratorData:
             for sample in samples
         )
         return torch.stack(list(masks))
+
+
+def _volumes(cases: list[Case], configuration: GeneratorTraining, schema: LabelSchema) -> HeldOutVolumes | None:
+    """For a 3D generator, which draws volumes to be judged."""
+    data = configuration.data
+    if len(data.window) == 2:
+        return None
+    low = configuration.precision == "bf16-mixed"
+    return HeldOutVolumes(
+        cases,
+        data.window,
+        schema.number_of_classes,
+        pixel_mm=data.spacing_mm[0],
+        precision="bfloat16" if low else "float32",
+    )
+
+
+def _source(cases: list[Case], data: DataConfiguration, schema: LabelSchema) -> SliceSource | BoxSource:
+    """Slices or boxes of the cases, by the number of axes of the crop."""
+    weights = {image.person: image.weight for image in data.images}
+    classes = schema.number_of_classes
+    if len(data.crop) == 3:
+        return BoxSource(cases, data.crop, classes, data.bottom_mm, weights)
+    shares: dict[str, float] = {view: share for view, share in data.views.items()}
+    return SliceSource(cases, data.crop, shares, classes, data.bottom_mm, weights)
 
 
 def _anonymous(people: Iterable[str]) -> list[str]:

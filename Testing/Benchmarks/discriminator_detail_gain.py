@@ -14,7 +14,7 @@ from MedUSISLib.anatomy.schema import load_schema
 from MedUSISLib.networks.wavelet_discriminator import WaveletDiscriminator
 from MedUSISLib.progress import Progress
 from MedUSISLib.resources import resource_path
-from MedUSISLib.training.cases import prepare_image
+from MedUSISLib.training.case_preparation import prepared_case
 from MedUSISLib.training.configuration import GeneratorTraining, read_configuration
 from MedUSISLib.training.generator_step import PatchSampler
 from MedUSISLib.training.losses.adversarial import discriminator_loss
@@ -53,7 +53,7 @@ def main() -> None:
     assert isinstance(configuration, GeneratorTraining)
     schema = load_schema("head")
     images = configuration.data.images[:5]
-    cases = [prepare_image(image, schema, configuration.cache, Progress()) for image in images]
+    cases = [prepared_case(image, schema, configuration.cache, Progress()) for image in images]
     source = SliceSource(cases, (256, 192), {"axial": 1.0}, schema.number_of_classes)
     print("| detail gain | loss |\n|---|---|")
     for gain in (1, 8, 12, 16):

@@ -15,7 +15,7 @@ from MedUSISLib.dataset.request import ScanRequest
 from MedUSISLib.dataset.scan import scan_dataset
 from MedUSISLib.dataset.training_sources import training_sources
 from MedUSISLib.errors import ErrorCode, MedUSISError
-from MedUSISLib.training.cases import prepare_labels
+from MedUSISLib.training.case_preparation import prepared_case
 from MedUSISLib.training.configuration import DataConfiguration
 
 
@@ -53,7 +53,7 @@ def test_label_maps_of_a_scan_can_be_prepared(mixed, tmp_path: Path) -> None:
     from MedUSISLib.progress import Progress
 
     configuration = DataConfiguration.model_validate(training_sources(mixed))
-    case = prepare_labels(configuration.label_maps[0], load_schema("head"), tmp_path, Progress())
+    case = prepared_case(configuration.label_maps[0], load_schema("head"), tmp_path, Progress())
     assert set(case.labels_kji.ravel()) == {0, 2, 4, 13, 15}
 
 

@@ -55,6 +55,7 @@ def tiny_training(folder: Path, name: str = "run", **changes: Any) -> GeneratorT
         "device": "cpu",
         "precision": "32-true",
         "batch_size": 2,
+        "prepare_workers": 1,
         "network": {"widths": [16, 16, 8], "spade_hidden": 8, "noise_channels": 4, "dropout": 0.2, "dropout_blocks": 1},
         "discriminator": {"widths": [8, 8, 8]},
         "discriminator_crop": 32,
