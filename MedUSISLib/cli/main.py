@@ -7,7 +7,19 @@ import sys
 
 import typer
 
-from MedUSISLib.cli import dataset, devices, generators, networks, schemas, segment, study, synthesize, train, version
+from MedUSISLib.cli import (
+    dataset,
+    devices,
+    generators,
+    networks,
+    runs,
+    schemas,
+    segment,
+    study,
+    synthesize,
+    train,
+    version,
+)
 from MedUSISLib.errors import MedUSISError
 
 app = typer.Typer(
@@ -24,6 +36,7 @@ app.command("networks")(networks.networks)
 app.command("devices")(devices.devices)
 app.add_typer(dataset.app, name="dataset")
 app.add_typer(generators.app, name="generators")
+app.add_typer(runs.app, name="runs")
 app.add_typer(schemas.app, name="schemas")
 app.add_typer(study.app, name="study")
 app.command("version")(version.version)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -18,12 +18,15 @@ from MedUSISLib.jobs.failures import exit_code_of, named_error
 from MedUSISLib.jobs.launcher import Launcher
 from MedUSISLib.jobs.log import new_log_file
 from MedUSISLib.jobs.specification import JobSpecification
+from MedUSISLib.progress import Wish
 
 if TYPE_CHECKING:
     from MedUSISLib.jobs.events import Event
 
 
-def run_and_report(kind: str, parameters: dict[str, object], json_events: bool, verbose: bool = False) -> None:
+def run_and_report(
+    kind: str, parameters: dict[str, object], json_events: bool, verbose: bool = False, keeps_state: bool = False
+) -> None:
     """Do a job in a child process, show it, and leave with its exit code.
 
     Parameters
@@ -36,6 +39,8 @@ def run_and_report(kind: str, parameters: dict[str, object], json_events: bool, 
         Events as JSON lines on standard output, nothing else there; otherwise a progress bar on standard error.
     verbose : bool
         Show what the child prints on standard error.
+    keeps_state : bool
+        The first Ctrl-C (or SIGTERM) asks the job to save a checkpoint and end; the second one ends it at once.
 
     Raises
     ------
@@ -45,16 +50,19 @@ def run_and_report(kind: str, parameters: dict[str, object], json_events: bool, 
     given = {name: _json_ready(value) for name, value in parameters.items() if value is not None}
     log = _log_file(kind)
     launcher = Launcher(JobSpecification(kind=kind, parameters=given), log=log)
-    last = _as_json(launcher, verbose) if json_events else _on_terminal(launcher, verbose, log)
+    if json_events:
+        last = _as_json(launcher, verbose, keeps_state)
+    else:
+        last = _on_terminal(launcher, verbose, log, keeps_state)
     raise typer.Exit(0 if isinstance(last, Result) else exit_code_of(last.error()))
 
 
-def _as_json(launcher: Launcher, verbose: bool) -> Result | Failure:
+def _as_json(launcher: Launcher, verbose: bool, keeps_state: bool) -> Result | Failure:
     last: Event = Failure("INTERNAL", "the job said nothing")
     try:
         if verbose:
             launcher.on_output = lambda line: print(line, file=sys.stderr)
-        with _signals_cancel(launcher):
+        with _signals_cancel(launcher, keeps_state):
             for last in launcher.events():
                 print(to_json(last), flush=True)
     except MedUSISError as error:
@@ -64,12 +72,12 @@ def _as_json(launcher: Launcher, verbose: bool) -> Result | Failure:
     return last
 
 
-def _on_terminal(launcher: Launcher, verbose: bool, log: Path | None) -> Result | Failure:
+def _on_terminal(launcher: Launcher, verbose: bool, log: Path | None, keeps_state: bool) -> Result | Failure:
     from MedUSISLib.cli.reporting import TerminalReport, report_error, report_result
 
     last: Event = Failure("INTERNAL", "the job said nothing")
     try:
-        with TerminalReport() as report, _signals_cancel(launcher):
+        with TerminalReport() as report, _signals_cancel(launcher, keeps_state, report.print):
             if verbose:
                 launcher.on_output = report.print
             for last in launcher.events():
@@ -85,11 +93,23 @@ def _on_terminal(launcher: Launcher, verbose: bool, log: Path | None) -> Result 
 
 
 @contextmanager
-def _signals_cancel(launcher: Launcher) -> Iterator[None]:
-    """Ctrl-C and SIGTERM cancel the job, whose last event then ends the loop in the ordinary way."""
+def _signals_cancel(
+    launcher: Launcher, keeps_state: bool, say: Callable[[str], None] = lambda text: print(text, file=sys.stderr)
+) -> Iterator[None]:
+    """Ctrl-C and SIGTERM cancel the job, whose last event then ends the loop in the ordinary way.
+
+    A job that keeps its state is asked to save it first, and cancelled by the second signal.
+    """
+    asked = False
 
     def cancel(number: int, frame: FrameType | None) -> None:
-        if launcher.running:
+        nonlocal asked
+        if launcher.running and keeps_state and not asked:
+            asked = True
+            with suppress(OSError):  # a full disk, say: the next one cancels
+                launcher.wish(Wish.STOP)
+            say("saving a checkpoint, then it ends; Ctrl-C again ends it at once")
+        elif launcher.running:
             launcher.cancel()
         else:
             raise KeyboardInterrupt

@@ -13,6 +13,10 @@ from MedUSISLib.cli.options import JSON_EVENTS, VERBOSE, absolute
 def train(
     configuration: Annotated[Path, typer.Argument(metavar="CONFIG.yaml", help="What to train, on what, and how.")],
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint.")] = False,
+    background: Annotated[
+        bool,
+        typer.Option("--background", help="Let it go on without this terminal: see `medusis runs`."),
+    ] = False,
     json_events: bool = JSON_EVENTS,
     verbose: bool = VERBOSE,
 ) -> None:
@@ -23,4 +27,9 @@ def train(
     parameters = read_configuration(absolute(configuration)).model_dump(mode="json")
     if resume:
         parameters["resume"] = True
-    run_and_report("train", parameters, json_events, verbose)
+    if background:
+        from MedUSISLib.cli.runs import submit_and_tell
+
+        submit_and_tell("train", parameters, str(parameters["name"]), json_events)
+        return
+    run_and_report("train", parameters, json_events, verbose, keeps_state=True)

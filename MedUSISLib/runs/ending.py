@@ -38,7 +38,8 @@ def ended_record(
     if isinstance(last, Result) and error is None:
         message = f"ended early, at iteration {record.iteration}" if wish is Wish.FINISH and record.iteration else ""
         good = {"state": RunState.FINISHED, "message": message, "hint": "", "code": "", "bundle": _bundle(record)}
-        return record.model_copy(update={**ended, **good})
+        whole = {"done": record.iteration, "total": record.iteration} if record.iteration else {}
+        return record.model_copy(update={**ended, **good, **whole, "stage": ""})
     failure = Failure.of(error) if error is not None else last
     assert isinstance(failure, Failure)
     state, message, hint = _without_result(record, failure, wish, death)

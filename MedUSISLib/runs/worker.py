@@ -94,8 +94,10 @@ class Worker:
                     if record is None or record.state is not RunState.QUEUED or not Claim(folder / OWNER_NAME).take():
                         continue
                     _end_remains(record)
-                    begun = {"state": RunState.RUNNING, "started": now(), "ended": None, "child": None}
-                    record = record.model_copy(update={**begun, "workspace": None, "message": "", "hint": ""})
+                    begun = {"state": RunState.RUNNING, "stage": "starting", "started": now(), "ended": None}
+                    record = record.model_copy(
+                        update={**begun, "child": None, "workspace": None, "message": "", "hint": ""}
+                    )
                     record.write(folder)
                     return folder, record
             except (OSError, MedUSISError) as error:  # a full disk, a folder that has just been removed
