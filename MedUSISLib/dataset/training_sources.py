@@ -34,7 +34,7 @@ def training_sources(dataset: Dataset, folder: Path | None = None, sequence: str
     Raises
     ------
     MedUSISError
-        ``BAD_SETTING`` when there is no MR to learn from, or a series of DICOM files, which training does not read.
+        ``BAD_SETTING`` when there is no MR to learn from, or a label map is a series of DICOM files.
     """
     cases = [case for side in _SIDES for case in dataset.used_cases(side)]  # type: ignore[arg-type]
     mrs = [c for c in cases if c.mr is not None and sequence in (None, dataset.file(c.mr).sequence)]
@@ -45,9 +45,9 @@ def training_sources(dataset: Dataset, folder: Path | None = None, sequence: str
     images = []
     for case in mrs:
         assert case.mr is not None
-        image = {"image": _path(dataset, case.mr, folder), **_who(dataset, case)}
+        image = {"image": _path(dataset, case.mr, folder), **_series(dataset, case.mr), **_who(dataset, case)}
         if paired and case.labels is not None:
-            image["labels"] = _path(dataset, case.labels, folder)
+            image["labels"] = _labels_path(dataset, case.labels, folder)
             image["mapping"] = _mapping(dataset, case.labels, folder)
         images.append(image)
     return {
@@ -62,10 +62,10 @@ def _label_maps(dataset: Dataset, cases: list[CaseEntry], folder: Path | None) -
     """Labels of CTs and labels alone; a head CT without labels is labelled by the training itself."""
     for case in cases:
         if case.labels is not None:
-            labels = _path(dataset, case.labels, folder)
+            labels = _labels_path(dataset, case.labels, folder)
             yield {"labels": labels, "mapping": _mapping(dataset, case.labels, folder), **_who(dataset, case)}
         elif case.ct is not None and dataset.label_schema == "head":
-            yield {"ct": _path(dataset, case.ct, folder), **_who(dataset, case)}
+            yield {"ct": _path(dataset, case.ct, folder), **_series(dataset, case.ct), **_who(dataset, case)}
 
 
 def _who(dataset: Dataset, case: CaseEntry) -> dict[str, str]:
@@ -78,14 +78,24 @@ def _mapping(dataset: Dataset, file_id: str, folder: Path | None) -> str:
     return mapping
 
 
-def _path(dataset: Dataset, file_id: str, folder: Path | None) -> str:
+def _series(dataset: Dataset, file_id: str) -> dict[str, str]:
+    """Which series of its folder a DICOM entry is."""
+    uid = dataset.file(file_id).series_uid
+    return {"series_uid": uid} if uid else {}
+
+
+def _labels_path(dataset: Dataset, file_id: str, folder: Path | None) -> str:
     file = dataset.file(file_id)
     if file.format == "dicom":
         raise MedUSISError(
             ErrorCode.BAD_SETTING,
-            f"training does not read DICOM series yet ({file.id})",
-            "convert it to NIfTI and scan again, or set its use to false",
+            f"labels in DICOM are not read ({file.id})",
+            "convert them to NIfTI and scan again, or set use to false",
             dataset.path_of(file),
         )
-    path = os.path.abspath(dataset.path_of(file))
+    return _path(dataset, file_id, folder)
+
+
+def _path(dataset: Dataset, file_id: str, folder: Path | None) -> str:
+    path = os.path.abspath(dataset.path_of(dataset.file(file_id)))
     return path if folder is None else Path(os.path.relpath(path, folder.absolute())).as_posix()

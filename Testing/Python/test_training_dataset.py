@@ -126,8 +126,8 @@ def unknown_person(content: dict[str, Any]) -> None:
     content["cases"][0]["person"] = "nobody"
 
 
-def dicom(content: dict[str, Any]) -> None:
-    content["files"][0]["format"] = "dicom"
+def dicom_labels(content: dict[str, Any]) -> None:
+    content["files"][1]["format"] = "dicom"
 
 
 @pytest.mark.parametrize(
@@ -139,7 +139,7 @@ def dicom(content: dict[str, Any]) -> None:
         (without_labels, {"pairing": "paired"}, ErrorCode.BAD_SETTING, "1 MR without labels"),
         (missing_file, {}, ErrorCode.INPUT_NOT_READABLE, "not there (mr0)"),
         (unknown_person, {}, ErrorCode.BAD_SETTING, "not among the people"),
-        (dicom, {}, ErrorCode.BAD_SETTING, "DICOM"),
+        (dicom_labels, {}, ErrorCode.BAD_SETTING, "labels in DICOM are not read (lab0)"),
         (lambda content: None, {"sequence": "T2w"}, ErrorCode.BAD_SETTING, "sequence T2w"),
     ],
 )
