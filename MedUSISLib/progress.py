@@ -59,6 +59,25 @@ class Progress:
         """
 
 
+class Silent(Progress):
+    """Passes only cancelling and wishes on: for processes that work beside the one that speaks.
+
+    Parameters
+    ----------
+    listener : Progress
+    """
+
+    def __init__(self, listener: Progress) -> None:
+        self._listener = listener
+
+    @property
+    def wish(self) -> Wish | None:
+        return self._listener.wish
+
+    def checkpoint(self) -> None:
+        self._listener.checkpoint()
+
+
 class StepsOnly(Progress):
     """Passes steps and cancelling on to another listener: for work that is a part of the caller's stage.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import time
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import torch
@@ -12,8 +12,10 @@ import torch
 from MedUSISLib.anatomy.schema import load_schema
 from MedUSISLib.errors import ErrorCode, MedUSISError
 from MedUSISLib.networks.ema import refresh_batch_norm
-from MedUSISLib.progress import Progress
+from MedUSISLib.progress import Progress, Silent
 from MedUSISLib.synthesis.batches import is_out_of_memory
+from MedUSISLib.training.agreement import Agreement
+from MedUSISLib.training.anchoring import NO_ANCHOR, lacks_anchor
 from MedUSISLib.training.batch import Batch
 from MedUSISLib.training.checkpoints import save_checkpoint
 from MedUSISLib.training.configuration import GeneratorTraining, PhaseConfiguration
@@ -23,6 +25,7 @@ from MedUSISLib.training.generator_data import GeneratorData
 from MedUSISLib.training.generator_state import GeneratorState
 from MedUSISLib.training.generator_step import Grain, PatchSampler, one_hot, train_step
 from MedUSISLib.training.health import Trouble
+from MedUSISLib.training.kept_configuration import keep_configuration
 from MedUSISLib.training.run_log import RunLog
 from MedUSISLib.training.sampling import seed_step
 from MedUSISLib.training.validation import Judge, Validation
@@ -42,6 +45,9 @@ class GeneratorRun:
     ended. When it goes wrong (`health`), it goes back to ``good.ckpt`` with lower rates; ``best.ckpt`` is the best
     state by `selection`.
 
+    Several processes go through the same life together (`agreement`): each works on its share of every batch, the
+    first one alone measures, writes and speaks.
+
     Parameters
     ----------
     configuration : GeneratorTraining
@@ -49,12 +55,15 @@ class GeneratorRun:
     """
 
     def __init__(self, configuration: GeneratorTraining, progress: Progress) -> None:
-        self.configuration, self.progress = configuration, progress
+        self.configuration = configuration
         self.schema = load_schema(configuration.data.label_schema)
         self.fabric = make_fabric(configuration)
+        self.agreement = Agreement(self.fabric)
+        self.progress = progress = progress if self.agreement.leads else Silent(progress)
         self.log = RunLog(configuration.out, progress, active=self.fabric.is_global_zero)
         self.state = GeneratorState(configuration, self.schema, self.fabric, progress)
         self.rng = torch.Generator()
+        self._measured: tuple[int, ...] = ()
         self.patches = PatchSampler(configuration.discriminator_crop, self.rng)
         self.grain = Grain.of(configuration.grain, self.schema)
 
@@ -72,14 +81,20 @@ class GeneratorRun:
 
     def prepare(self) -> None:
         """Read, label and cache every case, and lay out the validation slices."""
-        self.data = GeneratorData(self.configuration, self.schema, self.progress, self.fabric.global_rank)
+        rank, leads = self.fabric.global_rank, self.agreement.leads
+        for first in (True, False):  # the others find in the cache what the first one has prepared
+            if leads == first:
+                self.data = GeneratorData(self.configuration, self.schema, self.progress, rank)
+            self.agreement.meet()
 
     @cached_property
     def judge(self) -> Judge:
         """Measures validations; what concerns the real slices alone is measured when it is first asked for."""
         held_out = self.data.held_out
         others = slices_of_others(self.data.images.cases, held_out, [case.person for case in self.data.held_out_cases])
-        return Judge(held_out, self.schema, self.fabric.device, others)
+        volumes = self.data.held_out_volumes
+        draw = None if volumes is None else partial(volumes.draw, noise_channels=self.state.networks.noise_channels)
+        return Judge(held_out, self.schema, self.fabric.device, others, draw)
 
     def _batch(self, phase: PhaseConfiguration, iteration: int, rank: int = 0, world: int = 1) -> Batch:
         return self.data.batch(phase, iteration, rank, world, self.state.rollbacks).to(self.fabric.device)
@@ -103,21 +118,27 @@ class GeneratorRun:
     def run(self) -> Validation:
         """Train to the end, or until patience has run out; returns the validation of what is to be exported."""
         configuration = self.configuration
-        configuration.out.mkdir(parents=True, exist_ok=True)
-        if configuration.resume and self.state.last.is_file():
+        if self.agreement.leads:
+            configuration.out.mkdir(parents=True, exist_ok=True)
+        begun = self.agreement.from_lead(self.state.last.is_file())
+        if configuration.resume and begun:
             self.state.load(self.state.last, self.data)
-        elif self.state.last.is_file():
+        elif begun:
             raise MedUSISError(
                 ErrorCode.BAD_SETTING,
                 "the output folder holds an earlier training",
                 "continue it with --resume, or choose another folder",
                 configuration.out,
             )
-        else:
+        elif self.agreement.leads:
             self.state.forget_leftovers()
             self._say_start()
-        self._say_estimate()
-        self.judge.check(configuration.selection.criterion)
+        if self.agreement.leads:
+            if lacks_anchor(configuration):
+                self.progress.warning("NO_ANCHOR", NO_ANCHOR)
+            keep_configuration(configuration)
+            self._say_estimate()
+            self.judge.check(configuration.selection.criterion)
         self.log.start(self.state.iteration)
         if self.state.start is not None and self.state.iteration == 0:
             self.progress.stage("measuring the generator that it starts from")
@@ -126,8 +147,8 @@ class GeneratorRun:
         started, first, seen = time.monotonic(), self.state.iteration, ""
         validation: Validation | None = None
         while self.state.iteration < self.total and not self.state.selection.ended:
-            self.progress.checkpoint()
-            if told_to_finish(self.progress, self.fabric, self.state.iteration, self._save_for_later):
+            self.agreement.checkpoint(self.progress)
+            if told_to_finish(self.progress, self.agreement, self.state.iteration, self._save_for_later):
                 validation = None  # that of an earlier iteration
                 break
             phase, share = self._phase()
@@ -215,6 +236,12 @@ class GeneratorRun:
 
     def _divide(self, slices: int) -> None:
         """Memory ran out: smaller parts, as many more of them; the step is done again with the same slices."""
+        if self.fabric.world_size > 1:
+            raise MedUSISError(
+                ErrorCode.OUT_OF_MEMORY,
+                "the memory of one of several processes ran out in the middle of a step",
+                "set a higher `accumulate` and go on with --resume",
+            )
         if self.state.accumulate >= slices:
             raise MedUSISError(
                 ErrorCode.OUT_OF_MEMORY,
@@ -238,7 +265,8 @@ class GeneratorRun:
         if self.state.iteration <= self.total - self.configuration.phases[-1].iterations:
             return
         if self.state.selection.better(validation.figures(), self.state.iteration):
-            save_checkpoint(self.state.best, self.state.as_dict(self.data))
+            if self.agreement.leads:
+                save_checkpoint(self.state.best, self.state.as_dict(self.data))
         elif self.state.selection.ended and self.state.iteration < self.total:
             criterion, patience = self.state.selection.settings.criterion, self.state.selection.settings.patience
             self.progress.warning(
@@ -254,6 +282,7 @@ class GeneratorRun:
             self.state.iteration,
         ):
             return validation or self.validate()
+        self.agreement.meet()
         self.state.load(self.state.best, self.data)
         return self.validate(chosen=True)
 
@@ -267,6 +296,7 @@ class GeneratorRun:
                 f"{trouble} at iteration {happened}{tried}",
                 "lower the learning rates or the weights of the losses, and look at the last samples and class table",
             )
+        self.agreement.meet()  # whether there is a checkpoint to go back to is the same for all
         self.state.roll_back(self.data)
         rollbacks = self.state.rollbacks
         factor = safety.rate_factor**rollbacks
@@ -281,21 +311,36 @@ class GeneratorRun:
 
     def validate(self, **marks: bool) -> Validation:
         """Refresh BatchNorm for the averaged weights, measure, draw, log; ``marks`` ("before", "chosen") are logged."""
-        result, fake = self.judge(self.averaged_network(), self.state.networks.noise_channels)
-        self.log.validation(self.state.iteration, result, self.data.held_out, fake, self.schema, **marks)
-        if not marks:
-            self.log.warn_of_swaps(result, last=self.state.iteration == self.total)
+        network = self.averaged_network()
+        result: Validation | None = None
+        if self.agreement.leads:
+            result, fake = self.judge(network, self.state.networks.noise_channels)
+            self.log.validation(self.state.iteration, result, self.data.held_out, fake, self.schema, **marks)
+            if not marks:
+                self.log.warn_of_swaps(result, last=self.state.iteration == self.total)
+        result = self.agreement.from_lead(result)
+        assert result is not None
         return result
 
     def averaged_network(self) -> torch.nn.Module:
-        """The moving average with BatchNorm statistics of its own, ready to be used or exported."""
-        network = self.state.networks.ema.network
+        """The moving average with BatchNorm statistics of its own, ready to be used or exported.
+
+        They are measured by all processes together, and once for each state: when it is exported, which is the first
+        process's work alone, its validation has measured them already.
+        """
+        networks = self.state.networks
+        network, measured = networks.ema.network, (id(networks), networks.ema.steps, self.state.loads)
+        if measured == self._measured:
+            return network
+        self._measured = measured
         phase, _ = self._phase()
+        rank, world = self.fabric.global_rank, self.fabric.world_size
         with torch.no_grad():
             batches = []
             for number in range(self.state.iteration, self.state.iteration + _BATCH_NORM_BATCHES):
-                batch = self._batch(phase, number)
-                batches.append((one_hot(batch.labels, self.schema.number_of_classes), self.state.noise(number)))
+                batch = self._batch(phase, number, rank, world)
+                noise = self.state.noise(number, rank, world)
+                batches.append((one_hot(batch.labels, self.schema.number_of_classes), noise))
             refresh_batch_norm(network, batches)
         return network
 

@@ -43,7 +43,8 @@ class GeneratorState:
     ----------
     start : Start or None
         What the generator is fine-tuned from. A resumed training reads it from ``out`` and does not look at the parent.
-    iteration, rollbacks : int
+    iteration, rollbacks, loads : int
+        Steps done; how often the training went back; how often a checkpoint was loaded.
     accumulate : int
         In how many parts a batch goes through the networks.
     watch : HealthWatch
@@ -52,7 +53,7 @@ class GeneratorState:
 
     def __init__(self, configuration: GeneratorTraining, schema: LabelSchema, fabric: Any, progress: Progress) -> None:
         self.configuration, self.schema, self.fabric, self.progress = configuration, schema, fabric, progress
-        self.iteration = self.rollbacks = 0
+        self.iteration = self.rollbacks = self.loads = 0
         self.accumulate = configuration.accumulate
         self.watch, self.selection = HealthWatch(configuration.safety), Selection(configuration.selection)
         self.start: Start | None = None
@@ -111,7 +112,9 @@ class GeneratorState:
         }
 
     def save(self, data: GeneratorData, may_be_good: bool = True) -> None:
-        """Write the last checkpoint; when nothing has begun to go wrong, it is the good one too."""
+        """Write the last checkpoint; when nothing has begun to go wrong, it is the good one too. First process only."""
+        if not self.fabric.is_global_zero:
+            return
         save_checkpoint(self.last, self.as_dict(data))
         if may_be_good and self.watch.calm:
             keep_as(self.last, GOOD)
@@ -119,6 +122,7 @@ class GeneratorState:
     def load(self, path: Path, data: GeneratorData) -> None:
         """Continue from a checkpoint."""
         state = load_checkpoint(path, self.fabric.device)
+        self.loads += 1
         data.check_resumed(state.get("trained_on", ()))
         self.networks.load_state_dict(state["networks"])
         self.iteration = int(state["iteration"])

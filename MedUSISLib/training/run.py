@@ -33,13 +33,18 @@ def train(configuration: GeneratorTraining | SegmentatorTraining, progress: Prog
     bundle = configuration.out / "bundle" / configuration.name
     if isinstance(configuration, GeneratorTraining):
         from MedUSISLib.training.dataset_data import with_dataset
+        from MedUSISLib.training.fabric import leave
         from MedUSISLib.training.generator_run import GeneratorRun
 
         run = GeneratorRun(with_dataset(configuration), progress)
-        run.prepare()
-        with progress.answering_wishes():
-            figures = run.run().figures()
-        export_generator(run, bundle)
+        try:
+            run.prepare()
+            with progress.answering_wishes():
+                figures = run.run().figures()
+            if run.agreement.leads:
+                export_generator(run, bundle)
+        finally:
+            leave(run.fabric)
         return TrainingResult(configuration.out, bundle, run.state.iteration, figures)
     from MedUSISLib.training.segmentator_run import SegmentatorRun
 

@@ -19,6 +19,7 @@ from MedUSISLib.networks.factory import build_network
 from MedUSISLib.networks.memory_format import channels_last
 from MedUSISLib.progress import Progress
 from MedUSISLib.segmentation.encoding import CHANNELS
+from MedUSISLib.training.agreement import Agreement
 from MedUSISLib.training.checkpoints import LAST, load_checkpoint, save_checkpoint
 from MedUSISLib.training.configuration import SegmentatorTraining
 from MedUSISLib.training.domain_randomisation.sampler import SliceSampler
@@ -78,6 +79,7 @@ class SegmentatorRun:
         self.names = schema.names[:OUTPUTS]
         self.classes = {name: schema.index_of(name) for name in schema.names}
         self.fabric = make_fabric(configuration)
+        self.agreement = Agreement(self.fabric)
         self.arguments = {"in_channels": CHANNELS, "out_channels": OUTPUTS, "features": list(configuration.features)}
         network = channels_last(build_network("subpixel_unet", self.arguments))
         self.ema = ExponentialMovingAverage(network, decay=configuration.ema)
@@ -123,7 +125,7 @@ class SegmentatorRun:
         self.network.train()
         while self.iteration < c.iterations:
             self.progress.checkpoint()
-            if told_to_finish(self.progress, self.fabric, self.iteration, partial(self.save, checkpoint)):
+            if told_to_finish(self.progress, self.agreement, self.iteration, partial(self.save, checkpoint)):
                 dice = {}
                 break
             for group in self.optimiser.param_groups:

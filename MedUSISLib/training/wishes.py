@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from MedUSISLib.errors import ErrorCode, MedUSISError
 from MedUSISLib.progress import Progress, Wish
-
-if TYPE_CHECKING:
-    from lightning_fabric import Fabric
+from MedUSISLib.training.agreement import Agreement
 
 
-def told_to_finish(progress: Progress, fabric: Fabric, iteration: int, save: Callable[[], object]) -> bool:
+def told_to_finish(progress: Progress, agreement: Agreement, iteration: int, save: Callable[[], object]) -> bool:
     """Whether the training is to end here and be exported; to be asked at the top of every iteration.
 
     All processes of a training hear the first one's answer, so that they end in the same iteration.
@@ -20,7 +17,7 @@ def told_to_finish(progress: Progress, fabric: Fabric, iteration: int, save: Cal
     Parameters
     ----------
     progress : Progress
-    fabric : Fabric
+    agreement : Agreement
     iteration : int
         How many are done.
     save : callable
@@ -32,9 +29,7 @@ def told_to_finish(progress: Progress, fabric: Fabric, iteration: int, save: Cal
         CANCELLED for a wish to pause or stop, when the checkpoint is written; and for one to finish when there is
         nothing to export.
     """
-    wish = progress.wish
-    if fabric.world_size > 1:
-        wish = fabric.broadcast(wish)
+    wish = agreement.from_lead(progress.wish)
     if wish is None:
         return False
     if wish is Wish.END:
@@ -42,6 +37,7 @@ def told_to_finish(progress: Progress, fabric: Fabric, iteration: int, save: Cal
     if wish is Wish.FINISH and iteration == 0:
         raise MedUSISError(ErrorCode.CANCELLED, "ended: nothing had been trained yet that could be exported")
     save()
+    agreement.meet()  # the others must not end, and end the first one with them, while it writes
     progress.metric("checkpoint", iteration, iteration=iteration)
     if wish is Wish.FINISH:
         return True
