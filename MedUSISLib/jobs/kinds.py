@@ -74,6 +74,11 @@ KINDS: Mapping[str, JobKind] = {
             "MedUSISLib.training.estimate_job:estimate_training",
         ),
         JobKind(
+            "export-generator",
+            "MedUSISLib.training.export_request:ExportRequest",
+            "MedUSISLib.training.export_job:export_training",
+        ),
+        JobKind(
             "scan-dataset",
             "MedUSISLib.dataset.request:ScanRequest",
             "MedUSISLib.dataset.scan:scan_dataset",
@@ -87,6 +92,16 @@ KINDS: Mapping[str, JobKind] = {
             "install-generator",
             "MedUSISLib.generators.requests:InstallRequest",
             "MedUSISLib.generators.install_job:install",
+        ),
+        JobKind(
+            "new-study",
+            "MedUSISLib.study.requests:NewStudyRequest",
+            "MedUSISLib.study.study_jobs:new_study_job",
+        ),
+        JobKind(
+            "analyse-study",
+            "MedUSISLib.study.requests:AnalyseStudyRequest",
+            "MedUSISLib.study.study_jobs:analyse_study_job",
         ),
     )
 }

@@ -44,7 +44,7 @@ def with_dataset(configuration: GeneratorTraining) -> GeneratorTraining:
     resolved = resolved.model_copy(update={"dataset": data.dataset, "sequence": data.sequence})
     card = configuration.card
     if not card.training_data:
-        card = card.model_copy(update={"training_data": (_row(resolved),)})
+        card = card.model_copy(update={"training_data": (counted_row(resolved),)})
     return configuration.model_copy(update={"data": resolved, "card": card})
 
 
@@ -80,12 +80,17 @@ def _incomplete(dataset: Dataset, what: str, hint: str = _EDIT) -> MedUSISError:
     return MedUSISError(ErrorCode.BAD_SETTING, f"the dataset is not complete: {what}", hint, path)
 
 
-def _row(data: DataConfiguration) -> TrainingData:
-    """A row for the card's table, without names; the owner has to say the licence."""
-    people = {side: len({one.person for one in data.sources if one.split == side}) for side in ("train", "validation")}
+def counted_row(data: DataConfiguration) -> TrainingData:
+    """A row for the card's table, without names: people and files; the owner has to say the licence."""
+    sides = {}
+    for side, purpose in (("train", "for training"), ("validation", "held out for validation")):
+        images = [one for one in data.images if one.split == side]
+        maps = [one for one in data.label_maps if one.split == side]
+        people = len({one.person for one in images} | {one.person for one in maps})
+        sides[side] = f"{people} people {purpose} ({len(images)} MR, {len(maps)} label maps or CT without MR)"
     return TrainingData(
         name="the owner's own data",
         licence="owner to state",
-        use=f"{people['train']} people for training, {people['validation']} held out for validation",
-        subjects=sum(people.values()),
+        use="; ".join(sides.values()),
+        subjects=len({one.person for one in data.sources}),
     )

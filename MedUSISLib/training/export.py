@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import tempfile
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -23,10 +24,13 @@ from MedUSISLib.generators.manifest import (
 from MedUSISLib.generators.writing import write_bundle
 from MedUSISLib.networks.spectral_norm import fold_spectral_norm
 from MedUSISLib.segmentation.encoding import CHANNELS
-from MedUSISLib.training.calibration import fitted_sharpening
+from MedUSISLib.training.before_and_after import before_and_after
 from MedUSISLib.training.configuration import CardConfiguration
+from MedUSISLib.training.data_configuration import DataConfiguration
+from MedUSISLib.training.dataset_data import counted_row
+from MedUSISLib.training.examination import examination_of
 from MedUSISLib.training.generator_run import GeneratorRun
-from MedUSISLib.training.measurements import PASSES, measure_noise, measure_volume, review_threshold
+from MedUSISLib.training.measurements import PASSES, review_threshold
 from MedUSISLib.training.model_card import CAUTION, model_card
 from MedUSISLib.training.sample_grid import save_sample_grid
 from MedUSISLib.training.segmentator_run import OUTPUTS, SegmentatorRun
@@ -61,7 +65,7 @@ def half_precision_copy(network: torch.nn.Module) -> torch.nn.Module:
     return stored
 
 
-def export_generator(run: GeneratorRun, directory: Path) -> Bundle:
+def export_generator(run: GeneratorRun, directory: Path, state: str | None = None) -> Bundle:
     """Measure and write the bundle of a generator.
 
     Parameters
@@ -70,14 +74,17 @@ def export_generator(run: GeneratorRun, directory: Path) -> Bundle:
         Prepared, and trained or loaded from its checkpoint.
     directory : Path
         Folder of the bundle; an existing bundle there is replaced as a whole.
+    state : {"best", "last"}, optional
+        Of a training that has not ended: which checkpoint was loaded, for the card.
     """
     configuration, networks, schema = run.configuration, run.state.networks, run.schema
     run.progress.stage("measuring the generator")
     network: Any = half_precision_copy(run.averaged_network())
-    classes, channels, crop = schema.number_of_classes, networks.noise_channels, configuration.data.crop
+    channels, window = networks.noise_channels, configuration.data.window
+    examination = examination_of(run.data, configuration.data, channels, schema)
     arguments = dict(networks.generator_arguments)
     if "sharpening" not in arguments and hasattr(network, "sharpening"):
-        network.sharpening = fitted_sharpening(network, run.data.images.cases, crop, channels, classes)
+        network.sharpening = examination.sharpening(network)
         arguments["sharpening"] = network.sharpening
     validation, fake = run.judge(network, channels)
     # A hospital's own data: neither its pseudonyms nor its images leave with the bundle.
@@ -85,25 +92,29 @@ def export_generator(run: GeneratorRun, directory: Path) -> Bundle:
     volumes = []
     for number, case in enumerate(run.data.held_out_cases):
         run.progress.checkpoint()
-        measured = measure_volume(network, case, crop, channels, classes)
+        measured = examination.volume(network, case)
         volumes.append(replace(measured, person=f"person {number + 1}") if private else measured)
         run.progress.step(number + 1, len(run.data.held_out_cases))
-    noise = measure_noise(network, run.data.held_out.labels[::4], channels, schema)
+    noise = examination.noise(network)
     threshold = review_threshold(volumes, network)
     card = configuration.card
-    data = (*card.training_data, *(run.state.start.inherited_data() if run.state.start else ()))
-    frame = configuration.data.field_of_view or crop
+    change = None
+    if run.state.start is not None:
+        change = before_and_after(
+            configuration.out, run.state.start.title, run.state.iteration, validation.yardsticks()
+        )
+    own = card.training_data or (counted_row(configuration.data),)
+    data = (*own, *(run.state.start.inherited_data() if run.state.start else ()))
     settings = {
-        "iterations": run.state.iteration,
+        "iterations": run.state.iteration if state is None else f"{run.state.iteration} of {run.total}",
         **(
             {"chosen as the best by": run.state.selection.settings.criterion}
-            if run.state.selection.settings.exports_best
+            if state == "best" or (state is None and run.state.selection.settings.exports_best)
             else {}
         ),
         **({"roll-backs": run.state.rollbacks} if run.state.rollbacks else {}),
         "batch size": configuration.batch_size,
-        "crop": f"{crop[0]} x {crop[1]} voxels of 1 mm",
-        "views": dict(configuration.data.views),
+        **_drawn(configuration.data),
         "pairing": configuration.data.pairing,
         "phases": ", ".join(f"{phase.name} ({phase.iterations})" for phase in configuration.phases),
         "parameters": sum(p.numel() for p in network.parameters()),
@@ -114,11 +125,8 @@ def export_generator(run: GeneratorRun, directory: Path) -> Bundle:
         **{**_common(configuration.name, card), "training_data": data},
         kind="generator",
         schema_id=schema.id,
-        spatial_dims=2,
-        grid=GridDescription(
-            size=(frame[1], frame[0]),
-            views=tuple(view for view, share in configuration.data.views.items() if share > 0),
-        ),
+        spatial_dims=3 if len(window) == 3 else 2,
+        grid=_grid(configuration.data),
         intensity=IntensityDescription(minimum=0.0, maximum=CLIP, unit="white matter = 0.7"),
         network=NetworkDescription(name=networks.generator_name, arguments=arguments),
         noise=NoiseDescription(channels=channels, truncation=2.0),
@@ -129,6 +137,13 @@ def export_generator(run: GeneratorRun, directory: Path) -> Bundle:
         review=ReviewThresholds(uncertainty=threshold, passes=PASSES),
         results={
             "held_out": validation.figures(),
+            "yardsticks": validation.yardsticks(),
+            "samples": validation.samples,
+            "resegmentation": {
+                row.name: {"synthetic": row.dice, "real": validation.dice_real.get(row.name)} for row in validation.dice
+            },
+            **({"swapped": [list(pair) for pair in validation.swapped]} if validation.swapped else {}),
+            **({"parent": change.as_dict()} if change is not None else {}),
             "volumes": [vars(one) for one in volumes],
             "noise": noise,
             "class_means_real": {row.name: row.mean for row in validation.rows_real if row.count},
@@ -140,12 +155,41 @@ def export_generator(run: GeneratorRun, directory: Path) -> Bundle:
         },
         settings={"training": settings, "classes": list(schema.names), **_parent(run)},
     )
-    picture = configuration.out / "samples.png"
-    save_sample_grid(picture, run.data.held_out, fake, schema, count=10, real=not private)
     start = "" if run.state.start is None else run.state.start.card_text()
     shown = card.model_copy(update={"training_data": data})
-    text = model_card(configuration.name, shown, validation, volumes, noise, threshold, settings, start)
-    return write_bundle(directory, manifest, network.state_dict(), text, {"samples.png": picture})
+    text = model_card(
+        configuration.name,
+        shown,
+        validation,
+        volumes,
+        noise,
+        threshold,
+        settings,
+        start,
+        change,
+        held_out=any(image.split == "validation" for image in configuration.data.images),
+    )
+    with tempfile.TemporaryDirectory(prefix="medusis-card-") as folder:
+        picture = Path(folder) / "samples.png"
+        save_sample_grid(picture, run.data.held_out, fake, schema, count=10, real=not private)
+        return write_bundle(directory, manifest, network.state_dict(), text, {"samples.png": picture})
+
+
+def _drawn(data: DataConfiguration) -> dict[str, Any]:
+    """For the card: what was drawn from the volumes."""
+    sides = " x ".join(map(str, data.crop))
+    if data.spatial_dims == 2:
+        return {"crop": f"{sides} voxels of 1 mm", "views": dict(data.views)}
+    return {"crop": f"{sides} voxels of {' x '.join(f'{mm:g}' for mm in data.spacing_mm)} mm"}
+
+
+def _grid(data: DataConfiguration) -> GridDescription:
+    """The grid of the manifest, whose axes run the other way round."""
+    window = data.window
+    if len(window) == 3:
+        return GridDescription(spacing_mm=data.spacing_mm, size=(window[2], window[1], window[0]))
+    views = tuple(view for view, share in data.views.items() if share > 0)
+    return GridDescription(size=(window[1], window[0]), views=views)
 
 
 def _parent(run: GeneratorRun) -> dict[str, Any]:

@@ -26,6 +26,7 @@ from MedUSISLib.training.generator_state import GeneratorState
 from MedUSISLib.training.generator_step import Grain, PatchSampler, one_hot, train_step
 from MedUSISLib.training.health import Trouble
 from MedUSISLib.training.kept_configuration import keep_configuration
+from MedUSISLib.training.prefetch import Prefetch
 from MedUSISLib.training.run_log import RunLog
 from MedUSISLib.training.sampling import seed_step
 from MedUSISLib.training.validation import Judge, Validation
@@ -96,8 +97,11 @@ class GeneratorRun:
         draw = None if volumes is None else partial(volumes.draw, noise_channels=self.state.networks.noise_channels)
         return Judge(held_out, self.schema, self.fabric.device, others, draw)
 
-    def _batch(self, phase: PhaseConfiguration, iteration: int, rank: int = 0, world: int = 1) -> Batch:
-        return self.data.batch(phase, iteration, rank, world, self.state.rollbacks).to(self.fabric.device)
+    def _make_batch(self, iteration: int, rollbacks: int) -> Batch:
+        """This process's part of a batch, made ahead of its time."""
+        phase, _ = self._phase(iteration)
+        batch = self.data.batch(phase, iteration, self.fabric.global_rank, self.fabric.world_size, rollbacks)
+        return batch.pinned() if self.fabric.device.type == "cuda" else batch
 
     # -- the loop --------------------------------------------------------------------------------------------------
 
@@ -106,17 +110,24 @@ class GeneratorRun:
         """Iterations of all phases."""
         return sum(phase.iterations for phase in self.configuration.phases)
 
-    def _phase(self) -> tuple[PhaseConfiguration, float]:
-        """The phase that the current iteration belongs to, and how much of it is done."""
+    def _phase(self, iteration: int) -> tuple[PhaseConfiguration, float]:
+        """The phase that an iteration belongs to, and how much of it is done."""
         start = 0
         for phase in self.configuration.phases:
-            if self.state.iteration < start + phase.iterations:
-                return phase, (self.state.iteration - start) / phase.iterations
+            if iteration < start + phase.iterations:
+                return phase, (iteration - start) / phase.iterations
             start += phase.iterations
         return self.configuration.phases[-1], 1.0
 
     def run(self) -> Validation:
         """Train to the end, or until patience has run out; returns the validation of what is to be exported."""
+        self.batches = Prefetch(self._make_batch, self.total, self.configuration.loader_workers)
+        try:
+            return self._run()
+        finally:
+            self.batches.close()
+
+    def _run(self) -> Validation:
         configuration = self.configuration
         if self.agreement.leads:
             configuration.out.mkdir(parents=True, exist_ok=True)
@@ -151,7 +162,7 @@ class GeneratorRun:
             if told_to_finish(self.progress, self.agreement, self.state.iteration, self._save_for_later):
                 validation = None  # that of an earlier iteration
                 break
-            phase, share = self._phase()
+            phase, share = self._phase(self.state.iteration)
             if phase.name != seen:
                 seen = phase.name
                 self.progress.stage(f"training: {phase.name}")
@@ -210,7 +221,7 @@ class GeneratorRun:
         self.state.networks.set_rates(phase, share, self.state.iteration, factor)
         self.state.networks.generator.train()
         iteration, rank, world = self.state.iteration, self.fabric.global_rank, self.fabric.world_size
-        batch = self._batch(phase, iteration, rank, world)
+        batch = self.batches.take(iteration, self.state.rollbacks).to(self.fabric.device)
         noise = self.state.noise(iteration, rank, world)
         while True:
             seed_step(self.state.seed, iteration, rank, self.rng)

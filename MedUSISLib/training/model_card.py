@@ -5,23 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from MedUSISLib.training.before_and_after import BeforeAndAfter
 from MedUSISLib.training.configuration import CardConfiguration
+from MedUSISLib.training.figure_texts import classes_text, figures_text
 from MedUSISLib.training.measurements import PASSES, REVIEW_FACTOR, VolumeMeasurements
-from MedUSISLib.training.validation import Validation, class_table_text
+from MedUSISLib.training.validation import Validation
 
 CAUTION = "**SYNTHETIC - not for diagnosis.** What this generator draws is a plausible picture, not a measurement."
-
-
-def figures_text(validation: Validation) -> str:
-    """The headline figures as a Markdown table."""
-    rows = [
-        ("class means: mean absolute difference to the real ones", f"{validation.mean_error:.3f}"),
-        ("class means: correlation over the classes", f"{validation.correlation:.3f}"),
-        ("power of fine detail, synthetic over real (1 is the same)", f"{validation.high_frequency:.2f}"),
-        ("checkerboard index (real slices: 0.9 to 1.7)", f"{validation.checkerboard:.2f}"),
-        ("mean absolute difference to the real slice, inside the head", f"{validation.absolute_error:.3f}"),
-    ]
-    return "| on held-out people, white matter = 0.7 | |\n|---|---|\n" + "".join(f"| {a} | {b} |\n" for a, b in rows)
 
 
 def _volumes_text(volumes: Sequence[VolumeMeasurements], threshold: float | None) -> str:
@@ -56,6 +46,8 @@ def model_card(
     threshold: float | None,
     settings: dict[str, Any],
     start: str = "",
+    change: BeforeAndAfter | None = None,
+    held_out: bool = True,
 ) -> str:
     """README.md of a bundle.
 
@@ -65,7 +57,13 @@ def model_card(
         Iterations, crop, phases and so on, as they were used.
     start : str
         A section on the generator that it started from.
+    change : BeforeAndAfter, optional
+        Of a fine-tuning.
+    held_out : bool
+        False when there was nobody but the training people to measure on.
     """
+    whom = "people that it was not trained on" if held_out else "the very people that it was trained on"
+    caveat = "" if held_out else "\n**Nobody was held out: these figures say nothing about other people.**\n"
     data = ["| data | subjects | licence | used for |", "|---|---|---|---|"]
     for row in card.training_data:
         data.append(f"| {row.name} {row.source} | {row.subjects or ''} | {row.licence} | {row.use} |")
@@ -85,21 +83,21 @@ Version {card.version}, licence {card.licence}. {card.modality}, {card.body_regi
 ## What it must not be used for, and what it cannot do
 
 {limits}
-## Measured on people that it was not trained on
-
+## Measured on {whom}
+{caveat}
 {figures_text(validation)}
 ![slices of held-out people: labels, synthetic and, where they may be shown, real ones](samples.png)
 
 Class means on the scale on which white matter is 0.7:
 
-{class_table_text(validation)}
+{classes_text(validation)}
 Uncertainty (mean over the body of the variance over dropout passes) and stripes (between-slice over in-slice gradient
 inside a class), over whole volumes:
 
 {_volumes_text(volumes, threshold)}
 {_noise_text(noise)}
 {measurements}
-## What it was trained on
+{"" if change is None else change.text()}## What it was trained on
 
 {chr(10).join(data)}
 
