@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from MedUSISLib.cli.options import name_or_path
+from MedUSISLib.cli.options import JSON_EVENTS, OVERWRITE, VERBOSE, absolute, name_or_path
 
 if TYPE_CHECKING:
     from MedUSISLib.generators.catalogue import CatalogueEntry
 
-app = typer.Typer(no_args_is_help=True, help="Trained generators: list, show, verify, install, remove.")
+app = typer.Typer(no_args_is_help=True, help="Trained generators: list, show, verify, install, export, remove.")
 Generator = Annotated[str, typer.Argument(metavar="ID|FOLDER")]
 AsJson = Annotated[bool, typer.Option("--json", help="JSON instead of text.")]
 
@@ -69,6 +69,49 @@ def install(
     bundle = install_generator(source, replace=replace, sha256=sha256)
     print(f"{bundle.manifest.id} {bundle.manifest.version} installed")
     print(bundle.directory)
+
+
+@app.command("export")
+def export(
+    source: Annotated[
+        str, typer.Argument(metavar="ID|FOLDER|TRAINING", help="A generator, or a training's out folder.")
+    ],
+    out: Annotated[Path, typer.Option("--out", metavar="FILE.zip|FOLDER", help="What to write.")],
+    state: Annotated[
+        str | None,
+        typer.Option("--from", metavar="best|last", help="Of a training: this checkpoint, and not what it ended with."),
+    ] = None,
+    overwrite: bool = OVERWRITE,
+    device: Annotated[
+        str | None, typer.Option("--device", metavar="auto|cpu|cuda[:N]", help="Where a checkpoint is measured.")
+    ] = None,
+    json_events: bool = JSON_EVENTS,
+    verbose: bool = VERBOSE,
+) -> None:
+    """Write a generator to a zip file or a folder that can be installed elsewhere.
+
+    A training that has not ended is measured first, which takes as long as at its end; it may go on meanwhile.
+    """
+    from MedUSISLib.generators.bundle import sha256_of_file, verify_bundle
+    from MedUSISLib.generators.pack import pack_bundle
+    from MedUSISLib.generators.source import bundle_to_export, chosen_state
+
+    name, target = name_or_path(source), absolute(out)
+    folder = bundle_to_export(name, state)
+    if folder is None:
+        from MedUSISLib.cli.running import run_and_report
+
+        training = absolute(Path(source))
+        parameters = {"training": training, "state": chosen_state(training, state), "out": target}
+        more = {"overwrite": overwrite, "device": device}
+        run_and_report("export-generator", {**parameters, **more}, json_events, verbose)
+        return
+    bundle = verify_bundle(folder)
+    pack_bundle(bundle, target, overwrite)
+    print(f"{bundle.manifest.id} {bundle.manifest.version} written")
+    print(target)
+    if target.is_file():
+        print(f"sha256 of the file: {sha256_of_file(target)}")
 
 
 @app.command("remove")
