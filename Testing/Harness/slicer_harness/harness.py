@@ -14,7 +14,7 @@ import slicer
 from PySide6.QtCore import QCoreApplication, QEvent
 from PySide6.QtWidgets import QWidget
 
-from slicer_harness import pythonqt, scene_setup, slicer_namespace, slicer_util, uncaught
+from slicer_harness import pythonqt, scene_setup, slicer_namespace, slicer_util, uncaught, user_input
 from slicer_harness.messages import Messages, messages
 from slicer_harness.pip_calls import PipCalls, pip_calls
 from slicer_harness.subject_hierarchy import SubjectHierarchyFiller
@@ -70,9 +70,11 @@ class Harness:
     def _start_windows(self) -> None:
         from slicer_harness.main_window import qSlicerMainWindow
         from slicer_harness.views.layout_manager import qSlicerLayoutManager
+        from slicer_harness.views.slice_annotations import data_probe
 
         layout_manager = qSlicerLayoutManager(slicer.mrmlScene)
         slicer.app.setWindows(layout_manager, qSlicerMainWindow(layout_manager))
+        slicer.modules.DataProbeInstance = data_probe(layout_manager)
         slicer.app.startupCompleted.emit()
 
     # What a test does.
@@ -131,6 +133,20 @@ class Harness:
             raise OSError("the screenshot could not be written")
         return Path(path)
 
+    def press(self, key: str) -> None:
+        """Press a key ("1", "Return", "Shift+Space") where the focus of the main window is; shortcuts hear it."""
+        window = slicer.app.mainWindow()
+        if not window.isActiveWindow:
+            window.activateWindow()
+            self.process_events()
+        user_input.press(key, window)
+        self.process_events()
+
+    def click_view(self, name: str, x: float, y: float) -> None:
+        """Click into a slice view, at parts of its width and height from the upper left."""
+        user_input.click(slicer.app.layoutManager().sliceWidget(name).sliceView(), x, y)
+        self.process_events()
+
     @contextmanager
     def as_user(self) -> Iterator[None]:
         """Testing mode off: `slicer.app.testingEnabled()` is False, `tryWithErrorDisplay` displays. Nothing blocks."""
@@ -148,6 +164,9 @@ class Harness:
         for name in [n for n in manager.modulesNames() if isinstance(manager.module(n), qSlicerScriptedLoadableModule)]:
             self.unload_module(name)
         slicer.app.mainWindow().hide()
+        annotations = slicer.modules.DataProbeInstance.infoWidget.sliceAnnotations
+        annotations.sliceViewAnnotationsEnabled = 0
+        annotations.updateSliceViewFromGUI()
         slicer.mrmlScene.Clear(0)
         slicer.app.layoutManager().setLayout(slicer.vtkMRMLLayoutNode.SlicerLayoutFourUpView)
         slicer.app.setTestingEnabled(True)

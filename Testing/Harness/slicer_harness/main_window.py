@@ -50,7 +50,8 @@ class qSlicerMainWindow(QMainWindow):
         dock.setObjectName("PanelDockWidget")
         dock.setWidget(self._panel)
         self.addDockWidget(Qt.DockWidgetArea.LeftDockWidgetArea, dock)
-        self.statusBar()
+        self.statusBar().showMessage("Ready")
+        self.menuBar().addMenu("File").addAction("Close scene")
 
     def moduleSelector(self) -> qSlicerModuleSelectorToolBar:
         return self._selector

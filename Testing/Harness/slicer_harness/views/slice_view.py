@@ -64,6 +64,9 @@ class qMRMLSliceView(VTKView):
     def interactorStyle(self) -> Any:
         return self._style
 
+    def interactorObserver(self) -> Any:
+        return self._style
+
     def on_size_changed(self, width: int, height: int) -> None:
         self._logic.ResizeSliceNode(width, height)
 

@@ -120,6 +120,12 @@ class VTKView(QtWidgets.QWidget):
     def mouseMoveEvent(self, event: QtGui.QMouseEvent) -> None:
         self._send(event, "MouseMoveEvent")
 
+    def mouse_moved(self, x: int, y: int) -> None:
+        """For tests: the pointer is over this place (pixels, from the upper left) now."""
+        self._interactor.SetEventInformationFlipY(x, y, 0, 0, "\0", 0, None)
+        self._interactor.InvokeEvent("EnterEvent")
+        self._interactor.InvokeEvent("MouseMoveEvent")
+
     def wheelEvent(self, event: QtGui.QWheelEvent) -> None:
         self._send(event, "MouseWheelForwardEvent" if event.angleDelta().y() > 0 else "MouseWheelBackwardEvent")
 
