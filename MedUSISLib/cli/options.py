@@ -20,6 +20,11 @@ def absolute(path: Path) -> Path:
     return Path(os.path.abspath(path.expanduser()))
 
 
+def answer_place(text: str) -> str | Path:
+    """Answers of a study: a URL of a database stays, a path becomes absolute."""
+    return text if "://" in text else absolute(Path(text))
+
+
 def name_or_path(text: str) -> str:
     """What is a name in the catalogue stays; what is plainly a path becomes absolute.
 

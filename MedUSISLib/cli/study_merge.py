@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from MedUSISLib.cli.options import absolute
+from MedUSISLib.cli.options import absolute, answer_place
 
 
 def merge(
@@ -27,8 +27,8 @@ def merge(
     from MedUSISLib.study.merging import merge_answers
 
     folder = absolute(study)
-    target = _place(out) if out is not None else folder / ANSWERS_NAME
-    merged = merge_answers(folder, [_place(source) for source in answers], target)
+    target = answer_place(out) if out is not None else folder / ANSWERS_NAME
+    merged = merge_answers(folder, [answer_place(source) for source in answers], target)
     if csv is not None:
         from MedUSISLib.imaging.writing import atomic_path
         from MedUSISLib.study.readings import readings, readings_csv
@@ -44,7 +44,3 @@ def merge(
         corrections = f", {state.corrections} corrected" if state.corrections else ""
         form = "closing form filled in" if state.closed else "no closing form"
         print(f"{state.reader}: {state.answered} of {state.expected} answered{corrections}, {form}")
-
-
-def _place(text: str) -> str | Path:
-    return text if "://" in text else absolute(Path(text))

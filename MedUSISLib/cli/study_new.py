@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from MedUSISLib.cli.options import OVERWRITE, absolute
-
-if TYPE_CHECKING:
-    from MedUSISLib.study.protocol import Protocol
+from MedUSISLib.cli.options import JSON_EVENTS, OVERWRITE, VERBOSE, absolute
 
 KINDS = ("visual-turing", "forced-choice", "lesion-reading", "lesion-sequential", "lesion-crossover")
+"""As ``study.requests.USUAL_PROTOCOLS``, which loads too slowly for the help text."""
 
 
 def new(
@@ -32,41 +30,44 @@ def new(
     repeats: Annotated[
         int, typer.Option("--repeats", min=0, help="Trials shown twice, with one of the usual protocols.")
     ] = 0,
+    accept: Annotated[
+        list[str] | None,
+        typer.Option("--accept", metavar="CODE", help="A leak that you take responsibility for; may be repeated."),
+    ] = None,
+    reason: Annotated[str, typer.Option("--reason", help="Why it does no harm; goes into the report.")] = "",
     overwrite: bool = OVERWRITE,
+    json_events: bool = JSON_EVENTS,
+    verbose: bool = VERBOSE,
 ) -> None:
     """Make a reader study: blinded images in one common form, every reader's order, and the key."""
-    from MedUSISLib.study.building import new_study
-    from MedUSISLib.study.protocol import load_protocol
+    from MedUSISLib.cli.running import run_and_report
 
-    if protocol in KINDS:
-        made = usual_protocol(protocol, study_id, readers, seed, repeats)
-    else:
-        made = load_protocol(absolute(Path(protocol)))
-    done = new_study(absolute(table), made, absolute(out), overwrite)
-    for remark in done.remarks:
-        print(f"remark: {remark}")
-    print(f"{done.cases} cases, {done.images} images, {done.trials} trials, {done.lesions} lesions; no leak was found")
-    print(f"the key is {absolute(out) / 'key.json'}: do not give it to readers")
-
-
-def usual_protocol(kind: str, study_id: str, readers: str, seed: int, repeats: int) -> Protocol:
-    """One of the usual protocols, from what was typed."""
-    from pydantic import ValidationError
-
-    from MedUSISLib.errors import ErrorCode, MedUSISError
-    from MedUSISLib.study.protocol import Randomisation, lesion_reading, visual_turing
-    from MedUSISLib.study.versioned import first_reason
-
-    names = tuple(name.strip() for name in readers.split(",") if name.strip())
+    parameters: dict[str, object] = {
+        "table": absolute(table),
+        "protocol": protocol if protocol in KINDS else absolute(Path(protocol)),
+        "out": absolute(out),
+        "study_id": study_id,
+        "readers": [name.strip() for name in readers.split(",") if name.strip()],
+        "seed": seed,
+        "repeats": repeats,
+        "accept": accept or [],
+        "reason": reason,
+        "overwrite": overwrite,
+    }
     try:
-        if kind in ("visual-turing", "forced-choice"):
-            plan = Randomisation(seed=seed, repeats=repeats)
-            return visual_turing(study_id, names, kind == "forced-choice", plan)
-        design = {"lesion-sequential": "sequential", "lesion-crossover": "crossover"}.get(kind, "crossed")
-        crossover = {"sessions": 2, "washout_days": 28.0} if design == "crossover" else {}
-        plan = Randomisation.model_validate({"seed": seed, "repeats": repeats, **crossover})
-        return lesion_reading(study_id, names, design, randomisation=plan)  # type: ignore[arg-type]
-    except ValidationError as error:
-        raise MedUSISError(
-            ErrorCode.BAD_SETTING, f"the study cannot be planned like this ({first_reason(error)})", "see --help"
-        ) from None
+        run_and_report("new-study", parameters, json_events, verbose)
+    except typer.Exit as ending:
+        if ending.exit_code == 0 and not json_events:
+            _print_summary(absolute(out))
+        raise
+
+
+def _print_summary(study: Path) -> None:
+    from MedUSISLib.study.key import KEY_NAME, load_key
+    from MedUSISLib.study.record import load_record
+
+    key, accepted = load_key(study), load_record(study).acceptances
+    lesions = sum(len(case.lesions) for case in key.cases)
+    leaks = f"{len(accepted)} leak(s) accepted" if accepted else "no leak was found"
+    print(f"{len(key.cases)} cases, {len(key.images)} images, {len(key.trials)} trials, {lesions} lesions; {leaks}")
+    print(f"the key is {study / KEY_NAME}: do not give it to readers")

@@ -66,7 +66,7 @@ KINDS: Mapping[str, JobKind] = {
         JobKind(
             "train",
             "MedUSISLib.training.configuration:TrainingConfiguration",
-            "MedUSISLib.training.run:train",
+            "MedUSISLib.jobs.training_job:train",
         ),
         JobKind(
             "estimate-training",

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from MedUSISLib.errors import ErrorCode, MedUSISError
 from MedUSISLib.imaging.writing import atomic_path
-from MedUSISLib.study.answers import AnswerStore, Row, check_chain
+from MedUSISLib.study.answers import ANSWERS_NAME, AnswerStore, Row, check_chain
 from MedUSISLib.study.key import Key, load_study
 from MedUSISLib.study.package import package_of
 from MedUSISLib.study.protocol import Protocol
@@ -83,6 +83,26 @@ def merge_answers(study: str | Path, sources: Sequence[str | Path], out: str | P
         with atomic_path(out, ".sqlite") as half, AnswerStore(half) as store:
             store.insert([row for reader in sorted(chains) for row in chains[reader]])
     return Merged(tuple(_state(reader, chains.get(reader, []), key) for reader in protocol.readers))
+
+
+def answer_sources(study: str | Path, given: Sequence[str | Path] | str | Path) -> list[str | Path]:
+    """Files or URLs of answers that were given, or the study's own merged ones when none was.
+
+    Raises
+    ------
+    MedUSISError
+        BAD_SETTING when there are neither.
+    """
+    if given:
+        return [given] if isinstance(given, (str, Path)) else list(given)
+    own = Path(study) / ANSWERS_NAME
+    if not own.is_file():
+        raise MedUSISError(
+            ErrorCode.BAD_SETTING,
+            "the study has no merged answers",
+            "give files of answers, or merge them with `medusis study merge` first",
+        )
+    return [own]
 
 
 def rows_of_study(study: str | Path, source: str | Path) -> list[Row]:

@@ -167,11 +167,12 @@ def readings_csv(found: Sequence[Reading]) -> str:
         cells[COLUMNS.index("lesions")] = len(reading.lesions) if reading.scored else ""
         if not reading.scored:
             cells[COLUMNS.index("hits")] = cells[COLUMNS.index("false_positives")] = ""
-        table.writerow([_cell(value) for value in (*cells, *(reading.values.get(name) for name in asked))])
+        table.writerow([cell(value) for value in (*cells, *(reading.values.get(name) for name in asked))])
     return stream.getvalue()
 
 
-def _cell(value: Any) -> Any:
+def cell(value: Any) -> Any:
+    """A value as a cell of a table; text that a spreadsheet would take for a formula gets a quote in front."""
     if value is None:
         return ""
     if isinstance(value, bool):

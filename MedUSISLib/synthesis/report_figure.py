@@ -17,10 +17,10 @@ def new_figure(size_inch: tuple[float, float], colour: str) -> Figure:
     return figure
 
 
-def png_bytes(figure: Figure, dpi: int) -> bytes:
+def png_bytes(figure: Figure, dpi: int, description: str = SYNTHETIC_NOTICE) -> bytes:
     """The figure as a PNG that says in its metadata what it shows."""
     stream = io.BytesIO()
     figure.savefig(
-        stream, format="png", dpi=dpi, facecolor=figure.get_facecolor(), metadata={"Description": SYNTHETIC_NOTICE}
+        stream, format="png", dpi=dpi, facecolor=figure.get_facecolor(), metadata={"Description": description}
     )
     return stream.getvalue()

@@ -251,9 +251,9 @@ def test_the_table_of_readings_is_safe_in_a_spreadsheet(turing: Path, tmp_path: 
     lines = readings_csv(found).splitlines()
     assert lines[0].startswith("reader,session,position,trial,stage,arm,case") and len(lines) == 15
     assert lines[0].endswith("answer_source,answer_confidence") and lines[1].endswith("real,60.0")
-    from MedUSISLib.study.readings import _cell
+    from MedUSISLib.study.readings import cell
 
-    assert _cell("=1+1") == "'=1+1" and _cell(-1.5) == -1.5 and _cell(None) == "" and _cell([1, 2]) == 2
+    assert cell("=1+1") == "'=1+1" and cell(-1.5) == -1.5 and cell(None) == "" and cell([1, 2]) == 2
 
 
 def run(*words: object, code: int = 0) -> str:
@@ -286,13 +286,14 @@ def test_a_study_by_the_command_line(table: Path, tmp_path: Path) -> None:
 
 
 def test_usual_protocols_by_name(tmp_path: Path) -> None:
-    from MedUSISLib.cli.study_new import KINDS, usual_protocol
+    from MedUSISLib.study.requests import USUAL_PROTOCOLS
+    from MedUSISLib.study.usual_protocols import usual_protocol
 
-    for kind in KINDS:
-        made = usual_protocol(kind, "s", "R1, R2", seed=3, repeats=1)
+    for kind in USUAL_PROTOCOLS:
+        made = usual_protocol(kind, "s", ("R1", " R2"), seed=3, repeats=1)
         assert made.readers == ("R1", "R2") and made.randomisation.seed == 3
     with pytest.raises(MedUSISError, match="readers"):
-        usual_protocol("visual-turing", "s", "Dr. Doe", seed=0, repeats=0)
+        usual_protocol("visual-turing", "s", ("Dr. Doe",), seed=0, repeats=0)
 
 
 def test_a_reader_who_joins_later_changes_nothing_for_the_others(turing: Path, tmp_path: Path) -> None:

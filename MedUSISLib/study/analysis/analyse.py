@@ -36,7 +36,7 @@ from MedUSISLib.study.analysis.visual_turing import chosen_image, forced_choice,
 from MedUSISLib.study.answers import ANSWERS_NAME
 from MedUSISLib.study.key import load_study
 from MedUSISLib.study.leaks import LeakReport, check_study
-from MedUSISLib.study.merging import merge_answers, rows_of_study
+from MedUSISLib.study.merging import answer_sources, merge_answers, rows_of_study
 from MedUSISLib.study.protocol import Protocol
 from MedUSISLib.study.readings import Reading, readings
 from MedUSISLib.study.record import load_record
@@ -81,7 +81,7 @@ def analyse(
     """
     progress, study = progress or Progress(), Path(study)
     protocol, key = load_study(study)
-    sources = _sources(study, answers)
+    sources = answer_sources(study, answers)
     progress.stage("read the answers")
     with tempfile.TemporaryDirectory(prefix="medusis-") as folder:
         merged_file = Path(folder) / ANSWERS_NAME
@@ -176,20 +176,6 @@ def _lesions(
             found.append(agreement_of_counts(first, counts, "marks", arm, level, notes))
     summary: tuple[TimeSummary, ...] = times(first_readings(kept), lambda reading: "")
     return {"agreement": tuple(found), "times": summary}
-
-
-def _sources(study: Path, answers: Sequence[str | Path] | str | Path) -> list[str | Path]:
-    given = [answers] if isinstance(answers, (str, Path)) else list(answers)
-    if given:
-        return given
-    own = study / ANSWERS_NAME
-    if not own.is_file():
-        raise MedUSISError(
-            ErrorCode.BAD_SETTING,
-            "the study has no merged answers",
-            "give files of answers, or merge them with `medusis study merge` first",
-        )
-    return [own]
 
 
 def _leak_summary(report: LeakReport) -> LeakSummary:

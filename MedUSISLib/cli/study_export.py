@@ -1,0 +1,47 @@
+"""``medusis study export``: answers for iMRMC, MRMCaov, RJafroc, or as CSV tables."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from MedUSISLib.cli.options import OVERWRITE, absolute, answer_place
+
+
+class FormatName(StrEnum):
+    """As in ``study.export.export``, which loads too slowly for the help text."""
+
+    IMRMC = "imrmc"
+    MRMCAOV = "mrmcaov"
+    RJAFROC = "rjafroc"
+    CSV = "csv"
+
+
+def export(
+    study: Annotated[Path, typer.Argument(metavar="STUDY", help="The folder of a study.")],
+    format: Annotated[FormatName, typer.Option("--format", help="Whose format.")],
+    out: Annotated[Path, typer.Option("--out", metavar="FILE|DIR", help="The file; a folder for csv.")],
+    answers: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--answers",
+            metavar="FILE|URL",
+            help="Files from readers, or a database; may be repeated. answers.sqlite in the study if not given.",
+        ),
+    ] = None,
+    overwrite: bool = OVERWRITE,
+) -> None:
+    """Write the answers beside the truth for another program.
+
+    csv holds everything; the others hold first readings of readers who read everything, as they need it.
+    """
+    from MedUSISLib.study.export.export import ExportFormat, export_study
+
+    sources = [answer_place(source) for source in answers or ()]
+    done = export_study(absolute(study), sources, ExportFormat(format.value), absolute(out), overwrite)
+    for remark in done.remarks:
+        print(f"remark: {remark}")
+    print(f"{done.rows} rows")
