@@ -60,6 +60,8 @@ def count(request: CountRequest, progress: Progress) -> dict[str, float]:
             misbehave(request, progress, iteration)
             time.sleep(request.wait_s)
             iteration += 1
+            if iteration % 10 == 0:
+                checkpoint.write_text(str(iteration))
             progress.step(iteration, request.iterations)
     checkpoint.write_text(str(iteration))
     (request.out / "result").write_text(str(iteration))
