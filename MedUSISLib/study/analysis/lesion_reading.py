@@ -25,7 +25,14 @@ from MedUSISLib.study.analysis.results import ALL, Comparison, Curve, LesionRead
 from MedUSISLib.study.key import Key
 from MedUSISLib.study.protocol import Protocol
 from MedUSISLib.study.readings import Reading
-from MedUSISLib.study.statistics.figures import EmpiricalAuc, Figure, mean_rating, sensitivity, specificity
+from MedUSISLib.study.statistics.figures import (
+    EmpiricalAuc,
+    Figure,
+    ShareOfCases,
+    mean_rating,
+    sensitivity,
+    specificity,
+)
 from MedUSISLib.study.statistics.free_response import AfrocArea, FalseMarksPerCase, LesionSensitivity
 from MedUSISLib.study.statistics.from_readings import case_ratings, first_readings, lesion_marks
 from MedUSISLib.study.statistics.mrmc import analyse_mrmc
@@ -114,9 +121,11 @@ def _comparisons(
         table = lesion_marks(scored)
         return AfrocArea(table, false_marks_of_all_cases=bool(table.truth.all()))
 
-    def called(figure: Callable[[RatingTable, float], Figure]) -> Figure:
+    def called(figure: Callable[[RatingTable, float], ShareOfCases], title: str) -> Figure:
         assert presence is not None
-        return figure(_table(known, lambda r: float(r.values.get(presence.id) == "yes")), 0.5)
+        made = figure(_table(known, lambda r: float(r.values.get(presence.id) == "yes")), 0.5)
+        made.title = title
+        return made
 
     wanted: dict[str, tuple[str, Callable[[], Figure]]] = {}
     if rating is not None and known:
@@ -126,8 +135,14 @@ def _comparisons(
         wanted["lesion-sensitivity"] = "comparison of lesions found", lambda: LesionSensitivity(lesion_marks(scored))
         wanted["false-marks"] = "comparison of false marks per case", lambda: FalseMarksPerCase(lesion_marks(scored))
     if presence is not None and known:
-        wanted["case-sensitivity"] = "comparison of cases called positive", lambda: called(sensitivity)
-        wanted["case-specificity"] = "comparison of cases called negative", lambda: called(specificity)
+        wanted["case-sensitivity"] = (
+            "comparison of cases called positive",
+            lambda: called(sensitivity, "cases with a lesion called so"),
+        )
+        wanted["case-specificity"] = (
+            "comparison of cases called negative",
+            lambda: called(specificity, "cases without a lesion called so"),
+        )
     for category in (TOTAL, *marks.categories):
         wanted[f"marks: {category}"] = (
             f"comparison of marks per case, {category}",

@@ -489,15 +489,15 @@ def headline(results: StudyResults) -> str:
         for name in ("jafroc", "auc"):
             found = results.lesion_reading.comparisons.get(name)
             if found is not None and found.main.differences:
-                return "; ".join(_difference_text(found, d) for d in found.main.differences)
+                return f"{found.title}: " + "; ".join(_difference_text(d) for d in found.main.differences)
     return "no analysis over readers and cases was possible; see the notes"
 
 
-def _difference_text(found: Comparison, d: DifferenceOf) -> str:
+def _difference_text(d: DifferenceOf) -> str:
     if d.value is None or d.low is None or d.high is None:
-        return f"{found.title}, {d.first} - {d.second}: not defined"
+        return f"{d.first} - {d.second} not defined"
     p = "p not defined" if d.p_value is None else "p < 0.0001" if d.p_value < 1e-4 else f"p = {d.p_value:.4f}"
-    return f"{found.title}, {d.first} - {d.second}: {d.value:+.3f} [{d.low:+.3f}, {d.high:+.3f}], {p}"
+    return f"{d.first} - {d.second} {d.value:+.3f} [{d.low:+.3f}, {d.high:+.3f}], {p}"
 
 
 def load_results(path: str | Path) -> StudyResults:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from MedUSISLib.study.analysis.contrast import GAP_MM, SHELL_MM
 from MedUSISLib.study.analysis.results import StudyResults
 
@@ -41,8 +43,8 @@ def methods(results: StudyResults) -> tuple[list[str], list[str]]:
     percent = f"{100 * results.confidence:g} %"
     if results.visual_turing is not None or results.forced_choice is not None:
         paragraphs.append(
-            f"Shares right of single readers have exact Clopper-Pearson {percent} intervals and two-sided exact binomial "
-            f"tests{cite('clopper')}. Over readers and cases "
+            f"Shares right of single readers have exact Clopper-Pearson {percent} intervals and two-sided exact "
+            f"binomial tests{cite('clopper')}. Over readers and cases "
             + (
                 "the balanced accuracy, (share of real called real + share of synthetic called synthetic) / 2, "
                 if results.visual_turing is not None
@@ -58,8 +60,8 @@ def methods(results: StudyResults) -> tuple[list[str], list[str]]:
     if results.visual_turing is not None:
         paragraphs.append(
             'An answer "unsure" counts half over readers and cases and is left out of the counts of single readers, '
-            f"where it is told apart. d' = z(hits) - z(false alarms), counts + 0.5 over totals + 1{cite('hautus')}. The "
-            'ROC curve is that of the confidence, negative for the answer "real", 0 for "unsure"; its area is the '
+            f"where it is told apart. d' = z(hits) - z(false alarms), counts + 0.5 over totals + 1{cite('hautus')}. "
+            'The ROC curve is that of the confidence, negative for the answer "real", 0 for "unsure"; its area is the '
             f"Wilcoxon statistic{cite('bamber')}."
         )
     if results.forced_choice is not None:
@@ -68,8 +70,8 @@ def methods(results: StudyResults) -> tuple[list[str], list[str]]:
         paragraphs += _lesion_methods(results, percent, cite)
     if results.agreement:
         paragraphs.append(
-            f"Agreement between readers: Fleiss's kappa{cite('fleiss')}, Gwet's AC1, which does not fall when nearly all "
-            f"cases are of one kind{cite('gwet')}, and Krippendorff's alpha with a bootstrap interval"
+            f"Agreement between readers: Fleiss's kappa{cite('fleiss')}, Gwet's AC1, which does not fall when nearly "
+            f"all cases are of one kind{cite('gwet')}, and Krippendorff's alpha with a bootstrap interval"
             f"{cite('krippendorff')}; of two readers, and of a reader with his own earlier answer to the same trial, "
             f"Cohen's kappa{cite('cohen')}; of numbers the intraclass correlation for absolute agreement{cite('icc')}."
         )
@@ -92,30 +94,31 @@ def _design(results: StudyResults) -> str:
     display = results.protocol["display"]
     rule, hit = results.protocol["lesion_rule"], results.protocol["hit_rule"]
     text = (
-        f"Design: {design}; {display['mode']}s, {display['plane']} plane. All images were brought to one grid, grey scale, "
-        "floor, background and file form; a check looked for differences between real and synthetic other than the "
-        "picture. The order was drawn for each reader, balanced over arms, lesion status and strata."
+        f"Design: {design}; {display['mode']}s, {display['plane']} plane. All images were brought to one grid, grey "
+        "scale, floor, background and file form; a check looked for differences between real and synthetic other than "
+        "the picture. The order was drawn for each reader, balanced over arms, lesion status and strata."
     )
     if results.kind == "lesion-reading":
         where = "inside the lesion" if hit["kind"] == "inside" else f"within {hit['radius_mm']:g} mm of the lesion"
         text += (
             f" A lesion is a component of the mask ({rule['connectivity']} neighbours, at least "
-            f"{rule['smallest_mm3']:g} mm³). A mark hits when it is {where}; each mark hits at most one lesion and each "
-            "lesion is hit at most once, by the pairing with most hits, then the surest marks, then the nearest; a "
-            "second mark on a lesion is neither hit nor false mark."
+            f"{rule['smallest_mm3']:g} mm³). A mark hits when it is {where}; each mark hits at most one lesion and "
+            "each lesion is hit at most once, by the pairing with most hits, then the surest marks, then the nearest; "
+            "a second mark on a lesion is neither hit nor false mark."
         )
     return text
 
 
-def _lesion_methods(results: StudyResults, percent: str, cite) -> list[str]:  # type: ignore[no-untyped-def]
+def _lesion_methods(results: StudyResults, percent: str, cite: Callable[..., str]) -> list[str]:
     found = results.lesion_reading
     assert found is not None
     jafroc = found.comparisons.get("jafroc")
     figure = jafroc.title if jafroc is not None else "area under the weighted AFROC curve"
     return [
         f"Shares of lesions and cases have exact {percent} intervals, which take lesions of one case for independent"
-        f"{cite('clopper')}. Figures of merit: the area under the empirical ROC curve of the confidence{cite('bamber')}; "
-        f"JAFROC's, the {figure}{cite('chakraborty', 'zhai')}; the share of lesions found; false marks per case; marks "
+        f"{cite('clopper')}. Figures of merit: the area under the empirical ROC curve of the confidence"
+        f"{cite('bamber')}; JAFROC's, the {figure}{cite('chakraborty', 'zhai')}; the share of lesions "
+        "found; false marks per case; cases called right; marks "
         "per case. Arms were compared by the analysis of Obuchowski and Rockette with Hillis's degrees of freedom for "
         f"random readers and random cases, covariances by the jackknife over cases{cite('or', 'hillis')}. FROC curves"
         f"{cite('bunch')} of all readers together count every reader's cases. Within readers: McNemar's exact test on "

@@ -1,0 +1,142 @@
+"""The parts of the report on a visual Turing test."""
+
+from __future__ import annotations
+
+from MedUSISLib.study.analysis.results import AgainstChance, ForcedChoice, ReaderTuring, StudyResults, VisualTuring
+from MedUSISLib.study.report import charts, words
+from MedUSISLib.study.report.shared_parts import narrow
+from MedUSISLib.synthesis import report_page as page
+from MedUSISLib.synthesis.report_page import Html
+
+
+def turing_sections(results: StudyResults) -> list[Html]:
+    """Over readers and cases, each reader, strata."""
+    if results.visual_turing is not None:
+        return _single(results, results.visual_turing)
+    if results.forced_choice is not None:
+        return _pairs(results, results.forced_choice)
+    return []
+
+
+def _single(results: StudyResults, found: VisualTuring) -> list[Html]:
+    tests = [test for test in (found.accuracy, found.auc, found.d_prime) if test is not None]
+    forest = charts.shares_png(
+        [(one.reader, one.correct) for one in (*found.readers, found.pooled)], 0.5, results.margin, "Readers"
+    )
+    roc = charts.curves_png(found.curves, "roc")
+    strata = [
+        (
+            one.stratum,
+            words.count(one.counts.correct),
+            words.exact(one.counts.correct),
+            one.counts.unsure,
+            words.estimate(one.accuracy) if one.accuracy else words.NONE,
+            words.p(one.accuracy.p_value) if one.accuracy else words.NONE,
+        )
+        for one in found.strata
+    ]
+    head = ("Stratum", "Right, all readers", "Exact interval", "Unsure", "Balanced accuracy", "p against 1/2")
+    return [
+        _over_readers(tests),
+        page.section(
+            "Each reader",
+            page.columns(
+                page.picture(forest, "Share right of each reader") if forest else None,
+                page.picture(roc, "ROC curves of the confidence") if roc else None,
+            ),
+            _reader_table(found),
+            page.paragraph(
+                f"Sensitivity is of {found.positive} images. Shares are of definite answers; the interval and p of all "
+                "readers together take answers of several readers to one image for independent, which they are not: "
+                "conclusions belong to the table above. The blue band is the margin of equivalence.",
+                "note",
+            ),
+        ),
+        *([page.section("Strata", page.table(head, strata, numbers=(1, 2, 3, 4, 5)))] if strata else []),
+    ]
+
+
+def _reader_table(found: VisualTuring) -> Html:
+    def row(one: ReaderTuring) -> tuple[object, ...]:
+        d = one.d_prime
+        return (
+            one.reader,
+            words.count(one.correct),
+            words.exact(one.correct),
+            words.p(one.correct.p_chance),
+            f"{words.count(one.sensitivity)} {words.exact(one.sensitivity)}",
+            f"{words.count(one.specificity)} {words.exact(one.specificity)}",
+            one.unsure,
+            words.number(one.auc, 2),
+            f"{d.value:.2f} {words.interval(d.low, d.high, 2)}" if d is not None else words.NONE,
+        )
+
+    head = ("Reader", "Right", "Exact interval", "p against 1/2", "Sensitivity", "Specificity", "Unsure", "AUC", "d'")
+    return page.table(head, [row(one) for one in (*found.readers, found.pooled)], numbers=tuple(range(1, 9)))
+
+
+def _pairs(results: StudyResults, found: ForcedChoice) -> list[Html]:
+    forest = charts.shares_png(
+        [(one.reader, one.correct) for one in (*found.readers, found.pooled)], 0.5, results.margin, "Readers"
+    )
+    rows = [
+        (
+            one.reader,
+            words.count(one.correct),
+            words.exact(one.correct),
+            words.p(one.correct.p_chance),
+            words.count(one.left),
+            words.p(one.left.p_chance),
+        )
+        for one in (*found.readers, found.pooled)
+    ]
+    strata = [(one.reader, words.count(one.correct), words.exact(one.correct)) for one in found.strata]
+    d = found.d_prime
+    line = f"d' = {d[0]:.2f} {words.interval(d[1], d[2], 2)}." if d is not None else None
+    head = ("Reader", "Right", "Exact interval", "p against 1/2", "Chose left", "p against 1/2")
+    return [
+        _over_readers([found.correct] if found.correct is not None else [], line),
+        page.section(
+            "Each reader",
+            narrow(page.picture(forest, "Share right of each reader")) if forest else None,
+            page.table(head, rows, numbers=(1, 2, 3, 4, 5)),
+            page.paragraph(
+                "Interval and p of all readers together take answers of several readers to one pair for independent.",
+                "note",
+            ),
+        ),
+        *(
+            [page.section("Strata", page.table(("Stratum", "Right, all readers", "Exact interval"), strata, (1, 2)))]
+            if strata
+            else []
+        ),
+    ]
+
+
+def _over_readers(tests: list[AgainstChance], line: str | None = None) -> Html:
+    if not tests:
+        return page.section(
+            "Over readers and cases", page.paragraph("No analysis was possible; the notes below say why.")
+        )
+    rows = []
+    for one in tests:
+        e = one.equivalence
+        shown = words.NONE if e is None else "shown" if e.shown else "not shown"
+        rows.append(
+            (
+                one.title,
+                words.estimate(one),
+                f"{one.chance:g}",
+                words.p(one.p_value),
+                shown if e is None else f"{shown}, ±{e.margin:g}, p {words.p(e.p_value)}",
+                words.interval(e.low, e.high) if e is not None else words.NONE,
+                one.generalises_to,
+            )
+        )
+    head = ("Figure", "Mean over readers", "Chance", "p", "Equivalence with chance", "Its interval", "Holds for")
+    return page.section(
+        "Over readers and cases",
+        page.table(head, rows, numbers=(1, 2, 3, 4, 5)),
+        page.paragraph(line) if line else None,
+        page.paragraph("A large p does not show that readers cannot tell; equivalence within the margin does.", "note"),
+    )
