@@ -19,6 +19,7 @@ from MedUSISLib.jobs.launcher import Launcher
 from MedUSISLib.jobs.log import new_log_file
 from MedUSISLib.jobs.specification import JobSpecification
 from MedUSISLib.progress import Wish
+from MedUSISLib.training.launched import launched
 
 if TYPE_CHECKING:
     from MedUSISLib.jobs.events import Event
@@ -50,11 +51,30 @@ def run_and_report(
     given = {name: _json_ready(value) for name, value in parameters.items() if value is not None}
     log = _log_file(kind)
     launcher = Launcher(JobSpecification(kind=kind, parameters=given), log=log)
-    if json_events:
+    place = launched()
+    if place is not None and not place.leads:
+        last = _silently(launcher, keeps_state)
+    elif json_events:
         last = _as_json(launcher, verbose, keeps_state)
     else:
         last = _on_terminal(launcher, verbose, log, keeps_state)
     raise typer.Exit(0 if isinstance(last, Result) else exit_code_of(last.error()))
+
+
+def _silently(launcher: Launcher, keeps_state: bool) -> Result | Failure:
+    """For a process that works beside the one that speaks (torchrun, srun): only its own failure is shown."""
+    from MedUSISLib.cli.reporting import report_error
+
+    last: Event = Failure("INTERNAL", "the job said nothing")
+    try:
+        with _signals_cancel(launcher, keeps_state):
+            *_, last = launcher.events()
+    except MedUSISError as error:
+        last = Failure.of(error)
+    assert isinstance(last, (Result, Failure))
+    if isinstance(last, Failure):
+        report_error(last.error())
+    return last
 
 
 def _as_json(launcher: Launcher, verbose: bool, keeps_state: bool) -> Result | Failure:

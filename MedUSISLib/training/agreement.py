@@ -10,6 +10,7 @@ import torch
 
 from MedUSISLib.errors import ErrorCode, MedUSISError
 from MedUSISLib.progress import Progress
+from MedUSISLib.training.launched import ANOTHER_ENDED
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -91,7 +92,7 @@ class Agreement:
         except RuntimeError:
             raise MedUSISError(
                 ErrorCode.INTERNAL,
-                "another process of this training has ended",
+                ANOTHER_ENDED,
                 "its own message says why; the training can be continued with --resume",
             ) from None
         return int(number)

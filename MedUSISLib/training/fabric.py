@@ -65,6 +65,14 @@ def leave(fabric: Fabric) -> None:
         torch.distributed.destroy_process_group()
 
 
+def lost_another(error: Exception, fabric: Fabric) -> bool:
+    """Whether an error of torch means that another process of the training is gone."""
+    if fabric.world_size == 1:
+        return False
+    # gloo raises plain errors that name its own source files
+    return isinstance(error, torch.distributed.DistError) or (isinstance(error, RuntimeError) and "gloo" in str(error))
+
+
 def _check(configuration: GeneratorTraining | SegmentatorTraining, several: Launched | None) -> None:
     if isinstance(configuration, SegmentatorTraining):
         if several is not None:

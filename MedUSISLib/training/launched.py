@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+ANOTHER_ENDED = "another process of this training has ended"
+"""What a process says that cannot go on without the others; why is in the words of the one that ended first."""
+
 Starter = Literal["torchrun", "srun"]
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from MedUSISLib.errors import ErrorCode, MedUSISError
 from MedUSISLib.progress import Progress
 from MedUSISLib.training.configuration import GeneratorTraining, SegmentatorTraining
+from MedUSISLib.training.launched import ANOTHER_ENDED
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,7 @@ def train(configuration: GeneratorTraining | SegmentatorTraining, progress: Prog
     bundle = configuration.out / "bundle" / configuration.name
     if isinstance(configuration, GeneratorTraining):
         from MedUSISLib.training.dataset_data import with_dataset
-        from MedUSISLib.training.fabric import leave
+        from MedUSISLib.training.fabric import leave, lost_another
         from MedUSISLib.training.generator_run import GeneratorRun
 
         run = GeneratorRun(with_dataset(configuration), progress)
@@ -43,6 +45,10 @@ def train(configuration: GeneratorTraining | SegmentatorTraining, progress: Prog
                 figures = run.run().figures()
             if run.agreement.leads:
                 export_generator(run, bundle)
+        except RuntimeError as error:
+            if not lost_another(error, run.fabric):
+                raise
+            raise MedUSISError(ErrorCode.INTERNAL, ANOTHER_ENDED, "its own message says why") from error
         finally:
             leave(run.fabric)
         return TrainingResult(configuration.out, bundle, run.state.iteration, figures)
