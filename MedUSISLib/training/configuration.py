@@ -111,6 +111,9 @@ class GeneratorTraining(Part):
         default=1, gt=0, description="the batch goes through the networks in so many parts: less memory, the same step"
     )
     data: DataConfiguration
+    loader_workers: int = Field(
+        default=1, ge=0, description="threads that make batches ahead while the networks work; 0 makes them in line"
+    )
     prepare_workers: int | None = Field(
         default=None, gt=0, description="processes that prepare cases; by cores and memory when absent"
     )

@@ -344,12 +344,13 @@ class GeneratorRun:
         if measured == self._measured:
             return network
         self._measured = measured
-        phase, _ = self._phase()
+        phase, _ = self._phase(self.state.iteration)
+        phase = phase.model_copy(update={"adversarial": 0.0})  # no real images are needed
         rank, world = self.fabric.global_rank, self.fabric.world_size
         with torch.no_grad():
             batches = []
             for number in range(self.state.iteration, self.state.iteration + _BATCH_NORM_BATCHES):
-                batch = self._batch(phase, number, rank, world)
+                batch = self.data.batch(phase, number, rank, world, self.state.rollbacks).to(self.fabric.device)
                 noise = self.state.noise(number, rank, world)
                 batches.append((one_hot(batch.labels, self.schema.number_of_classes), noise))
             refresh_batch_norm(network, batches)
