@@ -20,6 +20,13 @@ STRONGEST = 0.4
 _THIN_MM = 1.7
 
 
+def thin_cases(cases: Sequence[Case]) -> list[Case]:
+    """Those with an image whose slices are thin: thick ones have less fine detail than they ought to."""
+    return [
+        case for case in cases if case.image_kji is not None and (case.acquired_mm or case.thickness_mm) < _THIN_MM
+    ]
+
+
 def fitted_sharpening(
     network: Any, cases: Sequence[Case], crop: tuple[int, int], noise_channels: int, classes: int
 ) -> float:
@@ -39,7 +46,7 @@ def fitted_sharpening(
     float
         0 where nothing is missing or nothing can be measured.
     """
-    thin = [case for case in cases if case.image_kji is not None and case.thickness_mm < _THIN_MM]
+    thin = thin_cases(cases)
     if not thin:
         return 0.0
     slices = validation_slices(thin, crop, per_case=6)

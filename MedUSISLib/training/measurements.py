@@ -24,6 +24,7 @@ PASSES = 8
 #: A volume is flagged when its uncertainty exceeds the largest of the validation volumes by this factor: with a
 #: handful of them a percentile would be a fiction.
 REVIEW_FACTOR = 1.5
+_THIN_MM = 1.6
 
 
 @dataclass(frozen=True)
@@ -38,12 +39,20 @@ class VolumeMeasurements:
         Between-slice over in-slice gradient inside one class, of the first pass.
     stripes_real : float or None
         The same of the real image.
+    seams : float or None
+        Of a volume drawn in windows, see `seam_index`.
     """
 
     person: str
     uncertainty: float
     stripes: float
     stripes_real: float | None
+    seams: float | None = None
+
+
+def is_thin(case: Case) -> bool:
+    """Whether its slices lie near enough for the gradient between them to be compared with that within."""
+    return (case.acquired_mm or case.thickness_mm) < _THIN_MM
 
 
 def framed(volume: np.ndarray, crop: tuple[int, int]) -> np.ndarray:
@@ -76,7 +85,7 @@ def measure_volume(
     body = labels > 0
     stripes = stripe_index(np.concatenate(first_pass), body, labels)
     real = None
-    if case.image_kji is not None and case.thickness_mm < 1.6:
+    if case.image_kji is not None and is_thin(case):
         real = stripe_index(framed(case.image_kji, crop).astype(np.float32), body, labels)
     return VolumeMeasurements(case.person, total / max(count, 1), float(stripes or float("nan")), real)
 

@@ -52,8 +52,19 @@ class ValidationSlices:
         return len(np.unique(self.people))
 
 
+def slice_numbers(case: Case, per_case: int = 16, bottom_mm: float = 150.0) -> list[int]:
+    """Axial slices of a case, evenly spaced from the vertex down to ``bottom_mm`` below it."""
+    slices = case.labels_kji.shape[0]
+    first = max(0, slices - int(bottom_mm / case.thickness_mm))
+    return [int(k) for k in np.linspace(first + 2, slices - 4, per_case).round()]
+
+
 def validation_slices(
-    cases: Sequence[Case], crop: tuple[int, int], per_case: int = 16, bottom_mm: float = 150.0
+    cases: Sequence[Case],
+    crop: tuple[int, int],
+    per_case: int = 16,
+    bottom_mm: float = 150.0,
+    pixel_mm: float = 1.0,
 ) -> ValidationSlices:
     """Axial slices, evenly spaced from the vertex down to ``bottom_mm`` below it, uncut and undeformed.
 
@@ -63,6 +74,11 @@ def validation_slices(
         Those without an image are left out.
     crop : (int, int)
         Rows and columns, about the middle of the case.
+    per_case : int
+        Slices of each case.
+    bottom_mm : float
+    pixel_mm : float
+        Side of a pixel of the cases.
 
     Raises
     ------
@@ -74,10 +90,8 @@ def validation_slices(
     for case in cases:
         if case.image_kji is None:
             continue
-        slices = case.labels_kji.shape[0]
-        first = max(0, slices - int(bottom_mm / case.thickness_mm))
-        top = head_top_mm(case)
-        for k in np.linspace(first + 2, slices - 4, per_case).round().astype(int):
+        top = head_top_mm(case, pixel_mm)
+        for k in slice_numbers(case, per_case, bottom_mm):
             starts = [(n - wanted) // 2 for n, wanted in zip(case.labels_kji.shape[1:], crop, strict=True)]
             labels.append(cut_out(case.labels_kji[k], starts, crop))
             images.append(cut_out(case.image_kji[k], starts, crop).astype(np.float32))
@@ -85,7 +99,7 @@ def validation_slices(
             depths.append(top - k * case.thickness_mm)
     if not labels:
         raise ValueError("there is no held-out person with an image to validate on")
-    return ValidationSlices(np.stack(labels), np.stack(images), np.array(people), np.array(depths))
+    return ValidationSlices(np.stack(labels), np.stack(images), np.array(people), np.array(depths), pixel_mm)
 
 
 def slices_of_others(
@@ -113,7 +127,7 @@ def slices_of_others(
     return validation_slices(list(chosen.values())[:people], (rows, columns))
 
 
-def head_top_mm(case: Case) -> float:
+def head_top_mm(case: Case, pixel_mm: float = 1.0) -> float:
     """Height of the top of the head above the case's first slice, in mm; NaN when it is cut off."""
     slices, rows, columns = case.labels_kji.shape
-    return vertex_mm(case.labels_kji > 0, Geometry((columns, rows, slices), (1.0, 1.0, case.thickness_mm)))
+    return vertex_mm(case.labels_kji > 0, Geometry((columns, rows, slices), (pixel_mm, pixel_mm, case.thickness_mm)))
