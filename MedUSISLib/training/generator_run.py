@@ -82,7 +82,8 @@ class GeneratorRun:
 
     def prepare(self) -> None:
         """Read, label and cache every case, and lay out the validation slices."""
-        rank, leads = self.fabric.global_rank, self.agreement.leads
+        # A cache may lie on a disk of its own in each node: one process of each may prepare with several workers.
+        rank, leads = self.fabric.local_rank, self.agreement.leads
         for first in (True, False):  # the others find in the cache what the first one has prepared
             if leads == first:
                 self.data = GeneratorData(self.configuration, self.schema, self.progress, rank)
