@@ -124,7 +124,9 @@ class MedUSISLogic(ScriptedLoadableModuleLogic):
         ScriptedLoadableModuleLogic.__init__(self)
         make_library_importable()
         from MedUSISLib.mrml.background_jobs import BackgroundJobs
+        from MedUSISLib.mrml.fine_tune_runs import open_run_store
         from MedUSISLib.mrml.installation import Installation
+        from MedUSISLib.mrml.requirements import NEEDED, TRAINING
         from MedUSISLib.mrml.segmentation_logic import SegmentationLogic
         from MedUSISLib.mrml.synthesis_logic import SynthesisLogic
 
@@ -132,6 +134,8 @@ class MedUSISLogic(ScriptedLoadableModuleLogic):
         self.segmentation = SegmentationLogic(worker)
         self.background = BackgroundJobs(worker)
         self.installation = Installation()
+        self.training_installation = Installation(None, (*NEEDED, *TRAINING))
+        self.open_runs = open_run_store
 
     def getParameterNode(self):
         """The choices of the user (``MedUSISGui.parameters.Parameters``)."""

@@ -15,6 +15,14 @@ class Dialogs:
         """Whether the user agrees."""
         return bool(slicer.util.confirmOkCancelDisplay(text))
 
+    def yes_no(self, text: str) -> bool:
+        """Whether the user says yes; no is no reason to stop."""
+        return bool(slicer.util.confirmYesNoDisplay(text))
+
+    def open_outside(self, path: Path) -> None:
+        """A file or folder in the program that the system has for it."""
+        qt.QDesktopServices.openUrl(qt.QUrl.fromLocalFile(str(path)))
+
     def folder(self, title: str) -> Path | None:
         """A folder that exists, None when the user cancels."""
         return _path(qt.QFileDialog.getExistingDirectory(slicer.util.mainWindow(), title))

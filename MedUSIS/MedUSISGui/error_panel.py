@@ -9,9 +9,8 @@ import qt
 from slicer.i18n import tr as _
 
 from .call_later import call_later
+from .rich_text import COLORS, escaped
 from .scrolling import scroll_to
-
-_RED = "#c62828"
 
 
 def error_title(code: str) -> str:
@@ -63,7 +62,7 @@ class ErrorPanel:
             One button each, for what the user can do at once; pressing it hides the panel first.
         """
         code = str(getattr(error.code, "value", error.code))
-        self._ui.errorTitleLabel.text = f'<b style="color:{_RED}">{_escaped(error_title(code))}</b>'
+        self._ui.errorTitleLabel.text = f'<b style="color:{COLORS["worry"]}">{escaped(error_title(code))}</b>'
         self._ui.errorTextLabel.text = _sentences(error.message, error.hint, _place(error))
         details = [_("Kind of error: {code}").format(code=code), error.message, error.hint]
         self._ui.errorDetailsText.setPlainText("\n".join([*filter(None, details), "", log]).strip())
@@ -130,9 +129,5 @@ def _sentences(*parts: str) -> str:
         text = part.strip()
         if text:
             text = text[0].upper() + text[1:]
-            sentences.append(_escaped(text if text[-1] in ".!?" else text + "."))
+            sentences.append(escaped(text if text[-1] in ".!?" else text + "."))
     return "<br>".join(sentences)
-
-
-def _escaped(text: str) -> str:
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

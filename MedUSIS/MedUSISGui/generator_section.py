@@ -75,6 +75,15 @@ class GeneratorSection:
                 return None
         return self._schema_of[1]
 
+    @property
+    def entries(self) -> list:
+        """All generators (``ShelfEntry``)."""
+        return list(self._entries.values())
+
+    def choose_installed(self, identifier: str) -> None:
+        """Choose a generator that was installed just now."""
+        self._on_installed(identifier)
+
     def reload(self) -> None:
         """Read the catalogue again."""
         self._entries = {entry.id: entry for entry in self._shelf.entries()}

@@ -14,6 +14,7 @@ from .default_nodes import select_default_nodes
 from .dependency_banner import DependencyBanner
 from .dialogs import Dialogs
 from .error_panel import ErrorPanel
+from .fine_tune_section import FineTuneSection
 from .generator_section import GeneratorSection
 from .generator_shelf import GeneratorShelf
 from .inputs_section import InputsSection
@@ -38,7 +39,7 @@ class Panel:
     ui : widgets of Resources/UI/MedUSIS.ui
     logic : MedUSISLogic
         Or an object with the same attributes: ``synthesis``, ``segmentation``, ``installation``, ``background``,
-        ``getParameterNode()`` and ``close()``.
+        ``training_installation``, ``open_runs()``, ``getParameterNode()`` and ``close()``.
     dialogs : Dialogs, optional
     shelf : GeneratorShelf, optional
     """
@@ -60,12 +61,14 @@ class Panel:
         self.run = RunController(logic.synthesis, logic.segmentation, self.run_section, self.errors, self.inputs)
         self.results = ResultsSection(ui, dialogs)
         self.review = ReviewSection(ui)
+        self.fine_tune = FineTuneSection(ui, logic, dialogs, self.generator, self.settings)
         self._watch = NodeWatch(self.refresh)
         self._connect()
         register_layouts(slicer.mrmlScene)  # a scene that was saved in the review asks for them
 
     def _connect(self) -> None:
-        for part in (self.banner, self.inputs, self.generator, self.settings, self.results, self.review):
+        parts = (self.banner, self.inputs, self.generator, self.settings, self.results, self.review, self.fine_tune)
+        for part in parts:
             part.failed.connect(self.errors.show)
         self.banner.changed.connect(self._on_packages_changed)
         for part in (self.inputs, self.generator, self.settings, self.run):
@@ -77,6 +80,7 @@ class Panel:
         self.run.finished.connect(self._on_finished)
         self.run.segmented.connect(self._on_segmented)
         self.results.chosen.connect(self._on_result_chosen)
+        self.fine_tune.installed.connect(self.generator.choose_installed)
 
     @property
     def parameters(self):
@@ -91,15 +95,18 @@ class Panel:
         select_default_nodes(self._parameters)
         self._bind()
         self._on_packages_changed()
+        self.fine_tune.enter()
 
     def exit(self) -> None:
         """The user opens another module; a run goes on."""
         self._entered = False
         self._unbind()
+        self.fine_tune.exit()
 
     def close(self) -> None:
         """The module goes away: a run is ended, nothing is observed any more. May be called again."""
         self.exit()
+        self.fine_tune.close()
         self._logic.close()
         self._set_parameters(None)
 
@@ -135,6 +142,7 @@ class Panel:
             self.settings.free_bytes,
         )
         self.run_section.set_readiness(found, readiness_check.is_ready(parameters, found))
+        self.fine_tune.refresh()
         if self._entered and parameters is not None:
             self._watch.watch([parameters.ct, parameters.segmentation])
 

@@ -18,10 +18,13 @@ class PictureLabel:
     ----------
     label : QLabel
         Its horizontal size policy is "Ignored".
+    highest : int
+        In pixels.
     """
 
-    def __init__(self, label) -> None:
+    def __init__(self, label, highest: int = _HIGHEST) -> None:
         self._label = label
+        self._highest = highest
         self.show(None)
 
     def show(self, path: Path | str | None) -> bool:
@@ -34,7 +37,7 @@ class PictureLabel:
             return False
         self._label.visible = True
         width = min(_WIDEST, max(_NARROWEST, self._label.width - 4))
-        fitted = pixels.scaled(width, _HIGHEST, qt.Qt.KeepAspectRatio, qt.Qt.SmoothTransformation)
+        fitted = pixels.scaled(width, self._highest, qt.Qt.KeepAspectRatio, qt.Qt.SmoothTransformation)
         self._label.setPixmap(fitted)
         self._label.setFixedHeight(fitted.height() + 4)
         return True

@@ -9,8 +9,7 @@ from MedUSISLib.errors import MedUSISError
 from MedUSISLib.signal import Signal
 
 from .combo_box import ValueComboBox
-
-_COLORS = {"ok": "#2e7d32", "look": "#b26a00", "worry": "#c62828", "unknown": "#707070"}
+from .rich_text import SQUARE, colored, escaped
 
 
 class ResultsSection:
@@ -85,8 +84,8 @@ class ResultsSection:
         from MedUSISLib.mrml.quality_nodes import quality_sentences, verdict
 
         level, sentence = verdict(nodes)
-        self._ui.verdictLabel.text = _colored(level, f"<b>{_escaped(sentence)}</b>")
-        marks = (_colored(level, _MARK) + " " + _escaped(text) for level, text in quality_sentences(nodes))
+        self._ui.verdictLabel.text = colored(level, f"<b>{escaped(sentence)}</b>")
+        marks = (colored(level, SQUARE) + " " + escaped(text) for level, text in quality_sentences(nodes))
         self._ui.qualityFlagsLabel.text = "<br>".join(marks)
 
     def _on_chosen(self, identifier: str) -> None:
@@ -108,14 +107,3 @@ class ResultsSection:
             export_report(nodes, path if path.suffix else path.with_suffix(".html"))
         except MedUSISError as error:
             self.failed(error)
-
-
-_MARK = "\N{BLACK SQUARE}"
-
-
-def _colored(level: str, text: str) -> str:
-    return f'<span style="color:{_COLORS.get(level, _COLORS["unknown"])}">{text}</span>'
-
-
-def _escaped(text: str) -> str:
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -9,11 +9,10 @@ from slicer.i18n import tr as _
 from MedUSISLib.signal import Signal
 
 from .pictures import PictureLabel
+from .rich_text import finding_line, marked, sentence
 from .scrolling import scroll_to
 from .wording import time_left_text
 
-_RED = "#c62828"
-_AMBER = "#b26a00"
 _STEPS = 1000
 
 
@@ -61,7 +60,7 @@ class RunSection:
             Whether a run can be started.
         """
         self._ui.synthesizeButton.enabled = ready and not self._busy
-        lines = [_finding_line(finding) for finding in findings]
+        lines = [finding_line(finding) for finding in findings]
         if not lines and ready:
             lines = [_("Ready.")]
         self._ui.readinessLabel.text = "<br>".join(lines)
@@ -123,24 +122,9 @@ class RunSection:
             self._show_notes()
 
     def _show_notes(self) -> None:
-        self._ui.runNotesLabel.text = "<br>".join(_marked(_AMBER, _sentence(note)) for note in self._notes)
+        self._ui.runNotesLabel.text = "<br>".join(marked("look", sentence(note)) for note in self._notes)
         self._ui.runNotesLabel.visible = bool(self._notes)
 
     def _on_copy_log(self, _checked: bool = False) -> None:
         self._ui.logText.selectAll()
         self._ui.logText.copy()
-
-
-def _finding_line(finding) -> str:
-    text = " ".join(_sentence(part) for part in (finding.message, finding.hint) if part)
-    return _marked(_RED if finding.blocking else _AMBER, text)
-
-
-def _marked(color: str, text: str) -> str:
-    return f'<span style="color:{color}">\N{BLACK RIGHT-POINTING SMALL TRIANGLE}</span> {text}'
-
-
-def _sentence(text: str) -> str:
-    text = text.strip().replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    text = text[:1].upper() + text[1:]
-    return text if text[-1:] in ".!?:" else text + "."

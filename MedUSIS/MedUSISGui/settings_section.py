@@ -85,6 +85,11 @@ class SettingsSection:
         """Free memory of the computer, where the volumes lie whatever device is chosen; None when nobody knows."""
         return next((device.get("free_bytes") for device in self._devices if device["id"] == "cpu"), None)
 
+    @property
+    def device_entries(self) -> list[tuple[str, str]]:
+        """Ids of the devices that were found, and what a person reads; "auto" is the first."""
+        return self._device_entries()
+
     def _on_devices(self, summary) -> None:
         self._searching = False
         self._devices = list(summary.get("devices", ()))

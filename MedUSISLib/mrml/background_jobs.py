@@ -1,4 +1,4 @@
-"""Jobs that have nothing to do with the scene: which devices there are, installing and removing a generator."""
+"""Jobs that have nothing to do with the scene: devices, installing a generator, scanning and estimating a training."""
 
 from __future__ import annotations
 
@@ -11,10 +11,14 @@ from MedUSISLib.jobs.events import Failure, Result
 from MedUSISLib.mrml.hints import for_the_window
 from MedUSISLib.mrml.job_run import JobRun
 from MedUSISLib.mrml.scene_job import as_named, require_packages
+from MedUSISLib.mrml.stage_titles import stage_title
 from MedUSISLib.mrml.worker import Worker
 
 OnDone = Callable[[dict[str, Any]], object]
 OnError = Callable[[Failure], object]
+OnProgress = Callable[[int, int, float | None], object]
+OnStage = Callable[[str], object]
+Cancel = Callable[[], object]
 
 
 class BackgroundJobs:
@@ -48,7 +52,7 @@ class BackgroundJobs:
         on_error: OnError | None = None,
         sha256: str | None = None,
         replace: bool = False,
-        on_progress: Callable[[int, int, float | None], object] | None = None,
+        on_progress: OnProgress | None = None,
     ) -> None:
         """Install a generator from a folder, a zip file or an https address.
 
@@ -56,6 +60,32 @@ class BackgroundJobs:
         """
         parameters = {"source": str(source), "sha256": sha256, "replace": replace}
         self._start("install-generator", parameters, on_done, on_error, on_progress)
+
+    def scan_dataset(
+        self,
+        parameters: Mapping[str, Any],
+        on_done: OnDone,
+        on_error: OnError,
+        on_progress: OnProgress | None = None,
+        on_stage: OnStage | None = None,
+    ) -> Cancel:
+        """Scan folders for training data; parameters as ``dataset.request.ScanRequest``. Returns how to cancel it.
+
+        ``on_done({"people": ..., "files": ..., "cases": ...})``; ``on_stage`` hears titles for a person.
+        """
+
+        def tell(name: str) -> None:
+            if on_stage is not None:
+                on_stage(stage_title(name, "scan-dataset"))
+
+        return self._start("scan-dataset", parameters, on_done, on_error, on_progress, tell)
+
+    def estimate_training(self, parameters: Mapping[str, Any], on_done: OnDone, on_error: OnError) -> Cancel:
+        """Check the data of a training and estimate it; parameters as of the job "train". Returns how to cancel it.
+
+        ``on_done({"memory_bytes": ..., "free_bytes": ..., "seconds": ..., "device": ...})``.
+        """
+        return self._start("estimate-training", parameters, on_done, on_error)
 
     def remove_generator(self, identifier: str) -> None:
         """Remove a generator that the user installed; at once, it is a folder only.
@@ -91,8 +121,9 @@ class BackgroundJobs:
         parameters: Mapping[str, Any],
         on_done: OnDone,
         on_error: OnError | None,
-        on_progress: Callable[[int, int, float | None], object] | None = None,
-    ) -> None:
+        on_progress: OnProgress | None = None,
+        on_stage: OnStage | None = None,
+    ) -> Cancel:
         def tell_error(failure: Failure) -> None:
             if on_error is not None:
                 on_error(for_the_window(failure))
@@ -110,12 +141,16 @@ class BackgroundJobs:
             self._listen(run, on_done, tell_error)
             if on_progress is not None:
                 run.progressed.connect(on_progress)
+            if on_stage is not None:
+                run.stage.connect(on_stage)
             self._runs.append(run)
             run.start()
+            return run.cancel
         except Exception as error:
             if run is not None:
                 self._forget(run)
             tell_error(Failure.of(error if isinstance(error, MedUSISError) else as_named(error)))
+        return lambda: None
 
     def _listen(self, run: JobRun, on_done: OnDone, on_error: OnError) -> None:
         def succeeded(result: Result) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -52,7 +53,7 @@ class CaseRow:
     problems : tuple of ProblemLine
         The worst first.
     pictures : tuple of Path
-        Three planes each, as the scan drew them.
+        Three planes each, where the scan drew them; not all need be there.
     files : tuple of str
         Role and path, for the person at this computer only.
     mr, labels : str or None
@@ -248,7 +249,7 @@ def _case_row(
         problems=_sorted(problems),
         pictures=tuple(_pictures(dataset, case)),
         files=tuple(
-            f"{role}: {dataset.path_of(file_id).resolve()}"
+            f"{role}: {os.path.normpath(dataset.path_of(file_id))}"
             for role, file_id in (("CT", case.ct), ("MR", case.mr), ("Segmentation", case.labels))
             if file_id is not None
         ),
@@ -274,9 +275,8 @@ def _pictures(dataset: Dataset, case: CaseEntry) -> Iterator[Path]:
     from MedUSISLib.dataset.model import picture_name
 
     for role in ("ct", "mr", "labels"):
-        path = dataset.folder / picture_name(case.id, role)
-        if getattr(case, role) is not None and path.is_file():
-            yield path
+        if getattr(case, role) is not None:
+            yield dataset.folder / picture_name(case.id, role)
 
 
 def _file_row(dataset: Dataset, file: FileEntry, split: str, problems: list[ProblemLine]) -> CaseRow:
@@ -289,7 +289,7 @@ def _file_row(dataset: Dataset, file: FileEntry, split: str, problems: list[Prob
         used=False,
         changeable=False,
         problems=_sorted(problems),
-        files=(f"{titles.get(file.role, 'File')}: {dataset.path_of(file).resolve()}",),
+        files=(f"{titles.get(file.role, 'File')}: {os.path.normpath(dataset.path_of(file))}",),
         labels=file.id if file.role == "labels" else None,
         mapping=(file.mapping or "") if file.role == "labels" else "",
     )

@@ -7,7 +7,7 @@ looks at them, in small steps, so that a timer of the window can ask every secon
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -27,9 +27,9 @@ _ACTIONS: Mapping[str, frozenset[str]] = {
     "paused": frozenset({"resume", "finish", "stop", "remove"}),
     "finishing": frozenset({"stop"}),
     "stopping": frozenset(),
-    "stopped": frozenset({"resume", "remove"}),
+    "stopped": frozenset({"resume", "finish", "remove"}),
     "finished": frozenset({"use", "remove"}),
-    "failed": frozenset({"resume", "remove"}),
+    "failed": frozenset({"resume", "finish", "remove"}),
 }
 
 _TITLES: Mapping[str, str] = {
@@ -71,8 +71,8 @@ class RunProtocol(Protocol):
     def stop(self) -> None:
         """End now without a generator; the checkpoint stays."""
 
-    def remove(self) -> None:
-        """Forget the run."""
+    def remove(self, with_data: bool = False) -> None:
+        """Forget the run; with its files in the working folder, too."""
 
     def log(self) -> TrainingLog:
         """Losses and checks so far."""
@@ -84,7 +84,7 @@ class RunStoreProtocol(Protocol):
     def submit(self, specification: JobSpecification, name: str) -> RunProtocol:
         """Queue a job; starts the worker process when none lives."""
 
-    def runs(self) -> list[RunProtocol]:
+    def runs(self) -> Sequence[RunProtocol]:
         """Newest first."""
 
 
@@ -118,6 +118,14 @@ class RunFacts:
             return 0
         first = (self.judged_after // self.check_every + 1) * self.check_every
         return min(first, self.iterations)
+
+
+def open_run_store() -> RunStoreProtocol:
+    """The runs of this user; their worker is Slicer's own Python. Nothing is started by this."""
+    from MedUSISLib.mrml.worker import python_of_worker
+    from MedUSISLib.runs.store import RunStore
+
+    return RunStore(python=python_of_worker())
 
 
 def facts_of(folder: Path) -> RunFacts:
@@ -165,6 +173,11 @@ class RunLine:
     eta_s: float | None
     actions: frozenset[str]
     status: Any
+
+    @property
+    def working(self) -> bool:
+        """Whether a process works on it now."""
+        return self.state in ("running", "pausing", "finishing", "stopping")
 
     @property
     def final(self) -> bool:
@@ -251,6 +264,8 @@ class RunList:
         actions = set(_ACTIONS.get(state, frozenset()))
         if status.bundle is None:
             actions.discard("use")
+        if not status.iteration:  # nothing was learned yet that could become a generator
+            actions.discard("finish")
         return RunLine(
             run.id,
             status.name,

@@ -25,6 +25,20 @@ _TITLES = {
     "running TotalSegmentator": "Running TotalSegmentator",
 }
 _SEGMENTATION_TITLES = {"segmenting": "Segmenting the CT"}
+_SCAN_TITLES = {
+    "finding files": "Looking for files",
+    "reading files": "Reading each file",
+    "comparing labels and images": "Comparing labels and images",
+    "writing": "Writing the table",
+}
+_TRAINING_TITLES = {
+    "preparing the data": "Preparing the data",
+    "estimating memory and time": "Estimating memory and time",
+    "training": "Training",
+    "training: l1": "First phase: the brightness of each tissue",
+    "training: adversarial": "Second phase: the texture of real MR",
+}
+_OF_KIND = {"segment": _SEGMENTATION_TITLES, "scan-dataset": _SCAN_TITLES, "train": _TRAINING_TITLES}
 
 
 def stage_title(name: str, kind: str = "synthesize") -> str:
@@ -37,6 +51,7 @@ def stage_title(name: str, kind: str = "synthesize") -> str:
     >>> stage_title("counting sheep")
     'Counting sheep'
     """
-    if kind == "segment" and name in _SEGMENTATION_TITLES:
-        return _SEGMENTATION_TITLES[name]
+    own = _OF_KIND.get(kind, {})
+    if name in own:
+        return own[name]
     return _TITLES.get(name) or name[:1].upper() + name[1:]

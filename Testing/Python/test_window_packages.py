@@ -25,7 +25,7 @@ import slicer_harness
 harness = slicer_harness.start()
 from MedUSISLib.mrml import installation, installation_status
 found = installation_status.dependency_status
-installation.dependency_status = lambda path, restart, needed: found([], restart, needed)  # nothing is installed
+installation.dependency_status = lambda path, *rest: found([], *rest)  # nothing is installed
 harness.load_module({str(REPOSITORY / "MedUSIS" / "MedUSIS.py")!r})
 slicer = harness.slicer
 slicer.util.selectModule("MedUSIS")

@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from fine_tune_doubles import FakeRunStore
+
 from MedUSISLib.mrml.installation_status import DependencyStatus
 from MedUSISLib.signal import Signal
 
@@ -87,6 +89,10 @@ class FakeBackground:
         ]
         self.searches = 0
         self.sources: list[tuple[str, str | None]] = []
+        self.replaced: list[bool] = []
+        self.scans: list[tuple[Any, ...]] = []
+        self.estimates: list[tuple[Any, Callable, Callable]] = []
+        self.cancelled: list[str] = []
         self.answer: Callable[[Callable, Callable], None] = lambda done, error: done({"id": "head-t1w"})
         self.closed = False
 
@@ -94,9 +100,20 @@ class FakeBackground:
         self.searches += 1
         on_done({"devices": self.devices, "torch": "2.13.0"})
 
-    def install_generator(self, source: str, on_done: Callable, on_error: Callable, sha256: str | None = None) -> None:
+    def install_generator(
+        self, source: str, on_done: Callable, on_error: Callable, sha256: str | None = None, replace: bool = False
+    ) -> None:
         self.sources.append((source, sha256))
+        self.replaced.append(replace)
         self.answer(on_done, on_error)
+
+    def scan_dataset(self, parameters: Any, *heard: Callable) -> Callable[[], None]:
+        self.scans.append((parameters, *heard))
+        return lambda: self.cancelled.append("scan")
+
+    def estimate_training(self, parameters: Any, on_done: Callable, on_error: Callable) -> Callable[[], None]:
+        self.estimates.append((parameters, on_done, on_error))
+        return lambda: self.cancelled.append("estimate")
 
     def close(self) -> None:
         self.closed = True
@@ -109,6 +126,9 @@ class FakeLogic:
         self.synthesis = FakeJob()
         self.segmentation = FakeJob()
         self.installation = installation or FakeInstallation()
+        self.training_installation = FakeInstallation()
+        self.store = FakeRunStore()
+        self.open_runs = lambda: self.store
         self.background = background or FakeBackground()
 
     def getParameterNode(self) -> Any:
