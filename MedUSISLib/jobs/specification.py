@@ -48,7 +48,7 @@ class JobSpecification(BaseModel):
         """
         try:
             return cls.model_validate_json(Path(path).read_text(encoding="utf-8"))
-        except OSError as error:
+        except (OSError, UnicodeDecodeError) as error:
             raise MedUSISError(ErrorCode.BAD_SETTING, "the job file cannot be read", path=path) from error
         except ValidationError as error:
             raise bad_setting(error, "the job file is not valid", path=path) from error
