@@ -6,7 +6,7 @@ import importlib.util
 import sys
 from pathlib import Path
 
-_OURS = ("MedUSISLib", "MedUSISGui")
+_OURS = ("MedUSISLib", "MedUSISGui", "MedUSISReaderGui")
 
 
 def make_library_importable() -> None:

@@ -42,6 +42,7 @@ FIGURES: Mapping[str, Figure] = {
     "checkerboard": Figure("checkerboard index", "low", 1),
     "resegmentation_dice": Figure("overlap when segmented again", "high"),
     "frechet": Figure("distance of features from real MR", "low", 2),
+    "diversity": Figure("difference of images from one another", "one", 2),
     "ssim": Figure("structural similarity", "high"),
     "psnr": Figure("PSNR in dB", "high", 1),
 }

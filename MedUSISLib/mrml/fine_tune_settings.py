@@ -155,6 +155,7 @@ def configuration(settings: FineTuneSettings, manifest: Manifest, dataset: str, 
             "patience": settings.patience or None,
             "export": "best",
         },
+        "discriminator_crop": min(content["discriminator_crop"], *manifest.grid.size[:2]),
         "validate_every": every,
         "checkpoint_every": every,
         "card": {

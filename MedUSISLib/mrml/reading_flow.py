@@ -199,7 +199,10 @@ class ReadingFlow:
         elif self._step is Step.BREAK:
             self._note("resume")
             self._step = Step.TRIAL
-        elif self._step in (Step.PRACTICE_OVER, Step.WAITING):
+        elif self._step is Step.PRACTICE_OVER:
+            self._note("resume")
+            self._next()
+        elif self._step is Step.WAITING:
             self._next()
 
     def pause(self) -> None:
@@ -269,7 +272,7 @@ class ReadingFlow:
 
     def _next(self, after: Trial | None = None) -> None:
         self._step = self._what_comes(after)
-        if self._step is Step.BREAK:
+        if self._step in (Step.BREAK, Step.PRACTICE_OVER):
             self._note("pause")
 
     def _what_comes(self, after: Trial | None) -> Step:

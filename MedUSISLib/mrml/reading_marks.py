@@ -53,11 +53,14 @@ class ReadingMarks:
     Parameters
     ----------
     scene : vtkMRMLScene
+    changes_contrast : bool
+        What the left mouse button does while it sets no marks: change the contrast, or nothing.
     """
 
-    def __init__(self, scene: Any) -> None:
+    def __init__(self, scene: Any, changes_contrast: bool = True) -> None:
         self.changed = Signal()
         self._scene = scene
+        self._changes_contrast = changes_contrast
         self._node: Any = None
         self._tags: list[int] = []
         self._details: dict[str, MarkRow] = {}
@@ -136,7 +139,7 @@ class ReadingMarks:
             mouse.SetCurrentInteractionMode(mouse.Place)
         elif mouse.GetCurrentInteractionMode() == mouse.Place:
             mouse.SetPlaceModePersistence(0)
-            mouse.SetCurrentInteractionMode(mouse.ViewTransform)
+            mouse.SetCurrentInteractionMode(mouse.AdjustWindowLevel if self._changes_contrast else mouse.ViewTransform)
 
     def rows(self) -> list[MarkRow]:
         """All marks, in the order in which they were set."""

@@ -62,6 +62,16 @@ def look_at(views: Sequence[Any], place: tuple[float, float, float]) -> None:
         slice_views.snap(view)
 
 
+def crosshair_place(view: Any) -> tuple[float, float, float]:
+    """Where the crosshair is (RAS, mm), in the slice that the view shows."""
+    node = crosshair_node(view.GetScene())
+    place = list(node.GetCrosshairRAS()) if node is not None else [0.0, 0.0, 0.0]
+    normal = [view.GetSliceToRAS().GetElement(row, 2) for row in range(3)]
+    off = view.GetSliceOffset() - sum(p * n for p, n in zip(place, normal, strict=True))
+    right, anterior, superior = (p + off * n for p, n in zip(place, normal, strict=True))
+    return right, anterior, superior
+
+
 def middle(volume: Any) -> tuple[float, float, float]:
     """Centre of a volume, RAS in mm."""
     bounds = [0.0] * 6

@@ -81,6 +81,10 @@ class TrialWindows:
         self._tags = []
         self._shown = []
 
+    def forget(self) -> None:
+        """The scene was closed: the nodes are gone already."""
+        self._tags, self._shown = [], []
+
     def _follow(self, caller: Any, _event: str) -> None:
         if self._following:
             return
