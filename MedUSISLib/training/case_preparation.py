@@ -44,8 +44,8 @@ def prepared_case(
     progress : Progress
         May cancel.
     spec : GridSpec
-        1 mm in the plane with slices as they are (slices), or isotropic (boxes). N4 and the labelling always happen on
-        the former.
+        1 mm in the plane with slices as they are (slices), or isotropic (boxes). The latter is made from the former,
+        which is remembered, too: trainings of both kinds share N4 and the labelling.
 
     Raises
     ------
@@ -59,14 +59,34 @@ def prepared_case(
     """
 
     def make() -> Arrays:
+        if spec != IN_PLANE:
+            return _resampled(prepared_case(source, schema, cache, progress), spec)
         if isinstance(source, ImageSource):
-            return _image(source, schema, spec, progress)
-        return _labels(source, schema, spec, progress)
+            return _image(source, schema, progress)
+        return _labels(source, schema, progress)
 
     return case_of(source.person, ArrayStore(cache).get(case_key(source, schema, spec), make, progress))
 
 
-def _image(source: ImageSource, schema: LabelSchema, spec: GridSpec, progress: Progress) -> Arrays:
+def _resampled(case: Case, spec: GridSpec) -> Arrays:
+    """A case on another grid."""
+    slices, rows, columns = case.labels_kji.shape
+    geometry = Geometry((columns, rows, slices), (1.0, 1.0, case.thickness_mm))
+    grid = plan_grid(geometry, spec)
+
+    def nearest(array_kji: np.ndarray) -> np.ndarray:
+        return conform(Volume(np.asarray(array_kji), geometry), grid, "nearest").array_kji.astype(np.uint8)
+
+    arrays: Arrays = {"labels": nearest(case.labels_kji)}
+    if case.image_kji is not None:
+        image = Volume(np.asarray(case.image_kji, np.float32), geometry)
+        arrays["image"] = conform(image, grid, "linear", fill=0.0).array_kji.astype(np.float16)
+    if case.lesions_kji is not None:
+        arrays["lesions"] = nearest(case.lesions_kji)
+    return _cropped(arrays, grid, case.acquired_mm or case.thickness_mm)
+
+
+def _image(source: ImageSource, schema: LabelSchema, progress: Progress) -> Arrays:
     from MedUSISLib.segmentation.segment import mr_head_mask, segment_volume
 
     mr = read_volume(source.image, role="a training MR", series_uid=source.series_uid)
@@ -79,8 +99,6 @@ def _image(source: ImageSource, schema: LabelSchema, spec: GridSpec, progress: P
         labels = Volume(_from_head_seg(answer, schema), corrected.geometry)
     else:
         labels = _mapped(source.labels, source.mapping, schema)
-    if spec != IN_PLANE:
-        corrected = conform(corrected, plan_grid(corrected.geometry, spec), "linear", fill=0.0)
     grid = corrected.geometry
     values = labels.array_kji if labels.geometry == grid else conform(labels, grid, "nearest").array_kji
     image = scaled_by_white_matter(corrected.array_kji, values, schema)
@@ -91,7 +109,7 @@ def _image(source: ImageSource, schema: LabelSchema, spec: GridSpec, progress: P
     return _cropped(arrays, grid, acquired)
 
 
-def _labels(source: LabelSource, schema: LabelSchema, spec: GridSpec, progress: Progress) -> Arrays:
+def _labels(source: LabelSource, schema: LabelSchema, progress: Progress) -> Arrays:
     from MedUSISLib.segmentation.segment import segment_volume
 
     if source.labels is not None and source.mapping == "synthseg":
@@ -103,9 +121,9 @@ def _labels(source: LabelSource, schema: LabelSchema, spec: GridSpec, progress: 
         ct = read_volume(source.ct, role="a training CT", series_uid=source.series_uid)
         answer = segment_volume(ct, "ct", progress=progress)
         labels = Volume(_from_head_seg(answer.array_kji, schema), answer.geometry)
-    acquired = plan_grid(labels.geometry, IN_PLANE).spacing_mm[2]
-    grid = plan_grid(labels.geometry, spec, labels.array_kji > 0)
-    return _cropped({"labels": conform(labels, grid, "nearest").array_kji.astype(np.uint8)}, grid, acquired)
+    grid = plan_grid(labels.geometry, IN_PLANE, labels.array_kji > 0)
+    on_grid = conform(labels, grid, "nearest").array_kji.astype(np.uint8)
+    return _cropped({"labels": on_grid}, grid, grid.spacing_mm[2])
 
 
 def _cropped(arrays: Arrays, grid: Geometry, acquired_mm: float) -> Arrays:
