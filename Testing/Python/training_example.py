@@ -31,9 +31,9 @@ def head_labels(seed: int, shape: tuple[int, int, int] = (56, 60, 10)) -> np.nda
     return labels
 
 
-def write_head(folder: Path, name: str, seed: int) -> tuple[Path, Path]:
+def write_head(folder: Path, name: str, seed: int, shape: tuple[int, int, int] = (56, 60, 10)) -> tuple[Path, Path]:
     """A T1 and its label map as NIfTI files, 1 mm."""
-    labels = head_labels(seed)
+    labels = head_labels(seed, shape)
     rng = np.random.default_rng(seed + 100)
     t1 = (BRIGHTNESS[labels] * (1 + 0.05 * rng.standard_normal(labels.shape)) * 800).astype(np.float32)
     image, label_map = folder / f"{name}_t1.nii.gz", folder / f"{name}_labels.nii.gz"

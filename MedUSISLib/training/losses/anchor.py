@@ -19,8 +19,8 @@ class Anchor:
     has learned from other images is not. It is differentiated through, never trained.
 
     The two schemas may divide the anatomy differently. A class means the answers of its own name and of all classes
-    that merge into it ("brain" is any of its parts); a class that the segmentator does not answer means the coarser
-    one that it merges into (fat: soft tissue); where there is none, its pixels are not judged.
+    that merge into it ("brain" is any of its parts); a class that the segmentator does not answer means what the coarser
+    one means that it merges into (fat: soft tissue); where there is none, its pixels are not judged.
 
     Parameters
     ----------
@@ -66,7 +66,10 @@ class Anchor:
         of_class = torch.einsum("ca,ba...->bc...", means.float(), probabilities).clamp(min=_SMALLEST)
         judged = means.any(1)[labels]
         target = torch.where(judged, labels, IGNORED)
-        losses = F.nll_loss(of_class.log(), target, weights[: len(means)], ignore_index=IGNORED, reduction="sum")
+        # (torch 2.13 has no backward of nll_loss for any other order in memory)
+        losses = F.nll_loss(
+            of_class.log().contiguous(), target, weights[: len(means)], ignore_index=IGNORED, reduction="sum"
+        )
         return losses / labels.numel()
 
 
@@ -88,9 +91,13 @@ def meanings(answers: tuple[str, ...], known: LabelSchema, schema: LabelSchema) 
                 table[schema.index_of(name), column] = True
     for label in schema.classes:
         if not table[label.index].any():
-            coarser = next((name for name in _upwards(label.name, schema) if name in answers), None)
-            if coarser is not None:
-                table[label.index, answers.index(coarser)] = True
+            for name in _upwards(label.name, schema)[1:]:
+                if name in answers:
+                    table[label.index, answers.index(name)] = True
+                elif table[schema.index_of(name)].any():
+                    table[label.index] = table[schema.index_of(name)]
+                if table[label.index].any():
+                    break
     return table
 
 
