@@ -165,6 +165,13 @@ def _built(name: str, arguments: dict[str, Any], crop: tuple[int, ...]) -> nn.Mo
         network = build_network(name, arguments)
     except ValueError as error:
         raise MedUSISError(ErrorCode.BAD_SETTING, f"network: {error}", "correct it") from None
+    dimensions = int(arguments.get("spatial_dims", 2))
+    if dimensions != len(crop):
+        raise MedUSISError(
+            ErrorCode.BAD_SETTING,
+            f"data.crop has {len(crop)} numbers, the generator has {dimensions} dimensions",
+            "give as many numbers, or another network or generator to start from",
+        )
     multiple = int(getattr(network, "size_multiple", 1))
     if any(size % multiple for size in crop):
         raise MedUSISError(
