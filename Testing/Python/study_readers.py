@@ -1,4 +1,4 @@
-"""Simulated readers: they answer through a reading session, as the reading room does; what they know is of the test."""
+"""Simulated readers, who answer through a reading session as the reading room does; and the command line of studies."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from typer.testing import CliRunner
 
+from MedUSISLib.cli.main import app
+from MedUSISLib.errors import MedUSISError
 from MedUSISLib.study.answers import AnswerStore
 from MedUSISLib.study.key import Key, load_study
 from MedUSISLib.study.package import package_of
@@ -15,6 +18,16 @@ from MedUSISLib.study.session import Current, ReadingSession
 
 Answer = Callable[[Current], dict[str, Any]]
 CLOSING = {"quality": 4, "ease": 3, "trust": 2, "remarks": "Vessels look soft <b>here</b>."}
+
+
+def run(*words: object, code: int = 0) -> str:
+    """``medusis study ...``; what it said, or its error, whose exit code must be ``code``."""
+    done = CliRunner().invoke(app, ["study", *map(str, words)])
+    if isinstance(done.exception, MedUSISError):
+        assert code, str(done.exception)
+        return str(done.exception)
+    assert done.exit_code == code, done.output
+    return done.output
 
 
 def read(

@@ -11,9 +11,8 @@ from pathlib import Path
 
 import pytest
 from study_example import SECRET, lesion_protocol, turing_protocol, write_cases
-from typer.testing import CliRunner
+from study_readers import run
 
-from MedUSISLib.cli.main import app
 from MedUSISLib.errors import ErrorCode, MedUSISError
 from MedUSISLib.imaging.reading import read_volume
 from MedUSISLib.study.answers import AnswerStore
@@ -254,15 +253,6 @@ def test_the_table_of_readings_is_safe_in_a_spreadsheet(turing: Path, tmp_path: 
     from MedUSISLib.study.readings import cell
 
     assert cell("=1+1") == "'=1+1" and cell(-1.5) == -1.5 and cell(None) == "" and cell([1, 2]) == 2
-
-
-def run(*words: object, code: int = 0) -> str:
-    done = CliRunner().invoke(app, ["study", *map(str, words)])
-    if isinstance(done.exception, MedUSISError):
-        assert code, str(done.exception)
-        return str(done.exception)
-    assert done.exit_code == code, done.output
-    return done.output
 
 
 def test_a_study_by_the_command_line(table: Path, tmp_path: Path) -> None:

@@ -269,7 +269,9 @@ class ForcedChoice(Part):
     """Two images: which one is real."""
 
     correct: AgainstChance | None
-    d_prime: tuple[float, float, float] | None = Field(description="sqrt(2) z(share right): value, low, high")
+    d_prime: tuple[float, float | None, float | None] | None = Field(
+        description="sqrt(2) z(share right): value, low, high"
+    )
     readers: tuple[ReaderChoices, ...]
     pooled: ReaderChoices
     strata: tuple[ReaderChoices, ...]

@@ -192,12 +192,14 @@ def _choices(name: str, readings: Sequence[Reading], question: str, level: float
     )
 
 
-def _d_prime(test: AgainstChance | None) -> tuple[float, float, float] | None:
-    """``sqrt(2) z(share right)`` (Green and Swets) of the estimate and of the ends of its interval."""
-    if test is None or None in (test.value, test.low, test.high):
-        return None
-    shares = [test.value, test.low, test.high]
-    if any(x is None or not 0 < x < 1 for x in shares):
-        return None
-    value, low, high = (math.sqrt(2) * float(stats.norm.ppf(x)) for x in shares)
-    return value, low, high
+def _d_prime(test: AgainstChance | None) -> tuple[float, float | None, float | None] | None:
+    """``sqrt(2) z(share right)`` (Green and Swets) of the estimate and of the ends of its interval.
+
+    None where all answers were right or wrong; an end outside 0..1 is None.
+    """
+
+    def of(x: float | None) -> float | None:
+        return math.sqrt(2) * float(stats.norm.ppf(x)) if x is not None and 0 < x < 1 else None
+
+    value = of(test.value) if test is not None else None
+    return (value, of(test.low), of(test.high)) if test is not None and value is not None else None

@@ -1,0 +1,439 @@
+"""From answers to results: what is counted is what was answered, and a study too small for a figure gets a sentence."""
+
+from __future__ import annotations
+
+import json
+import math
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+from study_example import SECRET, lesion_protocol, small, turing_protocol, write_cases
+from study_readers import CLOSING, Answer, lesion_reader, read, turing_reader
+
+from MedUSISLib.errors import ErrorCode, MedUSISError
+from MedUSISLib.imaging.geometry import Geometry
+from MedUSISLib.imaging.volume import Volume
+from MedUSISLib.study.analysis.analyse import analyse
+from MedUSISLib.study.analysis.contrast import Place, contrast_at
+from MedUSISLib.study.analysis.curves import roc_points
+from MedUSISLib.study.analysis.results import ALL, StudyResults, headline, load_results
+from MedUSISLib.study.building import new_study
+from MedUSISLib.study.key import Key, load_study
+from MedUSISLib.study.merging import merge_answers
+from MedUSISLib.study.protocol import Analysis, Arm, Protocol, Randomisation, visual_turing
+from MedUSISLib.study.questions import Mark
+from MedUSISLib.study.readings import Reading, readings
+from MedUSISLib.study.statistics.free_response import AfrocArea
+from MedUSISLib.study.statistics.from_readings import lesion_marks
+from MedUSISLib.study.statistics.mrmc import analyse_mrmc
+from MedUSISLib.study.statistics.signed_rank import signed_rank_p
+from MedUSISLib.study.versioned import to_json
+
+READERS = ("R1", "R2", "R3")
+ARMS = (Arm(id="ct", panels=("ct",)), Arm(id="ct-synthetic", panels=("ct", "synthetic")))
+FIND = {"ct": 0.4, "ct-synthetic": 0.8}
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_cases(tmp_path_factory.mktemp("hospital"), 9)
+
+
+def made(table: Path, folder: Path, protocol: Protocol) -> Path:
+    new_study(table, protocol, folder / "study", secret=SECRET)
+    return folder / "study"
+
+
+@pytest.fixture(scope="module")
+def turing(table: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return made(table, tmp_path_factory.mktemp("turing"), turing_protocol(readers=READERS, allow_back=True))
+
+
+@pytest.fixture(scope="module")
+def lesions(table: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return made(table, tmp_path_factory.mktemp("lesions"), lesion_protocol(readers=READERS, arms=ARMS))
+
+
+@pytest.fixture(scope="module")
+def turing_answers(turing: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    folder, key = tmp_path_factory.mktemp("answers"), load_study(turing)[1]
+    right = turing_reader(key, 9, 1.0, 0.0)
+    return [
+        read(
+            turing, reader, folder / f"{reader}.sqlite", turing_reader(key, n, 0.65), correct=right if n == 1 else None
+        )
+        for n, reader in enumerate(READERS)
+    ]
+
+
+@pytest.fixture(scope="module")
+def lesion_answers(lesions: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    folder, key = tmp_path_factory.mktemp("answers"), load_study(lesions)[1]
+    return [
+        read(lesions, reader, folder / f"{reader}.sqlite", lesion_reader(key, n, FIND, 0.5))
+        for n, reader in enumerate(READERS)
+    ]
+
+
+@pytest.fixture(scope="module")
+def turing_results(turing: Path, turing_answers: list[Path]) -> StudyResults:
+    return analyse(turing, turing_answers)
+
+
+@pytest.fixture(scope="module")
+def lesion_results(lesions: Path, lesion_answers: list[Path]) -> StudyResults:
+    return analyse(lesions, lesion_answers)
+
+
+def all_readings(study: Path, answers: list[Path], tmp_path: Path) -> list[Reading]:
+    merge_answers(study, answers, tmp_path / "all.sqlite")
+    return readings(study, tmp_path / "all.sqlite")
+
+
+def codes(results: StudyResults) -> set[str]:
+    return {note.code for note in results.notes}
+
+
+def test_counts_of_a_visual_turing_test_are_those_of_the_answers(
+    turing: Path, turing_answers: list[Path], turing_results: StudyResults, tmp_path: Path
+) -> None:
+    found = turing_results.visual_turing
+    assert found is not None and found.accuracy is not None
+    mine = [r for r in all_readings(turing, turing_answers, tmp_path) if not r.training and not r.repeat_of]
+    assert turing_results.materials.analysed == len(mine) == 3 * 16
+    for one in found.readers:
+        own = [r for r in mine if r.reader == one.reader]
+        said = [(r.right_answer, r.values["source"]) for r in own]
+        definite = [(truth, s) for truth, s in said if s != "unsure"]
+        assert one.unsure == len(said) - len(definite)
+        assert (one.correct.count, one.correct.total) == (sum(t == s for t, s in definite), len(definite))
+        real = [s for t, s in definite if t == "real"]  # the protocol's positive answer
+        assert (one.sensitivity.count, one.sensitivity.total) == (real.count("real"), len(real))
+        test = stats.binomtest(one.correct.count, one.correct.total)
+        ends = test.proportion_ci(0.95, "exact")
+        assert one.correct.exact == pytest.approx((ends.low, ends.high)) and one.correct.p_chance == test.pvalue
+        # The area of the curve is the share of pairs in the right order.
+        sure = {r.trial: {"real": -1, "synthetic": 1, "unsure": 0}[r.values["source"]] * r.values["confidence"]
+                for r in own}  # fmt: skip
+        pairs = [(sure[a.trial], sure[b.trial]) for a in own for b in own if (a.arm, b.arm) == ("real", "synthetic")]
+        assert one.auc == pytest.approx(np.mean([(y > x) + 0.5 * (y == x) for x, y in pairs]))
+    worth = {r.reader: [] for r in mine}  # type: dict[str, list[tuple[str, float]]]
+    for r in mine:
+        right = 0.5 if r.values["source"] == "unsure" else float(r.values["source"] == r.right_answer)
+        worth[r.reader].append((r.right_answer, right))
+    balanced = [
+        np.mean([np.mean([w for t, w in values if t == truth]) for truth in ("real", "synthetic")])
+        for values in worth.values()
+    ]
+    assert found.accuracy.value == pytest.approx(np.mean(balanced))
+    assert found.accuracy.equivalence is not None and found.accuracy.equivalence.margin == 0.1
+    assert found.pooled.reader == ALL and found.pooled.answers == len(mine)
+    assert {s.stratum for s in found.strata} == {"philips", "siemens"}
+    assert sum(s.counts.answers for s in found.strata) == len(mine)
+    assert {curve.reader for curve in found.curves} == {*READERS, ALL}
+
+
+def test_what_is_left_out_and_corrected_is_said(turing_results: StudyResults) -> None:
+    assert {"TRAINING_LEFT_OUT", "REPEATS_LEFT_OUT", "CORRECTIONS", "FEW_READERS", "CLUSTERED_CASES"} <= codes(
+        turing_results
+    )
+    assert "INCOMPLETE_READER" not in codes(turing_results)
+    assert turing_results.materials.training == 6 and turing_results.materials.repeats == 6
+    assert [(r.corrected_answers, r.corrections) for r in turing_results.readers] == [(0, 0), (1, 1), (0, 0)]
+    assert all(r.complete and r.closed and r.profile["years"] == "7" for r in turing_results.readers)
+
+
+def test_agreement_times_and_forms_of_a_visual_turing_test(turing_results: StudyResults) -> None:
+    (agreement,) = turing_results.agreement
+    assert [c.name.split(",")[0] for c in agreement.between] == ["Fleiss's kappa", "Gwet's AC1", "Krippendorff's alpha"]
+    assert {(p.first, p.second) for p in agreement.pairs} == {("R1", "R2"), ("R1", "R3"), ("R2", "R3")}
+    assert all(pair.total == 16 for pair in agreement.pairs)
+    assert [(p.first, p.second, p.total) for p in agreement.within] == [(r, r, 2) for r in READERS]
+    by_name = {(one.kind, one.name): one for one in turing_results.times}
+    assert sum(by_name["outcome", name].answers for name in ("right", "wrong", "unsure")) == 48
+    assert by_name["reader", "R1"].answers == 16 and by_name["arm", "real"].answers == 24
+    scale = next(one for one in turing_results.closing if one.question == "quality")
+    assert scale.answers == dict.fromkeys(READERS, 4) and scale.median == 4
+    text = next(one for one in turing_results.closing if one.kind == "text")
+    assert text.answers["R2"] == CLOSING["remarks"] and text.median is None
+
+
+def test_results_are_stored_and_read_again(turing_results: StudyResults, tmp_path: Path) -> None:
+    text = to_json(turing_results)
+    assert "NaN" not in text and "Infinity" not in text and "Doe" not in text
+    (tmp_path / "results.json").write_text(text, encoding="utf-8")
+    assert load_results(tmp_path) == turing_results
+    later = json.loads(text) | {"version": 2}
+    (tmp_path / "results.json").write_text(json.dumps(later), encoding="utf-8")
+    with pytest.raises(MedUSISError, match="install a newer MedUSIS"):
+        load_results(tmp_path)
+
+
+def test_a_reader_who_is_not_done_is_in_the_tables_only(
+    turing: Path, turing_answers: list[Path], tmp_path: Path
+) -> None:
+    key = load_study(turing)[1]
+    early = read(turing, "R3", tmp_path / "R3.sqlite", turing_reader(key, 2, 0.6), stop=7)
+    results = analyse(turing, [*turing_answers[:2], early])
+    assert results.analysed_readers == ("R1", "R2") and "INCOMPLETE_READER" in codes(results)
+    found = results.visual_turing
+    assert found is not None and {r.reader for r in found.readers} == set(READERS)
+    assert found.pooled.answers == 32 and found.accuracy is not None
+    alone = analyse(turing, [early])
+    assert "NOBODY_DONE" in codes(alone) and alone.analysed_readers == ("R3",)
+
+
+def always(source: str, confidence: float = 80.0) -> Answer:
+    return lambda now: {"source": source, "confidence": confidence}
+
+
+def knowing(key: Key) -> Answer:
+    return lambda now: {"source": key.trial_of[now.trial.id].right_answer, "confidence": 100.0}
+
+
+def test_plain_studies_get_sentences(turing: Path, tmp_path: Path) -> None:
+    key = load_study(turing)[1]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        one = analyse(turing, [read(turing, "R1", tmp_path / "one.sqlite", turing_reader(key, 0, 0.6, 0.0))])
+        assert {"ONE_READER", "NOBODY_UNSURE", "INCOMPLETE_READER"} <= codes(one)
+        assert one.visual_turing is not None and one.visual_turing.accuracy is not None
+        assert one.visual_turing.accuracy.generalises_to == "fixed readers, random cases"
+
+        perfect = [read(turing, r, tmp_path / f"p{r}.sqlite", knowing(key)) for r in READERS]
+        best = analyse(turing, perfect)
+        assert best.visual_turing is not None and best.visual_turing.accuracy is not None
+        assert best.visual_turing.accuracy.value == 1 and best.visual_turing.accuracy.p_value is None
+        assert "no test over them is possible" in headline(best)
+        assert best.visual_turing.pooled.correct.count == 48
+        assert best.visual_turing.pooled.d_prime is not None and math.isfinite(best.visual_turing.pooled.d_prime.value)
+
+        same = [read(turing, r, tmp_path / f"s{r}.sqlite", always("real")) for r in READERS]
+        lazy = analyse(turing, same)
+        assert lazy.visual_turing is not None and lazy.visual_turing.accuracy is not None
+        assert lazy.visual_turing.accuracy.value == 0.5
+        assert lazy.agreement[0].between[0].value is None  # nobody used a second answer
+
+        unsure = [read(turing, r, tmp_path / f"u{r}.sqlite", always("unsure", 0.0), closing=None) for r in READERS[:2]]
+        nothing = analyse(turing, unsure)
+        assert nothing.visual_turing is not None and nothing.visual_turing.pooled.correct.total == 0
+        assert "NO_CLOSING_FORM" in codes(nothing)
+    for results in (one, best, lazy, nothing):
+        assert headline(results) and "NaN" not in to_json(results)
+
+
+def test_a_study_without_answers_is_no_study(turing: Path, tmp_path: Path) -> None:
+    with pytest.raises(MedUSISError, match="no merged answers") as caught:
+        analyse(turing)
+    assert caught.value.code is ErrorCode.BAD_SETTING
+    with pytest.raises(MedUSISError, match="no answers to analyse"):
+        analyse(turing, [read(turing, "R1", tmp_path / "R1.sqlite", always("real"), stop=0)])
+    key = load_study(turing)[1]
+    practice = sum(trial.training for trial in key.trials_of("R1"))
+    only = analyse(turing, [read(turing, "R1", tmp_path / "T.sqlite", always("real"), stop=practice)])
+    assert "NOTHING_READ" in codes(only) and only.visual_turing is None and headline(only)
+
+
+def test_forced_choice(table: Path, tmp_path: Path) -> None:
+    protocol = small(
+        visual_turing("pairs", READERS, True, Randomisation(repeats=2, gap=1)),
+        analysis=Analysis(equivalence_margin=0.2),
+    )
+    study = made(table, tmp_path, protocol)
+    key = load_study(study)[1]
+    answers = [
+        read(study, reader, tmp_path / f"{reader}.sqlite", turing_reader(key, n, 0.7, 0.0))
+        for n, reader in enumerate(READERS)
+    ]
+    results = analyse(study, answers)
+    found = results.forced_choice
+    assert found is not None and found.correct is not None and results.visual_turing is None
+    mine = [r for r in all_readings(study, answers, tmp_path) if not r.training and not r.repeat_of]
+    right = [r.values["source"] == r.right_answer for r in mine]
+    assert (found.pooled.correct.count, found.pooled.correct.total) == (sum(right), 24)
+    assert found.pooled.left.count == sum(r.values["source"] == "left" for r in mine)
+    assert found.correct.value == pytest.approx(np.mean(right))
+    assert found.correct.equivalence is not None and found.correct.equivalence.margin == 0.2
+    assert found.d_prime is not None
+    assert found.d_prime[0] == pytest.approx(math.sqrt(2) * stats.norm.ppf(np.mean(right)))
+    # Sides differ from reader to reader: agreement is about the image that was chosen.
+    pair = results.agreement[0].pairs[0]
+    chosen = {(r.reader, r.case): r.values["source"] == r.right_answer for r in mine}
+    cases = {r.case for r in mine}
+    assert (pair.same, pair.total) == (sum(chosen["R1", c] == chosen["R2", c] for c in cases), 8)
+
+
+def test_counts_of_lesion_reading_are_those_of_the_marks(
+    lesions: Path, lesion_answers: list[Path], lesion_results: StudyResults, tmp_path: Path
+) -> None:
+    found = lesion_results.lesion_reading
+    assert found is not None and (found.cases, found.cases_with_lesions, found.lesions) == (8, 4, 8)
+    mine = [r for r in all_readings(lesions, lesion_answers, tmp_path) if not r.training]
+    for one in found.counts:
+        own = [r for r in mine if (r.reader, r.arm) == (one.reader, one.arm)]
+        assert one.cases == len(own) == 8 and one.marks == sum(len(r.values["marks"]) for r in own)
+        assert (one.found.count, one.found.total) == (sum(r.hits for r in own), 8)
+        assert one.false_marks == sum(r.false_positives for r in own)
+        assert one.false_marks_per_case == one.false_marks / 8
+        assert one.called_positive.total == one.called_negative.total == 4
+        assert one.called_positive.count == sum(r.values["present"] == "yes" for r in own if r.status)
+    by_category = {(c.reader, c.arm): 0 for c in found.categories}
+    for category in found.categories:
+        by_category[category.reader, category.arm] += category.marks
+    assert by_category == {(c.reader, c.arm): c.marks for c in found.counts}
+    hit = {(r.reader, r.arm): {(r.case, m.lesion) for m in r.marks if m.outcome.value == "hit"} for r in ()}
+    for r in mine:
+        hit.setdefault((r.reader, r.arm), set()).update((r.case, m.lesion) for m in r.marks if m.outcome.value == "hit")
+    for pair in found.paired_lesions:
+        first, second = hit[pair.reader, pair.first], hit[pair.reader, pair.second]
+        assert (pair.both, pair.only_first, pair.only_second) == (
+            len(first & second), len(first - second), len(second - first),
+        )  # fmt: skip
+        assert pair.both + pair.only_first + pair.only_second + pair.neither == 8
+
+
+def test_comparisons_and_curves_of_lesion_reading(
+    lesions: Path, lesion_answers: list[Path], lesion_results: StudyResults, tmp_path: Path
+) -> None:
+    found = lesion_results.lesion_reading
+    assert found is not None
+    names = {"auc", "jafroc", "lesion-sensitivity", "false-marks", "case-sensitivity", "case-specificity"}
+    assert names <= set(found.comparisons)
+    table = lesion_marks(all_readings(lesions, lesion_answers, tmp_path))
+    expected = analyse_mrmc(AfrocArea(table))
+    ours = found.comparisons["jafroc"]
+    difference = expected.analyses[0].differences[0].estimate
+    assert ours.main.differences[0].value == pytest.approx(difference.value)
+    assert (ours.main.differences[0].low, ours.main.differences[0].high) == pytest.approx(
+        (difference.low, difference.high)
+    )
+    for curve in (c for c in found.curves if c.reader != ALL):
+        if curve.kind == "afroc":
+            assert curve.area == pytest.approx(ours.values[curve.arm][curve.reader])
+        if curve.kind == "roc":
+            assert curve.area == pytest.approx(found.comparisons["auc"].values[curve.arm][curve.reader])
+        if curve.kind == "froc":
+            count = next(c for c in found.counts if (c.reader, c.arm) == (curve.reader, curve.arm))
+            assert (curve.x[-1], curve.y[-1]) == (count.false_marks_per_case, count.found.value)
+    pooled = next(c for c in found.curves if (c.kind, c.arm, c.reader) == ("froc", "ct", ALL))
+    assert pooled.x[-1] == pytest.approx(np.mean([c.false_marks_per_case for c in found.counts if c.arm == "ct"]))
+    assert {one.arm for one in lesion_results.agreement} == {"ct", "ct-synthetic"}
+    assert any(one.numbers is not None for one in lesion_results.agreement)
+    assert headline(lesion_results).startswith("area under the weighted AFROC curve: ct - ct-synthetic")
+
+
+def test_contrast_of_what_was_marked(lesion_results: StudyResults) -> None:
+    found = lesion_results.lesion_reading
+    assert found is not None
+    synthetic = [c for c in found.contrast if c.image == "synthetic" and c.outcome in ("hit", "missed")]
+    assert sum(c.places for c in synthetic) == 8
+    assert all(c.cnr_median > 1 and c.ratio_median is not None and c.ratio_median > 1.1 for c in synthetic)
+    false = [c for c in found.contrast if c.image == "synthetic" and c.outcome == "false-positive"]
+    assert all(c.cnr_median < 1 for c in false)
+    assert all(c.ratio_median is None for c in found.contrast if c.image == "ct")
+
+
+def test_contrast_by_hand() -> None:
+    random = np.random.default_rng(0)
+    image = random.integers(90, 111, (30, 30, 30)).astype(np.uint8)
+    image[0] = 0  # outside the body
+    labels = np.zeros(image.shape, np.uint8)
+    labels[14:17, 14:17, 14:17] = 1
+    image[labels == 1] = 150
+    labels[20, 20, 20] = 2
+    image[20, 20, 20] = 250  # another lesion does not belong to the background
+    geometry = Geometry((30, 30, 30))
+    k, j, i = np.indices(image.shape)
+    gap = np.sqrt(sum(np.maximum(np.abs(a - 15) - 1, 0) ** 2 for a in (k, j, i)))
+    shell = image[(gap > 2) & (gap <= 8) & (labels == 0) & (image > 0)].astype(float)
+    found = contrast_at(Volume(image, geometry), Volume(labels, geometry), Place("C001", "hit", lesion=1))
+    assert found is not None and found[1] is not None
+    assert found[0] == pytest.approx((150 - shell.mean()) / shell.std(ddof=1))
+    assert found[1] == pytest.approx(150 / shell.mean())
+    mark = Place("C001", "mark", mark=Mark(position_lps_mm=(15.0, 15.0, 15.0), size_mm=2.0))
+    alone = contrast_at(Volume(image, geometry), None, mark)
+    assert alone is not None and alone[0] > 3
+    flat = Volume(np.full(image.shape, 7, np.uint8), geometry)
+    assert contrast_at(flat, None, mark) is None
+    outside = Place("C001", "mark", mark=Mark(position_lps_mm=(500.0, 0.0, 0.0)))
+    assert contrast_at(Volume(image, geometry), None, outside) is None
+
+
+def test_nobody_marked_anything(lesions: Path, tmp_path: Path) -> None:
+    def nothing(now: Any) -> dict[str, Any]:
+        return {"present": "no", "confidence": 0.0, "marks": []}
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        results = analyse(lesions, [read(lesions, r, tmp_path / f"{r}.sqlite", nothing) for r in READERS])
+    found = results.lesion_reading
+    assert found is not None and "NOTHING_MARKED" in codes(results)
+    assert all(c.found.count == 0 and c.false_marks == 0 for c in found.counts)
+    assert all(p.p_value == 1.0 and p.neither == 8 for p in found.paired_lesions)
+    assert all(p.p_value is None for p in found.paired_marks)
+    assert "NaN" not in to_json(results) and headline(results)
+
+
+def test_sequential_reading_is_analysed_by_stage(table: Path, tmp_path: Path) -> None:
+    protocol = lesion_protocol(readers=("R1", "R2"), arms=ARMS, design="sequential")
+    study = made(table, tmp_path, protocol)
+    key = load_study(study)[1]
+    answers = [
+        read(study, reader, tmp_path / f"{reader}.sqlite", lesion_reader(key, n, FIND, 0.3))
+        for n, reader in enumerate(("R1", "R2"))
+    ]
+    results = analyse(study, answers)
+    assert results.lesion_reading is not None
+    assert {(c.reader, c.arm, c.cases) for c in results.lesion_reading.counts} == {
+        (reader, arm, 8) for reader in ("R1", "R2") for arm in FIND
+    }
+    assert "jafroc" in results.lesion_reading.comparisons
+
+
+def test_one_arm_for_each_case_is_counted_and_not_compared(table: Path, tmp_path: Path) -> None:
+    plan = Randomisation(gap=1, one_arm_per_case=True)
+    study = made(table, tmp_path, lesion_protocol(readers=("R1", "R2"), arms=ARMS, randomisation=plan))
+    key = load_study(study)[1]
+    answers = [
+        read(study, reader, tmp_path / f"{reader}.sqlite", lesion_reader(key, n, FIND, 0.3))
+        for n, reader in enumerate(("R1", "R2"))
+    ]
+    results = analyse(study, answers)
+    found = results.lesion_reading
+    assert found is not None and found.comparisons == {} and "NOT_CROSSED" in codes(results)
+    assert sum(c.cases for c in found.counts) == 16 and found.paired_lesions == ()
+
+
+@given(st.lists(st.integers(-4, 4), min_size=1, max_size=9))
+def test_signed_ranks_with_ties_are_what_all_signs_give(differences: list[int]) -> None:
+    found = signed_rank_p(differences)
+    values = np.array([d for d in differences if d])
+    if not len(values):
+        assert found is None
+        return
+    ranks = stats.rankdata(np.abs(values))
+    signs = (np.arange(2 ** len(values))[:, None] >> np.arange(len(values))) & 1
+    sums, middle = signs @ ranks, ranks.sum() / 2
+    observed = abs(ranks[values > 0].sum() - middle)
+    assert found == pytest.approx(np.mean(np.abs(sums - middle) >= observed - 1e-9))
+
+
+def test_signed_ranks_without_ties_and_of_many_pairs() -> None:
+    random = np.random.default_rng(1)
+    for count in (4, 25, 200, 400):
+        values = random.normal(0.1, 1, count)
+        assert signed_rank_p(values) == pytest.approx(stats.wilcoxon(values).pvalue, rel=0.02)
+
+
+@given(st.lists(st.integers(0, 5), min_size=1, max_size=12), st.lists(st.integers(0, 5), min_size=1, max_size=12))
+def test_the_area_under_a_roc_curve_is_the_wilcoxon_statistic(negative: list[int], positive: list[int]) -> None:
+    x, y = roc_points(np.array(negative, float), np.array(positive, float))
+    assert (x[0], y[0], x[-1], y[-1]) == (0, 0, 1, 1) and (np.diff(x) >= 0).all() and (np.diff(y) >= 0).all()
+    pairs = [(b > a) + 0.5 * (b == a) for a in negative for b in positive]
+    assert np.trapezoid(y, x) == pytest.approx(np.mean(pairs))
