@@ -87,7 +87,10 @@ def counted_row(data: DataConfiguration) -> TrainingData:
         images = [one for one in data.images if one.split == side]
         maps = [one for one in data.label_maps if one.split == side]
         people = len({one.person for one in images} | {one.person for one in maps})
-        sides[side] = f"{people} people {purpose} ({len(images)} MR, {len(maps)} label maps or CT without MR)"
+        files = [f"{len(images)} MR"] if images else []
+        files += [f"{len(maps)} label maps or CT without MR"] if maps else []
+        if files:
+            sides[side] = f"{people} {'person' if people == 1 else 'people'} {purpose} ({', '.join(files)})"
     return TrainingData(
         name="the owner's own data",
         licence="owner to state",

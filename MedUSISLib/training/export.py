@@ -31,7 +31,7 @@ from MedUSISLib.training.dataset_data import counted_row
 from MedUSISLib.training.examination import examination_of
 from MedUSISLib.training.generator_run import GeneratorRun
 from MedUSISLib.training.measurements import PASSES, review_threshold
-from MedUSISLib.training.model_card import CAUTION, model_card
+from MedUSISLib.training.model_card import CAUTION, USUAL_LIMITS, model_card
 from MedUSISLib.training.sample_grid import save_sample_grid
 from MedUSISLib.training.segmentator_run import OUTPUTS, SegmentatorRun
 from MedUSISLib.training.t1_scaling import CLIP
@@ -98,6 +98,7 @@ def export_generator(run: GeneratorRun, directory: Path, state: str | None = Non
     noise = examination.noise(network)
     threshold = review_threshold(volumes, network)
     card = configuration.card
+    card = card.model_copy(update={"known_limits": card.known_limits or USUAL_LIMITS})
     change = None
     if run.state.start is not None:
         change = before_and_after(

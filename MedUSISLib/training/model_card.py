@@ -11,7 +11,22 @@ from MedUSISLib.training.figure_texts import classes_text, figures_text
 from MedUSISLib.training.measurements import PASSES, REVIEW_FACTOR, VolumeMeasurements
 from MedUSISLib.training.validation import Validation
 
+#: Of every generator; said where its owner has stated none.
+USUAL_LIMITS = (
+    "It must not be used for diagnosis, treatment planning, dose calculation, measurement, or as the target of a"
+    " registration that any of these depend on.",
+    "It draws what the labels say. A lesion, bleeding or malformation that the segmentation does not name is not in the"
+    " picture, however large it is in the patient.",
+)
+
 CAUTION = "**SYNTHETIC - not for diagnosis.** What this generator draws is a plausible picture, not a measurement."
+
+
+_BY_HEAD_SEG = (
+    "The labels of these slices were made by head-seg from the real images: its Dice says whether it finds the same in"
+    " the synthetic slice, and SSIM and PSNR compare a slice with the image that its labels were found in.\n"
+)
+_PAIRS = {"pseudo": _BY_HEAD_SEG, "unpaired": _BY_HEAD_SEG}
 
 
 def _volumes_text(volumes: Sequence[VolumeMeasurements], threshold: float | None) -> str:
@@ -63,6 +78,7 @@ def model_card(
         False when there was nobody but the training people to measure on.
     """
     whom = "people that it was not trained on" if held_out else "the very people that it was trained on"
+    pairs = _PAIRS[str(settings.get("pairing"))] if settings.get("pairing") in _PAIRS else ""
     caveat = "" if held_out else "\n**Nobody was held out: these figures say nothing about other people.**\n"
     data = ["| data | subjects | licence | used for |", "|---|---|---|---|"]
     for row in card.training_data:
@@ -85,7 +101,7 @@ Version {card.version}, licence {card.licence}. {card.modality}, {card.body_regi
 {limits}
 ## Measured on {whom}
 {caveat}
-{figures_text(validation)}
+{figures_text(validation)}{pairs}
 ![slices of held-out people: labels, synthetic and, where they may be shown, real ones](samples.png)
 
 Class means on the scale on which white matter is 0.7:

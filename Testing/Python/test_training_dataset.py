@@ -18,6 +18,8 @@ from MedUSISLib.errors import ErrorCode, MedUSISError
 from MedUSISLib.generators.bundle import load_bundle
 from MedUSISLib.training.configuration import configuration_from
 from MedUSISLib.training.dataset_data import with_dataset
+from MedUSISLib.training.export_job import export_training
+from MedUSISLib.training.export_request import ExportRequest
 from MedUSISLib.training.run import train
 
 SIDES = {"mueller": "train", "meier": "train", "schulze": "validation", "kunze": "test"}
@@ -80,7 +82,11 @@ def test_a_bundle_from_a_hospitals_data_holds_neither_its_names_nor_its_pictures
     assert not any(person in text for person in SIDES)
     (row,) = bundle.manifest.training_data
     assert (row.licence, row.subjects) == ("owner to state", 3)
-    assert row.use == "2 people for training, 1 held out for validation"
+    assert row.use == (
+        "2 people for training (2 MR, 1 label maps or CT without MR); 1 person held out for validation (1 MR)"
+    )
+    exported = export_training(ExportRequest(training=tmp_path / "run", state="last", out=tmp_path / "e"), Recorder())
+    assert exported.iteration == 2 and load_bundle(tmp_path / "e").model_card
     assert bundle.manifest.results["volumes"][0]["person"] == "person 1"
     from matplotlib.image import imread
 

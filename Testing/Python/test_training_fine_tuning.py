@@ -119,7 +119,8 @@ def test_a_tuned_generator_names_its_parent_licence_and_data(parent: Bundle, tmp
     assert manifest.network.arguments["number_of_classes"] == 17
     assert manifest.settings["parent"]["sha256"] == parent.sha256
     assert manifest.settings["parent"]["classes_new"] == {"tumour": ["brain"], "foil": []}
-    own, inherited = manifest.training_data
+    mine, own, inherited = manifest.training_data
+    assert (mine.licence, mine.subjects) == ("owner to state", 3)
     assert (own.name, own.licence, own.source) == ("generator tiny 0.1.0", "CC BY 4.0", f"sha256:{parent.sha256}")
     assert (inherited.name, inherited.licence, inherited.use) == ("two heads", "CC0", "through tiny 0.1.0: T1")
     assert "never saw a child" in bundle.model_card and "CC BY 4.0" in bundle.model_card

@@ -79,7 +79,7 @@ def test_the_card_says_people_files_and_that_the_owner_states_the_licence(tuned)
     manifest = load_bundle(result.bundle).manifest
     own = manifest.training_data[0]
     assert own.licence == "owner to state" and own.subjects == 3
-    assert own.use.startswith("2 people for training (2 MR, 1 label maps or CT without MR); 1 people held out")
+    assert own.use.startswith("2 people for training (2 MR, 1 label maps or CT without MR); 1 person held out")
 
 
 def events_of(folder: Path) -> dict[str, list[tuple[int, object]]]:
