@@ -19,8 +19,8 @@ class Anchor:
     has learned from other images is not. It is differentiated through, never trained.
 
     The two schemas may divide the anatomy differently. A class means the answers of its own name and of all classes
-    that merge into it ("brain" is any of its parts); a class that the segmentator does not answer means what the coarser
-    one means that it merges into (fat: soft tissue); where there is none, its pixels are not judged.
+    that merge into it ("brain" is any of its parts); a class that the segmentator does not answer means what the
+    coarser one means that it merges into (fat: soft tissue); where there is none, its pixels are not judged.
 
     Parameters
     ----------
