@@ -104,7 +104,8 @@ class Follower:
 
     def show(self, status: RunStatus) -> None:
         """Show how it stands now."""
-        words = ": ".join(filter(None, (status.state.value, status.message or status.stage)))
+        what = status.message or status.stage
+        words = what if what.startswith(status.state.value) else ": ".join(filter(None, (status.state.value, what)))
         if status.position_in_queue is not None:
             words += f" (place {status.position_in_queue} in the queue)"
         for code, text in status.warnings:

@@ -94,8 +94,14 @@ def _is_memory(error: BaseException) -> bool:
 
 def _is_disk_full(error: BaseException) -> bool:
     full = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
-    if isinstance(error, OSError) and error.errno in full:
-        return True
+    # torch.save reports an error of its own that arose from the system's.
+    chain: BaseException | None = error
+    seen: set[int] = set()
+    while chain is not None and id(chain) not in seen:
+        seen.add(id(chain))
+        if isinstance(chain, OSError) and chain.errno in full:
+            return True
+        chain = chain.__cause__ or chain.__context__
     return isinstance(error, Exception) and "No space left on device" in str(error)
 
 

@@ -166,9 +166,8 @@ class Run:
         return record.started is not None and (Path(record.out) / _CHECKPOINT).is_file()
 
     def _refuse(self, what: str, state: RunState) -> NoReturn:
-        raise MedUSISError(
-            ErrorCode.BAD_SETTING, f"the run cannot be {what}: it is {state.value}", _HINTS.get(state, "")
-        )
+        stands = "it has failed" if state is RunState.FAILED else f"it is {state.value}"
+        raise MedUSISError(ErrorCode.BAD_SETTING, f"the run cannot be {what}: {stands}", _HINTS[state])
 
     def _refuse_export(self) -> NoReturn:
         raise MedUSISError(

@@ -18,11 +18,18 @@ GOOD = "good.ckpt"
 
 
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
-    """Write to a temporary name and rename, so that a kill in between leaves the older checkpoint."""
+    """Write to a temporary name and rename: a kill, or a power cut, in between leaves the older checkpoint."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(".tmp")
-    torch.save(state, temporary)
-    temporary.replace(path)
+    try:
+        with temporary.open("wb") as file:
+            torch.save(state, file)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:  # a full disk, most often: what was written of it would keep it full
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 def keep_as(path: Path, name: str) -> None:
@@ -34,6 +41,13 @@ def keep_as(path: Path, name: str) -> None:
     except OSError:
         shutil.copyfile(path, temporary)
     temporary.replace(path.with_name(name))
+
+
+def remove_half_written(folder: Path) -> None:
+    """Remove what a killed training was just writing."""
+    for pattern in ("*.tmp", "samples/*.tmp.png"):
+        for path in folder.glob(pattern):
+            path.unlink(missing_ok=True)
 
 
 def load_checkpoint(path: Path, device: torch.device) -> dict[str, Any]:

@@ -37,6 +37,16 @@ def test_exception_is_named(error: BaseException, code: ErrorCode) -> None:
     assert "doe.nii" not in str(named)
 
 
+def test_a_full_disk_is_named_where_a_library_has_made_another_error_of_it() -> None:
+    try:
+        try:
+            raise OSError(errno.ENOSPC, "No space left on device", "/data/doe.ckpt")
+        except OSError:
+            raise RuntimeError("[enforce fail at inline_container.cc:672] . unexpected pos 704 vs 598")  # noqa: B904
+    except RuntimeError as error:
+        assert named_error(error).code is ErrorCode.DISK_FULL
+
+
 def test_every_code_has_its_own_exit_code() -> None:
     assert set(EXIT_CODES) == set(ErrorCode)
     assert len(set(EXIT_CODES.values())) == len(EXIT_CODES)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -20,7 +21,7 @@ from MedUSISLib.jobs.specification import JobSpecification
 from MedUSISLib.progress import Wish
 from MedUSISLib.runs.status import RunState
 from MedUSISLib.runs.store import RunStore
-from MedUSISLib.training.checkpoints import LAST, load_checkpoint
+from MedUSISLib.training.checkpoints import LAST, load_checkpoint, save_checkpoint
 from MedUSISLib.training.log import read_log
 from MedUSISLib.training.run import train
 
@@ -83,6 +84,21 @@ def test_finishing_before_the_first_iteration_exports_nothing(tmp_path: Path) ->
     with pytest.raises(MedUSISError, match="nothing had been trained yet"):
         train(configuration, Wishing(Wish.FINISH, 0))
     assert not (configuration.out / LAST).exists()
+
+
+def test_a_checkpoint_that_does_not_fit_on_the_disk_leaves_the_old_one_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save_checkpoint(tmp_path / LAST, {"iteration": 1})
+
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError):
+        save_checkpoint(tmp_path / LAST, {"iteration": 2})
+    assert [path.name for path in tmp_path.iterdir()] == [LAST]
+    assert load_checkpoint(tmp_path / LAST, torch.device("cpu"))["iteration"] == 1
 
 
 def test_a_training_in_the_background_is_paused_resumed_and_finished(store: RunStore, tmp_path: Path) -> None:
