@@ -58,6 +58,8 @@ def test_more_of_anything_gives_more_power_and_no_difference_gives_alpha() -> No
     assert power(VAN_DYKE, 0.04, 8, 100) > base
     assert power(VAN_DYKE, 0.04, 5, 200) > base
     assert power(VAN_DYKE, 1e-9, 5, 100) == pytest.approx(0.05, abs=1e-6)
+    for generalisation in Generalisation:
+        assert power(VAN_DYKE, 0.0, 5, 100, generalisation) == 0.05
 
 
 def test_readers_who_differ_too_much_cannot_be_outweighed_by_cases() -> None:

@@ -177,6 +177,8 @@ def power(
     float
     """
     v, d = components.for_cases(cases)
+    if difference == 0:
+        return alpha  # scipy's noncentral F is wrong (and negative) without noncentrality
     signal = readers * difference**2 / 2
     if generalisation is Generalisation.CASES:
         noise = v + (readers - 1) * d

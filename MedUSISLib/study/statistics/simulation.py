@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
+from MedUSISLib.study.statistics.lesion_table import UNMARKED, LesionTable
 from MedUSISLib.study.statistics.rating_table import RatingTable
 from MedUSISLib.study.statistics.turing import Said, TuringAnswer
 
@@ -125,3 +126,65 @@ class TuringModel:
             for j, reader in enumerate(table.readers)
             for k, case in enumerate(table.cases)
         ]
+
+
+@dataclass(frozen=True)
+class FreeResponseModel:
+    """Marks of lesions: found or not, rated around a mean, with false marks among them.
+
+    A lesion is found with the probability ``Phi(z(found) + shift + R_j + (tau R)_ij + C_k + (tau C)_ik)`` and rated
+    ``separation + `` the same terms ``+ N(0, 1)``; every case has ``Poisson(false)`` false marks rated ``N(0, 1)``.
+
+    Attributes
+    ----------
+    found, separation, false : float
+        Of an average reader on an average case of the first test.
+    reader_sd, test_reader_sd, case_sd, test_case_sd : float
+        Of R, tau R, C, tau C; lesions of one case share C and tau C, which is what makes them dependent.
+    most_lesions : int
+        A diseased case has 1 to so many, all equally often.
+    """
+
+    found: float = 0.7
+    separation: float = 1.0
+    false: float = 0.6
+    reader_sd: float = 0.2
+    test_reader_sd: float = 0.1
+    case_sd: float = 0.6
+    test_case_sd: float = 0.3
+    most_lesions: int = 3
+
+    def sample(
+        self, generator: np.random.Generator, shifts: tuple[float, ...], readers: int, normal: int, diseased: int
+    ) -> LesionTable:
+        """One study; ``shifts`` are what each test adds for every lesion."""
+        tests, cases = len(shifts), normal + diseased
+        numbers = generator.integers(1, self.most_lesions + 1, diseased)
+        lesion_case = np.repeat(np.arange(normal, cases), numbers)
+
+        def terms(sd: float, *shape: int) -> np.ndarray:
+            return sd * generator.standard_normal(shape)
+
+        case_terms = terms(self.case_sd, 1, 1, cases) + terms(self.test_case_sd, tests, 1, cases)
+        reader_terms = terms(self.reader_sd, 1, readers, 1) + terms(self.test_reader_sd, tests, readers, 1)
+        ease = np.array(shifts)[:, None, None] + reader_terms + case_terms[:, :, lesion_case]
+        seen = stats.norm.ppf(self.found) + ease + generator.standard_normal(ease.shape) > 0
+        ratings = np.where(seen, self.separation + ease + generator.standard_normal(ease.shape), UNMARKED)
+        counts = generator.poisson(self.false, (tests, readers, cases))
+        most = max(int(counts.max()), 1)
+        false = np.where(
+            np.arange(most) < counts[..., None], generator.standard_normal((*counts.shape, most)), UNMARKED
+        )
+        return LesionTable(
+            readers=tuple(f"reader{j + 1}" for j in range(readers)),
+            tests=tuple(f"test{i + 1}" for i in range(tests)),
+            cases=tuple(f"case{k + 1}" for k in range(cases)),
+            lesion_case=lesion_case,
+            lesion_weight=np.repeat(1 / numbers, numbers),
+            lesion_ratings=ratings,
+            false_ratings=false.max(axis=3),
+            false_marks=tuple(
+                tuple(false[i, j][np.isfinite(false[i, j])] for j in range(readers)) for i in range(tests)
+            ),
+            false_counts=counts.astype(float),
+        )
