@@ -12,7 +12,7 @@ from MedUSISLib.progress import Wish
 from MedUSISLib.runs.claim import Claim
 from MedUSISLib.runs.files import JOB_NAME, OWNER_NAME, WISH_NAME, WORKER_NAME
 from MedUSISLib.runs.queue import waiting
-from MedUSISLib.runs.record import RunRecord, now
+from MedUSISLib.runs.record import Records, RunRecord, now
 from MedUSISLib.runs.status import RunState, RunStatus
 
 _WISHED = {
@@ -26,9 +26,9 @@ _STARTING_S = 20.0
 """A worker needs so long at most to start (Slicer's Python on a slow disk)."""
 
 
-def status_of(folder: Path, store: Path) -> RunStatus:
+def status_of(folder: Path, store: Path, records: Records) -> RunStatus:
     """The status of the run in ``folder``."""
-    held, record = _look(folder)
+    held, record = _look(folder, records)
     if record is None:
         return _of_damaged(folder, held)
     if record.state is RunState.RUNNING:
@@ -37,7 +37,7 @@ def status_of(folder: Path, store: Path) -> RunStatus:
         wish = WishFile(folder / WISH_NAME, interval_s=0).read()
         return _status(record, _WISHED.get(wish, RunState.RUNNING) if wish else RunState.RUNNING)
     if record.state is RunState.QUEUED:
-        return _of_waiting(record, folder, store)
+        return _of_waiting(record, folder, store, records)
     return _status(record, record.state)
 
 
@@ -61,7 +61,7 @@ def damaged_record(folder: Path) -> RunRecord:
     )
 
 
-def _look(folder: Path) -> tuple[bool, RunRecord | None]:
+def _look(folder: Path, records: Records) -> tuple[bool, RunRecord | None]:
     """Whether a process works on it, and the record; in an order that cannot be misread.
 
     The claim is taken before the state becomes "running" and given up after it is something else. So "running" without
@@ -71,14 +71,14 @@ def _look(folder: Path) -> tuple[bool, RunRecord | None]:
     held, record = False, None
     for _ in range(2):
         held = Claim(folder / OWNER_NAME).held
-        record = RunRecord.read(folder)
+        record = records.read(folder)
         if held or (record is not None and record.state is not RunState.RUNNING):
             break
     return held, record
 
 
-def _of_waiting(record: RunRecord, folder: Path, store: Path) -> RunStatus:
-    queue = waiting(store)
+def _of_waiting(record: RunRecord, folder: Path, store: Path, records: Records) -> RunStatus:
+    queue = waiting(store, records)
     position = queue.index(record.id) + 1 if record.id in queue else None
     message, hint = "", ""
     if not Claim(store / WORKER_NAME).held and (now() - record.queued).total_seconds() > _STARTING_S:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from pathlib import Path
 
-from MedUSISLib.runs.record import RunRecord
+from MedUSISLib.runs.record import Records
 from MedUSISLib.runs.status import RunState
 
 
@@ -16,8 +16,8 @@ def run_folders(store: Path) -> list[Path]:
     return []
 
 
-def waiting(store: Path) -> list[str]:
+def waiting(store: Path, records: Records) -> list[str]:
     """Ids of the queued runs, the next one first. A paused run does not wait."""
-    records = [record for folder in run_folders(store) if (record := RunRecord.read(folder)) is not None]
-    queued = [record for record in records if record.state is RunState.QUEUED]
+    known = [record for folder in run_folders(store) if (record := records.read(folder)) is not None]
+    queued = [record for record in known if record.state is RunState.QUEUED]
     return [record.id for record in sorted(queued, key=lambda record: (record.queued, record.id))]

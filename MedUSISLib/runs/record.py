@@ -60,6 +60,29 @@ class RunRecord(BaseModel):
         return None
 
 
+class Records:
+    """Reads records, and remembers those whose file has not been replaced since.
+
+    A window asks once a second, and the place in the queue needs the records of all runs.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[Path, tuple[tuple[int, int, int], RunRecord | None]] = {}
+
+    def read(self, folder: Path) -> RunRecord | None:
+        """As ``RunRecord.read``."""
+        try:
+            found = (folder / STATE_NAME).stat()
+        except OSError:
+            self._known.pop(folder, None)
+            return None
+        version = (found.st_ino, found.st_mtime_ns, found.st_size)
+        known = self._known.get(folder)
+        if known is None or known[0] != version:
+            known = self._known[folder] = (version, RunRecord.read(folder))
+        return known[1]
+
+
 def now() -> datetime:
     """The time, as records have it."""
     return datetime.now(UTC)

@@ -55,7 +55,7 @@ class Run:
 
     def status(self) -> RunStatus:
         """What is known now. Never raises, for a damaged or removed run neither."""
-        return status_of(self.folder, self._store.folder)
+        return status_of(self.folder, self._store.folder, self._store.records)
 
     def log(self) -> TrainingLog:
         """Losses and validations so far."""

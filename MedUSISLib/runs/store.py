@@ -24,7 +24,7 @@ from MedUSISLib.runs.files import (
     write_whole,
 )
 from MedUSISLib.runs.queue import run_folders, waiting
-from MedUSISLib.runs.record import RunRecord, now
+from MedUSISLib.runs.record import Records, RunRecord, now
 from MedUSISLib.runs.run import Run
 from MedUSISLib.runs.status import RunState
 
@@ -69,6 +69,7 @@ class RunStore:
         python = python or sys.executable
         self._command = tuple(worker_command or (python, "-m", "MedUSISLib.runs", "work", "--python", python))
         self._kinds = kinds
+        self.records = Records()
 
     def submit(self, specification: JobSpecification, name: str) -> Run:
         """Queue a job and see to it that a worker lives.
@@ -137,7 +138,7 @@ class RunStore:
 
     def wake(self) -> None:
         """Start a worker when runs wait and none lives; after a power cut, for example."""
-        if waiting(self.folder) and not Claim(self.folder / WORKER_NAME).held:
+        if waiting(self.folder, self.records) and not Claim(self.folder / WORKER_NAME).held:
             start_detached((*self._command, str(self.folder)), self.folder / WORKER_LOG_NAME)
 
     def caches(self, except_of: str) -> set[str]:

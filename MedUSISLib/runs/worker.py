@@ -25,7 +25,7 @@ from MedUSISLib.runs.files import JOB_NAME, LOCK_NAME, LOG_NAME, OWNER_NAME, WIS
 from MedUSISLib.runs.identity import ProcessIdentity
 from MedUSISLib.runs.listening import RunListener
 from MedUSISLib.runs.queue import waiting
-from MedUSISLib.runs.record import RunRecord, now
+from MedUSISLib.runs.record import Records, RunRecord, now
 from MedUSISLib.runs.status import RunState
 
 _log = logging.getLogger(__name__)
@@ -56,6 +56,7 @@ class Worker:
     def __init__(self, store: Path, command: Sequence[str], kinds: Mapping[str, JobKind] = KINDS) -> None:
         self._store, self._command, self._kinds = store, tuple(command), kinds
         self._claim = Claim(store / WORKER_NAME)
+        self._records = Records()
         self._left_out: set[str] = set()
         self._to_end = threading.Event()
 
@@ -82,7 +83,7 @@ class Worker:
             signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
     def _candidates(self) -> list[str]:
-        return [identifier for identifier in waiting(self._store) if identifier not in self._left_out]
+        return [identifier for identifier in waiting(self._store, self._records) if identifier not in self._left_out]
 
     def _take_next(self) -> tuple[Path, RunRecord] | None:
         """Claim the next run and mark it as running."""
