@@ -32,7 +32,7 @@ class Estimate:
     Attributes
     ----------
     memory_bytes : int
-        On the device (on a CPU: of the process, with what it holds already).
+        On the device (on a CPU: of the process, with what it holds already); of each process, if there are several.
     seconds : float
         Of all steps that are left; validation and export are not in it.
     free_bytes : int
@@ -77,6 +77,7 @@ def estimate(
     """
     crop = tuple(configuration.data.crop)
     patch = configuration.discriminator_crop
+    samples = -(-configuration.batch_size // max(networks.processes.world, configuration.devices * configuration.nodes))
     device = networks.fabric.device
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         labels = torch.randint(0, classes, (1, *(n // 8 + 1 for n in crop)))
@@ -89,29 +90,34 @@ def estimate(
         shown = image.new_zeros(_PATCHES, 1, *(min(patch, n) for n in crop)) if patch else image
         generator = _probe(networks.fabric, networks.generator, lambda network: network(onehot, noise))
         nothing = _Probe(0, 0.0)
-        discriminator = segmentator = nothing
+        discriminator = segmentator = anchor = nothing
         if networks.discriminator is not None:
             discriminator = _probe(networks.fabric, networks.discriminator, lambda network: network(shown))
         if networks.segmentator is not None:
             segmentator = _probe(networks.fabric, networks.segmentator, lambda network: network(image))
+        if networks.anchor is not None:
+            encode, slices = networks.anchor.encode, image.movedim(1, -3).reshape(-1, 1, *crop[-2:]).requires_grad_()
+            anchor = _probe(networks.fabric, networks.anchor.network, lambda network: network(encode(slices)))
 
     def step(phase: PhaseConfiguration) -> float:
-        seconds = generator.seconds + segmentator.seconds * bool(phase.segmentation)
+        seconds = generator.seconds + segmentator.seconds * bool(phase.segmentation) * (3 if phase.oasis else 1)
+        seconds += anchor.seconds * bool(phase.anchor)
         if phase.adversarial:
             # Real and synthetic slices for each step of its own, and once for the generator.
             seconds += discriminator.seconds * (2 * phase.discriminator_steps + 1)
             seconds += generator.seconds / 3 if accumulate > 1 else 0.0
-        return seconds * configuration.batch_size
+        return seconds * samples
 
     seconds, before = 0.0, 0
     for phase in configuration.phases:
         left = phase.iterations - min(max(done - before, 0), phase.iterations)
         before += phase.iterations
         seconds += left * step(phase)
-    at_once = -(-configuration.batch_size // accumulate)
+    at_once = -(-samples // accumulate)
     saved = max(
         generator.saved_bytes
         + segmentator.saved_bytes * bool(phase.segmentation)
+        + anchor.saved_bytes * bool(phase.anchor)
         + discriminator.saved_bytes * bool(phase.adversarial)
         for phase in configuration.phases
     )

@@ -61,7 +61,7 @@ def estimate_training(
     progress.stage("checking the data")
     configuration = with_dataset(configuration)
     progress.stage("building the networks")
-    run = GeneratorRun(configuration, progress)
+    run = GeneratorRun(configuration.model_copy(update={"devices": 1, "nodes": 1}), progress)
     progress.checkpoint()
     progress.stage("estimating memory and time")
     try:

@@ -31,21 +31,24 @@ def gradients(folder: Path, parts: int) -> tuple[dict[str, torch.Tensor], dict[s
     """Of generator and discriminator after one step on six slices, four of them paired."""
     # What looks at several images at once is taken out: BatchNorm's statistics are fixed, the minibatch deviation off.
     network = {"widths": [16, 16, 8], "spade_hidden": 8, "noise_channels": 4, "spectral": False}
-    configuration = tiny_training(folder, network=network, discriminator={"widths": [8, 8, 8], "group": 1})
+    players = {"discriminator": {"widths": [8, 8, 8], "group": 1}, "segmentator": {"widths": [8, 8], "spectral": False}}
+    configuration = tiny_training(folder, network=network, **players)
     configuration = configuration.model_copy(update={"discriminator_crop": None})
     networks = Adversaries(configuration, load_schema("head"), make_fabric(configuration))
     for module in networks.generator.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
             module.eval()
     rng = torch.Generator().manual_seed(0)
-    labels = torch.randint(0, 16, (6, 64, 64), generator=rng)
+    # Each image has classes that others lack, so class weights and means of a part are not those of the whole.
+    labels = torch.randint(0, 16, (6, 64, 64), generator=rng) % (torch.arange(6).view(6, 1, 1) * 2 + 3)
     targets, real = (torch.rand(n, 1, 64, 64, generator=rng) * 2 - 1 for n in (4, 6))
-    phase = PhaseConfiguration(name="p", iterations=1, l1=2, ssim=1, adversarial=1, mask=1, r1=1)
+    balanced = {"segmentation": 1, "class_means": 1}
+    phase = PhaseConfiguration(name="p", iterations=1, l1=2, ssim=1, adversarial=1, mask=1, r1=1, **balanced)
     batch, noise = Batch(labels, targets, real), torch.randn(6, 4, generator=rng)
     losses = train_step(networks, batch, noise, phase, 0, 16, PatchSampler(None, rng), Grain(None), parts)
-    assert networks.discriminator is not None
-    both = {"generator": networks.generator, "discriminator": networks.discriminator}
-    found = {f"{part} {name}": parameter.grad for part, network in both.items()
+    assert networks.discriminator is not None and networks.segmentator is not None
+    all_three = {part: getattr(networks, part) for part in ("generator", "discriminator", "segmentator")}
+    found = {f"{part} {name}": parameter.grad for part, network in all_three.items()
              for name, parameter in network.named_parameters() if parameter.grad is not None}  # fmt: skip
     return found, losses
 

@@ -21,7 +21,8 @@ from MedUSISLib.training.losses.periodic_pattern import periodic_pattern_loss
 
 CLASSES = 16
 EVERYTHING: dict[str, float] = {
-    "l1": 1, "class_means": 1, "ssim": 1, "adversarial": 1, "segmentation": 1, "mask": 1, "periodic_pattern": 1,
+    "l1": 1, "class_means": 1, "ssim": 1, "lesions": 1, "adversarial": 1, "segmentation": 1, "anchor": 1, "mask": 1,
+    "periodic_pattern": 1,
 }  # fmt: skip
 
 
@@ -38,7 +39,10 @@ def batch_of(size: tuple[int, ...], seed: int = 0) -> Batch:
     labels = torch.randint(0, CLASSES, (4, *(n // 8 for n in size)), generator=rng)
     for axis in range(1, labels.ndim):
         labels = labels.repeat_interleave(8, axis)
-    return Batch(labels, torch.rand(2, 1, *size, generator=rng) - 0.5, torch.rand(4, 1, *size, generator=rng) - 0.5)
+    targets, real = (torch.rand(n, 1, *size, generator=rng) - 0.5 for n in (2, 4))
+    lesions = torch.zeros(2, 1, *size, dtype=torch.bool)
+    lesions[1, :, 8:16, 8:16] = True
+    return Batch(labels, targets, real, lesions)
 
 
 @pytest.mark.parametrize("size", [(64, 64), (32, 32, 32)])
@@ -72,6 +76,16 @@ def test_memory_and_time_of_volumes_are_estimated(tmp_path: Path) -> None:
     found = estimate(networks, configuration, CLASSES, accumulate=1)
     assert found.memory_bytes > 0
     assert found.seconds > 0
+
+
+def test_each_of_several_processes_needs_less(tmp_path: Path) -> None:
+    configuration = configured(tmp_path, (64, 64)).model_copy(update={"batch_size": 8})
+    networks = Adversaries(configuration, load_schema("head"), make_fabric(configuration))
+    found = {
+        count: estimate(networks, configuration.model_copy(update={"devices": count}), CLASSES, accumulate=1)
+        for count in (1, 8)
+    }
+    assert found[8].memory_bytes < found[1].memory_bytes
 
 
 def test_labels_of_volumes_become_one_hot() -> None:
