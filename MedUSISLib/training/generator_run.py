@@ -17,7 +17,7 @@ from MedUSISLib.synthesis.batches import is_out_of_memory
 from MedUSISLib.training.agreement import Agreement
 from MedUSISLib.training.anchoring import NO_ANCHOR, lacks_anchor
 from MedUSISLib.training.batch import Batch
-from MedUSISLib.training.checkpoints import save_checkpoint
+from MedUSISLib.training.checkpoints import remove_half_written, save_checkpoint
 from MedUSISLib.training.configuration import GeneratorTraining, PhaseConfiguration
 from MedUSISLib.training.estimate import estimate
 from MedUSISLib.training.fabric import make_fabric
@@ -127,11 +127,13 @@ class GeneratorRun:
             return self._run()
         finally:
             self.batches.close()
+            self.log.close()
 
     def _run(self) -> Validation:
         configuration = self.configuration
         if self.agreement.leads:
             configuration.out.mkdir(parents=True, exist_ok=True)
+            remove_half_written(configuration.out)
         begun = self.agreement.from_lead(self.state.last.is_file())
         if configuration.resume and begun:
             self.state.load(self.state.last, self.data)
@@ -188,7 +190,9 @@ class GeneratorRun:
                 self._select(validation)
             if to_save or self.state.selection.ended:
                 self.state.save(self.data)
-        return self._chosen(validation)
+        result = self._chosen(validation)
+        self.log.warn_of_swaps(result, last=True)
+        return result
 
     def _save_for_later(self) -> None:
         """A checkpoint to go on from. Not the one to go back to: a roll-back is the same with and without a pause."""
@@ -329,7 +333,7 @@ class GeneratorRun:
             result, fake = self.judge(network, self.state.networks.noise_channels)
             self.log.validation(self.state.iteration, result, self.data.held_out, fake, self.schema, **marks)
             if not marks:
-                self.log.warn_of_swaps(result, last=self.state.iteration == self.total)
+                self.log.warn_of_swaps(result, last=False)
         result = self.agreement.from_lead(result)
         assert result is not None
         return result
@@ -348,6 +352,7 @@ class GeneratorRun:
         phase, _ = self._phase(self.state.iteration)
         phase = phase.model_copy(update={"adversarial": 0.0})  # no real images are needed
         rank, world = self.fabric.global_rank, self.fabric.world_size
+        seed_step(self.state.seed, self.state.iteration, rank, self.rng)  # dropout is on
         with torch.no_grad():
             batches = []
             for number in range(self.state.iteration, self.state.iteration + _BATCH_NORM_BATCHES):
