@@ -29,7 +29,7 @@ class JobSpecification(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     version: Literal[1] = Field(default=1, description="format of this file")
-    kind: str = Field(description="synthesize, segment, train, devices or install-generator")
+    kind: str = Field(description="what to do: synthesize, segment, train, ..., see jobs.kinds")
     parameters: dict[str, Any] = Field(description="the request of that kind, see the exported schema")
 
     @classmethod

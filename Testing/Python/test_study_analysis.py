@@ -283,6 +283,11 @@ def test_counts_of_lesion_reading_are_those_of_the_marks(
         assert one.false_marks_per_case == one.false_marks / 8
         assert one.called_positive.total == one.called_negative.total == 4
         assert one.called_positive.count == sum(r.values["present"] == "yes" for r in own if r.status)
+    for arm in ("ct", "ct-synthetic"):
+        pooled = next(c for c in found.pooled if c.arm == arm)
+        assert pooled.found.count == sum(c.found.count for c in found.counts if c.arm == arm)
+        parts = [s.counts.found for s in found.strata if s.counts.arm == arm]
+        assert len(parts) == 2 and sum(p.count for p in parts) == pooled.found.count
     by_category = {(c.reader, c.arm): 0 for c in found.categories}
     for category in found.categories:
         by_category[category.reader, category.arm] += category.marks

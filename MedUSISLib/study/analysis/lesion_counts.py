@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
 
 from MedUSISLib.study.analysis.results import (
+    ALL,
     CategoryCounts,
     LesionCounts,
     PairedLesions,
     PairedMarks,
+    StratumLesions,
 )
 from MedUSISLib.study.analysis.visual_turing import share
 from MedUSISLib.study.lesions import Outcome
@@ -60,6 +63,24 @@ def lesion_counts(
             )
         )
     return tuple(found)
+
+
+def pooled_counts(
+    readings: Sequence[Reading], question: str, presence: str, confidence: float
+) -> tuple[LesionCounts, ...]:
+    """As ``lesion_counts``, of all readers together: for tables, not for conclusions."""
+    return lesion_counts([replace(r, reader=ALL) for r in readings], question, presence, confidence)
+
+
+def stratum_counts(
+    readings: Sequence[Reading], question: str, presence: str, confidence: float
+) -> tuple[StratumLesions, ...]:
+    """Counts of all readers together by stratum and arm."""
+    return tuple(
+        StratumLesions(stratum=stratum, counts=counts)
+        for stratum in sorted({reading.stratum for reading in readings if reading.stratum})
+        for counts in pooled_counts([r for r in readings if r.stratum == stratum], question, presence, confidence)
+    )
 
 
 def category_counts(

@@ -20,6 +20,8 @@ from MedUSISLib.study.analysis.lesion_counts import (
     number_of_marks,
     paired_lesions,
     paired_marks,
+    pooled_counts,
+    stratum_counts,
 )
 from MedUSISLib.study.analysis.results import ALL, Comparison, Curve, LesionReading
 from MedUSISLib.study.key import Key
@@ -66,6 +68,7 @@ def lesion_reading(
     assert marks is not None  # the protocol's rule
     level = 1 - protocol.analysis.alpha
     presence = presence_question(protocol)
+    asked = presence.id if presence is not None else ""
     first = first_readings(readings)
     arms = tuple(arm.id for arm in protocol.arms if any(reading.arm == arm.id for reading in first))
     cases = {reading.case: reading for reading in first}
@@ -85,7 +88,9 @@ def lesion_reading(
         cases=len(cases),
         cases_with_lesions=sum(bool(reading.status) for reading in cases.values()),
         lesions=sum(len(reading.lesions) for reading in cases.values()),
-        counts=lesion_counts(first, marks.id, presence.id if presence else "", level),
+        counts=lesion_counts(first, marks.id, asked, level),
+        pooled=pooled_counts(chosen, marks.id, asked, level),
+        strata=stratum_counts(chosen, marks.id, asked, level),
         categories=category_counts(first, marks.id, marks.categories),
         paired_lesions=paired_lesions(first, arms),
         paired_marks=paired_marks(first, arms, marks.id, marks.categories),

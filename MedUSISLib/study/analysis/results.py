@@ -292,6 +292,13 @@ class LesionCounts(Part):
     called_negative: Share = Field(description="cases without a lesion that were called so")
 
 
+class StratumLesions(Part):
+    """Counts of all readers in one stratum and arm; readers read the same cases, so intervals are too short."""
+
+    stratum: str
+    counts: LesionCounts
+
+
 class CategoryCounts(Part):
     """Marks of one category, of one reader in one arm."""
 
@@ -365,6 +372,8 @@ class LesionReading(Part):
     cases_with_lesions: int
     lesions: int
     counts: tuple[LesionCounts, ...]
+    pooled: tuple[LesionCounts, ...] = Field(description="of all readers of the analysis together, by arm")
+    strata: tuple[StratumLesions, ...]
     categories: tuple[CategoryCounts, ...]
     paired_lesions: tuple[PairedLesions, ...]
     paired_marks: tuple[PairedMarks, ...]

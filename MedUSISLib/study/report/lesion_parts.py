@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from MedUSISLib.study.analysis.lesion_counts import TOTAL
-from MedUSISLib.study.analysis.results import Comparison, LesionReading, StudyResults
+from MedUSISLib.study.analysis.results import CategoryCounts, Comparison, LesionCounts, LesionReading, StudyResults
 from MedUSISLib.study.report import charts, words
 from MedUSISLib.study.report.shared_parts import notes_list
 from MedUSISLib.synthesis import report_page as page
@@ -104,33 +104,24 @@ def _curves(found: LesionReading) -> Html | None:
 
 
 def _counts(found: LesionReading) -> Html:
-    rows = [
-        (
-            one.reader,
-            one.arm,
-            one.cases,
-            one.marks,
-            f"{words.count(one.found)} {words.exact(one.found)}",
-            one.false_marks,
-            words.number(one.false_marks_per_case, 2),
-            one.duplicates,
-        )
-        for one in found.counts
-    ]
+    several = len({one.reader for one in found.counts}) > 1
+    every = (*found.counts, *(found.pooled if several else ()))
+    rows = [(one.reader, *_marks_row(one)) for one in every]
+    head = ("Reader", "Arm", "Cases", "Marks", "Lesions found", "False marks", "per case", "Second marks")
     calls = [
         (one.reader, one.arm, words.count(one.called_positive), words.exact(one.called_positive),
          words.count(one.called_negative), words.exact(one.called_negative))
-        for one in found.counts
+        for one in every
         if one.called_positive.total or one.called_negative.total
     ]  # fmt: skip
     call_head = ("Reader", "Arm", "Cases with a lesion called so", "", "Cases without a lesion called so", "")
-    head = ("Reader", "Arm", "Cases", "Marks", "Lesions found", "False marks", "per case", "Second marks")
     pairs = [
         (one.reader, f"{one.first} / {one.second}", one.both, one.only_first, one.only_second, one.neither,
          words.p(one.p_value))
         for one in found.paired_lesions
     ]  # fmt: skip
     pair_head = ("Reader", "Arms", "Found in both", "First only", "Second only", "Neither", "McNemar, p")
+    strata = [(one.stratum, *_marks_row(one.counts)) for one in found.strata]
     return page.section(
         "Each reader in each arm",
         page.table(head, rows, numbers=tuple(range(2, 8))),
@@ -138,17 +129,39 @@ def _counts(found: LesionReading) -> Html:
         page.table(call_head, calls, numbers=(2, 3, 4, 5)) if calls else None,
         Html("<h3>The same lesions in two arms</h3>") if pairs else None,
         page.table(pair_head, pairs, numbers=(2, 3, 4, 5, 6)) if pairs else None,
+        Html("<h3>Strata, all readers</h3>") if strata else None,
+        page.table(("Stratum", *head[1:]), strata, numbers=tuple(range(2, 8))) if strata else None,
+        page.paragraph(
+            "Intervals of all readers together take answers of several readers to one case for independent, which they "
+            "are not: conclusions belong to the comparison of the arms.",
+            "note",
+        )
+        if several
+        else None,
+    )
+
+
+def _marks_row(one: LesionCounts) -> tuple[object, ...]:
+    return (
+        one.arm,
+        one.cases,
+        one.marks,
+        f"{words.count(one.found)} {words.exact(one.found)}",
+        one.false_marks,
+        words.number(one.false_marks_per_case, 2),
+        one.duplicates,
     )
 
 
 def _categories(found: LesionReading) -> Html | None:
     if not any(one.marks for one in found.categories):
         return None
-    rows = [
-        (one.reader, one.arm, one.category, one.marks, one.hits, one.false_marks)
-        for one in found.categories
-        if one.marks
-    ]
+    cells = {(one.reader, one.category, one.arm): one for one in found.categories}
+    rows = []
+    for reader, category in dict.fromkeys((one.reader, one.category) for one in found.categories):
+        here = [cells.get((reader, category, arm)) for arm in found.arms]
+        if any(one is not None and one.marks for one in here):
+            rows.append((reader, category, *(_category_cell(one) for one in here)))
     tests: list[tuple[object, ...]] = []
     for name, one in found.comparisons.items():
         if name.startswith("marks: "):
@@ -164,9 +177,14 @@ def _categories(found: LesionReading) -> Html | None:
     table = page.table(head, tests, numbers=(3, 4))
     return page.section(
         "Marks by category",
-        page.table(("Reader", "Arm", "Category", "Marks", "Hits", "False marks"), rows, numbers=(3, 4, 5)),
+        page.table(("Reader", "Category", *found.arms), rows, numbers=tuple(range(2, 2 + len(found.arms)))),
+        page.paragraph("Marks, in brackets hits and false marks.", "note"),
         Html(f"<details><summary>{len(tests)} tests between arms</summary>{table}</details>") if tests else None,
     )
+
+
+def _category_cell(one: CategoryCounts | None) -> str:
+    return words.NONE if one is None else f"{one.marks} ({one.hits}, {one.false_marks})"
 
 
 def _contrast(found: LesionReading) -> Html | None:
