@@ -8,6 +8,8 @@ from typing import Literal
 
 Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
+FEWEST_FOR_TEST = 5
+"""With fewer people in a group nobody is set aside for a test: of three, two to learn from are worth more."""
 
 
 def rank(seed: int, person: str) -> str:
@@ -35,7 +37,8 @@ def split_people(
     -------
     dict
         People in the order of the lots take the split that is furthest below its share. A group of two goes into
-        training and validation, a single person into training.
+        training and validation, a single person into training; the test takes nobody of fewer than five, unless
+        its share is a whole person.
 
     Examples
     --------
@@ -67,7 +70,7 @@ def _quota(number: int, shares: Mapping[Split, float]) -> dict[Split, int]:
     """Whole people for each split: at least one for each that is wanted, as far as there are enough."""
     wanted = [split for split in SPLITS if shares[split] > 0]
     quota = {split: int(shares[split] * number) for split in SPLITS}
-    for split in wanted[:number]:
+    for split in wanted[: number if number >= FEWEST_FOR_TEST else min(number, 2)]:
         quota[split] = max(quota[split], 1)
     while sum(quota.values()) > number:
         quota[max(SPLITS, key=lambda split: quota[split])] -= 1

@@ -144,6 +144,8 @@ def test_split_has_its_shares_in_each_group_and_depends_on_the_seed() -> None:
 def test_few_people_are_for_training_first_and_validation_next() -> None:
     assert split_people({"a": "ct"}, SHARES, 0) == {"a": "train"}
     assert sorted(split_people({"a": "ct", "b": "ct"}, SHARES, 0).values()) == ["train", "validation"]
-    assert sorted(split_people({x: "ct" for x in "abc"}, SHARES, 0).values()) == ["test", "train", "validation"]
+    assert sorted(split_people({x: "ct" for x in "abc"}, SHARES, 0).values()) == ["train", "train", "validation"]
+    assert sorted(split_people({x: "ct" for x in "abcd"}, SHARES, 0).values()) == ["train"] * 3 + ["validation"]
+    assert sorted(split_people({x: "ct" for x in "abcde"}, SHARES, 0).values()) == ["test"] + ["train"] * 3 + ["validation"]
     only = split_people({x: "ct" for x in "abcd"}, {"train": 1.0, "validation": 0.0, "test": 0.0}, 0)
     assert set(only.values()) == {"train"}
