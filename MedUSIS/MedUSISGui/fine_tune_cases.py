@@ -44,7 +44,7 @@ class CasesTable:
     def __init__(self, table) -> None:
         self._table = table
         self._rows: list = []
-        self._filled = 0
+        self._filled = -1
         self._silent = False
         self.use_changed = Signal()
         self.selected = Signal()

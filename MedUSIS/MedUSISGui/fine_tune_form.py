@@ -63,7 +63,7 @@ class FineTuneForm:
         """As they are shown."""
         return self._settings
 
-    def refresh(self, entries, devices, sequences, folder: Path) -> None:
+    def refresh(self, entries, devices, sequences, folder: Path, taken) -> None:
         """Show what can be chosen now.
 
         Parameters
@@ -75,13 +75,15 @@ class FineTuneForm:
             How many MRs of which sequence the data have.
         folder : Path
             The working folder.
+        taken : set of str
+            Names that are given already.
         """
         settings = replace(self._settings, folder=folder)
         ids = [entry.id for entry in entries]
         if ids and settings.generator not in ids:
             settings = replace(settings, generator=ids[0])
         if not self._named_by_hand:
-            settings = replace(settings, name=_free_name(settings, ids))
+            settings = replace(settings, name=_free_name(settings, taken))
         if settings.sequence and settings.sequence not in sequences:
             settings = replace(settings, sequence="")
         self._settings = settings
@@ -94,10 +96,9 @@ class FineTuneForm:
         self._combos["criterion"].fill([(name, _criterion_title(name)) for name in CRITERIA], settings.criterion)
         self._show()
 
-    def take_next_name(self) -> None:
-        """A run of this name has begun: suggest another one for the next."""
-        self._settings = replace(self._settings, name=default_name(self._settings.name))
-        self._show()
+    def suggest_name(self) -> None:
+        """A run of this name has begun: from the next ``refresh`` on another one is suggested."""
+        self._named_by_hand = False
 
     def _on_chosen(self, name: str, value: str) -> None:
         self._change(**{name: value})
@@ -138,7 +139,7 @@ class FineTuneForm:
 
 
 def _free_name(settings: FineTuneSettings, taken) -> str:
-    """The first name that neither a generator nor a folder has."""
+    """The first name that no generator, run or folder has."""
     name = default_name(settings.generator)
     while name in taken or (settings.folder / name).exists():
         name = default_name(name)

@@ -47,6 +47,7 @@ class RunView:
         self._is_installed = is_installed
         self._line = None
         self._installing = False
+        self._used: tuple[str, str] = ("", "")
         self._shown: tuple | None = None
         self._sample: tuple | None = None
         self.installed = Signal()
@@ -79,6 +80,8 @@ class RunView:
         self._ui.runStageLabel.visible = bool(self._ui.runStageLabel.text)
         self._ui.useGeneratorButton.visible = "use" in line.actions
         self._ui.useGeneratorButton.enabled = not self._installing
+        self._ui.useGeneratorLabel.text = self._used[1] if self._used[0] == line.id else ""
+        self._ui.useGeneratorLabel.visible = bool(self._ui.useGeneratorLabel.text)
         self._ui.runNotesLabel.text = _notes(line)
         self._ui.runNotesLabel.visible = bool(self._ui.runNotesLabel.text)
         if added or self._shown != (line.id,):
@@ -119,6 +122,7 @@ class RunView:
         ):
             return
         self._installing = True
+        self._say(line.id, "unknown", _("Checking every file and installing."))
         self._ui.useGeneratorButton.enabled = False
         self._background.install_generator(
             str(line.status.bundle), self._on_installed, self._on_not_installed, None, replace
@@ -126,13 +130,20 @@ class RunView:
 
     def _on_installed(self, summary) -> None:
         self._installing = False
-        self._ui.useGeneratorButton.enabled = True
-        self.installed(str(summary.get("id", "")))
+        identifier = str(summary.get("id", ""))
+        text = _("'{name}' is installed and chosen for the next synthesis.").format(name=identifier)
+        self._say(self._used[0], "ok", text)
+        self.installed(identifier)
 
     def _on_not_installed(self, failure) -> None:
         self._installing = False
-        self._ui.useGeneratorButton.enabled = True
+        self._say("", "unknown", "")
         self.failed(failure)
+
+    def _say(self, run: str, level: str, text: str) -> None:
+        """What became of "Use this generator", beside its button and for this run only."""
+        self._used = (run, marked(level, text) if text else "")
+        self.show(self._line)
 
 
 def _stage_text(line) -> str:

@@ -30,6 +30,8 @@ class ScanControl:
         What the last scan found, with the edits since.
     changed : Signal
         Without arguments: there is another view.
+    scanned : Signal
+        Without arguments: a scan has ended well.
     failed : Signal
         With a ``Failure`` or ``MedUSISError``.
     """
@@ -41,6 +43,7 @@ class ScanControl:
         self._cancel = None
         self.view = None
         self.changed = Signal()
+        self.scanned = Signal()
         self.failed = Signal()
         ui.scanProgressBar.minimum = 0
         ui.scanProgressBar.maximum = _STEPS
@@ -122,6 +125,7 @@ class ScanControl:
 
     def _on_done(self, _summary) -> None:
         self._end()
+        self.scanned()
         self.reload()
 
     def _on_error(self, failure) -> None:

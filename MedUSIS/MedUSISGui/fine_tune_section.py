@@ -12,6 +12,7 @@ from MedUSISLib.errors import MedUSISError
 from MedUSISLib.signal import Signal
 
 from .dependency_banner import DependencyBanner
+from .rich_text import marked
 
 UI_FILE = Path(__file__).resolve().parents[1] / "Resources" / "UI" / "FineTune.ui"
 
@@ -156,6 +157,7 @@ class _Parts:
             part.failed.connect(self.failed)
         self.folders.changed.connect(self._on_folders_changed)
         self.scan.changed.connect(self._on_dataset)
+        self.scan.scanned.connect(lambda: self._note(""))
         self.cases.selected.connect(self._show_case)
         self.cases.use_changed.connect(self._on_use)
         self.case.side_chosen.connect(self._on_side)
@@ -169,6 +171,7 @@ class _Parts:
 
     def begin(self) -> None:
         """Show what the working folder and the runs hold already."""
+        self._note("")
         self.scan.reload()
 
     def close(self) -> None:
@@ -190,12 +193,11 @@ class _Parts:
         """Show the settings and what stands against a start."""
         view = self.scan.view
         entries = self._generators.entries
-        self.form.refresh(
-            entries, self._devices.device_entries, view.sequences if view is not None else {}, self.folders.working
-        )
+        sequences = view.sequences if view is not None else {}
+        taken = {entry.id for entry in entries} | self.run_list.names()
+        self.form.refresh(entries, self._devices.device_entries, sequences, self.folders.working, taken)
         settings = self.form.settings
         entry = next((entry for entry in entries if entry.id == settings.generator), None)
-        taken = {entry.id for entry in entries} | self.run_list.names()
         self.start.refresh(settings, entry, view, taken)
 
     # Data
@@ -250,7 +252,12 @@ class _Parts:
         from MedUSISLib.dataset.editing import set_mapping
 
         self.scan.edit(lambda dataset: [set_mapping(dataset, file, mapping) for file in files])
-        self.start.say(_("Scan again, so that the meaning of the labels is checked and used."), "look")
+        self._note(_("Scan again, so that the meaning of the labels is checked and used."))
+
+    def _note(self, text: str) -> None:
+        """What to do next with the data; empty hides it."""
+        self._ui.datasetNoteLabel.text = marked("look", text) if text else ""
+        self._ui.datasetNoteLabel.visible = bool(text)
 
     def _on_page(self, _checked: bool = False) -> None:
         from MedUSISLib.dataset.model import PAGE_NAME
@@ -273,7 +280,7 @@ class _Parts:
         else:
             text = _("'{name}' has been started. Slicer may be closed.").format(name=settings.name)
         self.start.say(text)
-        self.form.take_next_name()
+        self.form.suggest_name()
         self.refresh()
 
     def _is_installed(self, identifier: str) -> bool:
@@ -281,5 +288,4 @@ class _Parts:
 
     def _on_installed(self, identifier: str) -> None:
         self.installed(identifier)
-        self.start.say(_("'{name}' is installed and chosen above for the next synthesis.").format(name=identifier))
         self.refresh()

@@ -4,12 +4,13 @@ The rule, in this order (docs/slicer.md says it for users):
 
 1. It ended with an error, or a loss is no number: *Went wrong*.
 2. It went back once or more because something had gone wrong: *Look at it*.
-3. No check on held-out people in the last phase yet: *Too early to say*. Only the last phase makes the final images; in
+3. It warned of classes that have changed places: *Look at it*.
+4. No check on held-out people in the last phase yet: *Too early to say*. Only the last phase makes the final images; in
    the first one everything is smooth.
-4. The correlation of the class means is below 0.8, or the checkerboard index above twice the parent's: *Look at it*.
-   Classes may have changed places, or a pattern appears; neither must show in the criterion.
-5. The best check is better than the generator that it started from: *Going well*.
-6. It is not, after fewer than three checks: *Too early to say*; after three or more: *Look at it*.
+5. The correlation of the class means is below 0.8, or the checkerboard index above twice the parent's: *Look at it*.
+   Neither must show in the criterion.
+6. The best check is better than the generator that it started from: *Going well*.
+7. It is not, after fewer than three checks: *Too early to say*; after three or more: *Look at it*.
 
 Without a parent's figures the first check of the last phase stands for them.
 """
@@ -49,7 +50,9 @@ def verdict(status: RunStatus, log: TrainingLog, facts: RunFacts) -> Verdict:
     if any(points and not math.isfinite(points[-1][1]) for points in log.losses.values()):
         return _worry("A loss is no number any more: the training has diverged.")
     if state == "queued":
-        return Verdict("unknown", "Waiting", "It begins when the run before it has ended.")
+        first = status.position_in_queue in (None, 1)
+        sentence = "It begins in a moment, or when the run that is going on has ended."
+        return Verdict("unknown", "Waiting", sentence if first else "It begins when those before it have ended.")
     ended = state == "finished"
     if state == "stopped":
         return Verdict("unknown", "Stopped", "It was stopped before it had ended; no generator was made.")
@@ -58,6 +61,9 @@ def verdict(status: RunStatus, log: TrainingLog, facts: RunFacts) -> Verdict:
         trouble = log.rollbacks[-1].trouble.replace("_", " ")
         often = "once" if count == 1 else f"{count} times"
         return _look(f"It went wrong {often} ({trouble}), went back and goes on with smaller steps.", ended)
+    swapped = next((text for code, text in status.warnings if code == "CLASSES_SWAPPED"), "")
+    if swapped:
+        return _look(f"Classes may have changed places: {swapped.rstrip('.')}. Look at the pictures.", ended)
     return _by_checks(log, facts, ended)
 
 
@@ -69,6 +75,8 @@ def _by_checks(log: TrainingLog, facts: RunFacts, ended: bool) -> Verdict:
         text = f"The first check that counts comes at iteration {when}." if when else "Nothing was checked yet."
         return Verdict("unknown", "Too early to say", text)
     newest, before = checks[-1][1], log.before
+    if ended:  # what was made into a generator is not always the last state
+        newest = dict(checks).get(log.chosen or -1, newest)
     if newest.get("correlation", 1.0) < LOWEST_CORRELATION:
         return _look(
             "Classes may have changed places: the correlation of their brightness with the real MR is only"

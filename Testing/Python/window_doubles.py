@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-
 from fine_tune_doubles import FakeRunStore
 
 from MedUSISLib.mrml.installation_status import DependencyStatus
