@@ -20,6 +20,7 @@ from MedUSISLib.training.array_store import Arrays, ArrayStore
 from MedUSISLib.training.case_keys import IN_PLANE, image_key, labels_key
 from MedUSISLib.training.cases import Case, case_of
 from MedUSISLib.training.data_configuration import ImageSource, LabelSource
+from MedUSISLib.training.head_classes import head_classes_in
 from MedUSISLib.training.t1_scaling import scaled_by_white_matter
 
 Source = ImageSource | LabelSource
@@ -155,18 +156,14 @@ def _from_head_seg(labels: np.ndarray, schema: LabelSchema) -> np.ndarray:
     head = load_schema("head")
     if schema.names == head.names:
         return labels
-    table = np.zeros(head.number_of_classes, np.uint8)
-    for label in head.classes:
-        name: str | None = label.name
-        while name is not None and name not in schema:
-            name = head.class_named(name).merges_into
-        if name is None and (labels == label.index).any():
+    table, missing = head_classes_in(schema)
+    for name in missing:
+        if (labels == head.index_of(name)).any():
             raise MedUSISError(
                 ErrorCode.BAD_SETTING,
-                f"head-seg labels '{label.name}', which the label schema '{schema.id}' lacks",
+                f"head-seg labels '{name}', which the label schema '{schema.id}' lacks",
                 "give a label map for each image, or add the class to the schema",
             )
-        table[label.index] = 0 if name is None else schema.index_of(name)
     return table[labels]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import time
 from collections.abc import Iterator
@@ -25,6 +24,7 @@ from MedUSISLib.training.configuration import SegmentatorTraining
 from MedUSISLib.training.domain_randomisation.sampler import SliceSampler
 from MedUSISLib.training.domain_randomisation.volumes import prepare_cached
 from MedUSISLib.training.fabric import make_fabric
+from MedUSISLib.training.log import LOG_FILE, append_to_log
 from MedUSISLib.training.losses.dice_cross_entropy import dice_cross_entropy
 from MedUSISLib.training.wishes import told_to_finish
 
@@ -202,5 +202,4 @@ class SegmentatorRun:
         self.iteration = int(state["iteration"])
 
     def _log(self, **entry: Any) -> None:
-        with (self.configuration.out / "log.jsonl").open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"iteration": self.iteration, **entry}) + "\n")
+        append_to_log(self.configuration.out / LOG_FILE, {"iteration": self.iteration, **entry})
