@@ -124,7 +124,7 @@ def slices_of_others(
     if not chosen:
         return None
     rows, columns = like.labels.shape[1:]
-    return validation_slices(list(chosen.values())[:people], (rows, columns))
+    return validation_slices(list(chosen.values())[:people], (rows, columns), pixel_mm=like.pixel_mm)
 
 
 def head_top_mm(case: Case, pixel_mm: float = 1.0) -> float:
