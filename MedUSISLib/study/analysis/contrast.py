@@ -107,7 +107,8 @@ def summaries(found: Iterable[Contrast]) -> tuple[ContrastSummary, ...]:
     for one in found:
         groups.setdefault((one.arm, one.image, one.place.outcome), []).append(one)
     result = []
-    for (arm, image, outcome), members in groups.items():
+    arms = list(dict.fromkeys(arm for arm, _, _ in groups))
+    for (arm, image, outcome), members in sorted(groups.items(), key=lambda group: (arms.index(group[0][0]), group[0])):
         cnr = np.quantile([m.cnr for m in members], [0.25, 0.5, 0.75])
         ratios = [m.ratio for m in members if m.ratio is not None]
         ratio = np.quantile(ratios, [0.25, 0.5, 0.75]) if ratios else None

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+from scipy.integrate import trapezoid
 
 from MedUSISLib.study.analysis.results import ALL, Curve
 from MedUSISLib.study.readings import Reading
@@ -34,7 +35,7 @@ def roc_curve(arm: str, reader: str, negative: Sequence[float], positive: Sequen
     if not len(negative) or not len(positive):
         return None
     x, y = roc_points(np.asarray(negative, float), np.asarray(positive, float))
-    return _curve("roc", arm, reader, x, y, float(np.trapezoid(y, x)))
+    return _curve("roc", arm, reader, x, y, float(trapezoid(y, x)))
 
 
 def lesion_curves(readings: Sequence[Reading]) -> list[Curve]:
@@ -85,7 +86,7 @@ def _afroc(table: LesionTable, arm: str, reader: str) -> Curve | None:
     thresholds = np.unique(ratings[np.isfinite(ratings)])[::-1]
     x = np.array([0.0, *((false >= c).mean() for c in thresholds), 1.0])
     y = np.array([0.0, *(weight[lesions >= c].sum() for c in thresholds), 1.0])
-    return _curve("afroc", arm, reader, x, y, float(np.trapezoid(y, x)))
+    return _curve("afroc", arm, reader, x, y, float(trapezoid(y, x)))
 
 
 def _curve(kind: str, arm: str, reader: str, x: np.ndarray, y: np.ndarray, area: float | None) -> Curve:

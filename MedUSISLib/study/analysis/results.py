@@ -69,6 +69,8 @@ class AgainstChance(Part):
     ddf: float | None
     low: float | None
     high: float | None
+    logit_low: float | None = None
+    logit_high: float | None = None
     p_value: float | None
     equivalence: EquivalenceTest | None
     sentence: str

@@ -30,7 +30,7 @@ def _single(results: StudyResults, found: VisualTuring) -> list[Html]:
             words.count(one.counts.correct),
             words.exact(one.counts.correct),
             one.counts.unsure,
-            words.estimate(one.accuracy) if one.accuracy else words.NONE,
+            words.within(one.accuracy) if one.accuracy else words.NONE,
             words.p(one.accuracy.p_value) if one.accuracy else words.NONE,
         )
         for one in found.strata
@@ -92,7 +92,8 @@ def _pairs(results: StudyResults, found: ForcedChoice) -> list[Html]:
     ]
     strata = [(one.reader, words.count(one.correct), words.exact(one.correct)) for one in found.strata]
     d = found.d_prime
-    line = f"d' = {d[0]:.2f} {words.interval(d[1], d[2], 2)}." if d is not None else None
+    ends = "" if d is None or d[1] is None or d[2] is None else f" {words.interval(d[1], d[2], 2)}"
+    line = f"d' = {d[0]:.2f}{ends}." if d is not None else None
     head = ("Reader", "Right", "Exact interval", "p against 1/2", "Chose left", "p against 1/2")
     return [
         _over_readers([found.correct] if found.correct is not None else [], line),
@@ -125,7 +126,7 @@ def _over_readers(tests: list[AgainstChance], line: str | None = None) -> Html:
         rows.append(
             (
                 one.title,
-                words.estimate(one),
+                words.within(one),
                 f"{one.chance:g}",
                 words.p(one.p_value),
                 shown if e is None else f"{shown}, ±{e.margin:g}, p {words.p(e.p_value)}",

@@ -51,6 +51,15 @@ def estimate(found: EstimateOf | AgainstChance | DifferenceOf) -> str:
     return f"{number(found.value)} {interval(found.low, found.high)}"
 
 
+def within(found: AgainstChance) -> str:
+    """Value and interval; where a share's symmetric interval leaves 0..1, the one on the logit scale beside it."""
+    text = estimate(found)
+    outside = found.low is not None and found.high is not None and (found.low < 0 or found.high > 1)
+    if outside and found.logit_low is not None:
+        text += f"; logit {interval(found.logit_low, found.logit_high)}"
+    return text
+
+
 def coefficient(found: CoefficientOf | None) -> str:
     """A coefficient of agreement with its interval; a dash where it is not defined."""
     if found is None or found.value is None:

@@ -50,7 +50,8 @@ class Equivalence:
 class ChanceTest:
     """The mean over readers against chance.
 
-    ``p_value``: two-sided, of "equal to chance". A large one proves nothing; ``equivalence`` can.
+    ``p_value``: two-sided, of "equal to chance". A large one proves nothing; ``equivalence`` can. ``logit``: the
+    interval on the logit scale, for figures in 0..1; the one to report where the other leaves 0..1.
     """
 
     figure: str
@@ -61,6 +62,7 @@ class ChanceTest:
     p_value: float
     equivalence: Equivalence | None
     confidence: float = 0.95
+    logit: tuple[float, float] | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Plain numbers, for JSON."""
@@ -71,6 +73,8 @@ class ChanceTest:
             "generalises_to": self.generalisation.value,
             "chance": self.chance,
             **self.estimate.as_dict(),
+            "logit_low": self.logit[0] if self.logit else None,
+            "logit_high": self.logit[1] if self.logit else None,
             "p_value": self.p_value if math.isfinite(self.p_value) else None,
             "equivalence": {
                 "margin": e.margin,
@@ -151,6 +155,7 @@ def compare_with_chance(
         p_value=_two_sided(distance, estimate),
         equivalence=equivalence(estimate, figure.chance, margin, confidence) if margin is not None else None,
         confidence=confidence,
+        logit=analysis.tests[0].logit,
     )
     return found, result
 
