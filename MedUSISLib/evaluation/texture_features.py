@@ -6,8 +6,8 @@ three scales (structures of 2, 4 and 8 pixels): the first moments of a wavelet s
 images than that of a network's features (Konz, Osuala et al., "Frechet radiomic distance", arXiv:2412.01496).
 
 They were chosen over the pooled features of `head-seg`'s encoder by measurement (docs/training.md, "Validation"): that
-network was trained not to see noise and blur, and its features of even and odd slices of one head differ more than
-those of a head and its blurred copy.
+network was trained not to see noise and blur, and its features of two halves of one head's patches lie further apart
+than those of a head and of its blurred copy.
 """
 
 from __future__ import annotations

@@ -120,8 +120,8 @@ class Validation:
 class Judge:
     """Judges every state of one training by the same slices and the same measures.
 
-    What concerns the real slices alone is measured once. One validation of 32 slices of 256 x 192 takes about two
-    seconds on one CPU thread besides drawing the slices (Testing/Benchmarks/README.md).
+    What concerns the real slices alone is measured once. One validation of 32 slices of 256 x 192 takes 1.3 seconds of
+    one CPU thread besides drawing the slices (Testing/Benchmarks/README.md).
 
     Parameters
     ----------
