@@ -7,6 +7,7 @@ from pathlib import Path
 
 from slicer.i18n import tr as _
 
+from MedUSISLib.mrml.fine_tune_runs import hint_of, warnings_of
 from MedUSISLib.mrml.stage_titles import stage_title
 from MedUSISLib.signal import Signal
 
@@ -15,7 +16,9 @@ from .rich_text import SQUARE, colored, escaped, marked, sentence
 from .wording import time_left_text
 
 _HIGHEST = 460
+_HIGHEST_SAMPLES = 760
 _CURVES = "curves.png"
+_SAMPLES = "samples.png"
 
 
 class RunView:
@@ -54,7 +57,7 @@ class RunView:
         self.failed = Signal()
         self._folder = tempfile.TemporaryDirectory(prefix="medusis-curves-")
         self._curves = PictureLabel(ui.runCurvesLabel, _HIGHEST)
-        self._samples = PictureLabel(ui.runSampleLabel, _HIGHEST)
+        self._samples = PictureLabel(ui.runSampleLabel, _HIGHEST_SAMPLES)
         ui.useGeneratorButton.connect("clicked(bool)", self._on_use)
         self.show(None)
 
@@ -107,9 +110,17 @@ class RunView:
         self._ui.runSampleCaptionLabel.visible = stamp is not None
         if stamp is None:
             self._samples.show(None)
-        elif stamp != self._sample and not self._samples.show(path):
+        elif stamp != self._sample and not self._show_folded(path):
             stamp = None  # half written: again at the next look
         self._sample = stamp
+
+    def _show_folded(self, path) -> bool:
+        from MedUSISLib.mrml.sample_picture import folded
+
+        try:
+            return self._samples.show(folded(path, Path(self._folder.name) / _SAMPLES))
+        except OSError:
+            return False
 
     def _on_use(self, _checked: bool = False) -> None:
         line = self._line
@@ -161,8 +172,9 @@ def _stage_text(line) -> str:
 def _notes(line) -> str:
     """What went wrong, with what to do, then the warnings."""
     found = []
-    if line.status.hint:
+    hint = hint_of(line.status)
+    if hint:
         level = "worry" if line.state == "failed" else "look"
-        found.append(marked(level, _("What to do: {hint}").format(hint=sentence(line.status.hint))))
-    found += [marked("look", sentence(text)) for _code, text in line.status.warnings]
+        found.append(marked(level, _("What to do: {hint}").format(hint=sentence(hint))))
+    found += [marked("look", sentence(text)) for text in warnings_of(line.status)]
     return "<br>".join(found)

@@ -102,7 +102,8 @@ def draw(panels: Sequence[Panel], last_x: float, width: int = 400, height: int =
         _write_words(pen, panel, panel_top, axes, width)
     for x in _ticks(0, max(last_x, 1.0), 5):
         across = places[-1][2].x(x) if places else 0
-        pen.text((across, shape[1] - _BOTTOM + 1), _number(x), _SOFT, "ma", 10)
+        anchor = "ra" if across > width - 2 * _RIGHT else "ma"
+        pen.text((min(across, width - 2), shape[1] - _BOTTOM + 1), _number(x), _SOFT, anchor, 10)
     return small
 
 
@@ -200,8 +201,8 @@ def _write_words(pen: _Pen, panel: Panel, top: float, axes: _Axes, width: int) -
         x = 8.0
         for line in row:
             y = top + _TOP + _LEGEND_ROW * number + 3
-            pen.line([(x, y), (x + 10, y)], line.color, 2)
-            pen.text((x + 13, y), line.name, _SOFT, "lm", 10)
+            pen.line([(x, y), (x + 8, y)], line.color, 2)
+            pen.text((x + 11, y), line.name, _SOFT, "lm", 10)
             x += _legend_width(line)
     for value in axes.ticks():
         pen.text((axes.left - 4, axes.y(value)), _number(value), _SOFT, "rm", 10)
@@ -225,7 +226,7 @@ def _legend_rows(panel: Panel, width: int) -> list[list[Line]]:
 
 
 def _legend_width(line: Line) -> float:
-    return float(13 + _font(10).getlength(line.name) + 12)
+    return float(11 + _font(10).getlength(line.name) + 8)
 
 
 def _ticks(low: float, high: float, count: int) -> list[float]:

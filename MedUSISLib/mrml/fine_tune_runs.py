@@ -7,6 +7,7 @@ looks at them, in small steps, so that a timer of the window can ask every secon
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -183,6 +184,39 @@ class RunLine:
     def final(self) -> bool:
         """Whether it can only change when somebody wants it to."""
         return self.state in FINAL
+
+
+_HINTS: Mapping[str, str] = {
+    "OUT_OF_MEMORY": "close other programs and resume it, or start it again on another device",
+    "DISK_FULL": "free some space, then resume it",
+    "DEVICE_NOT_AVAILABLE": "start it again on another device",
+}
+"""In place of hints that name lines of a configuration file."""
+
+_OF_CONFIGURATION = re.compile(r"`|\b[a-z_]+\.[a-z_]+\b|--[a-z]")
+
+
+def hint_of(status: RunStatus) -> str:
+    """What to do about a run that does not go on, for a person who sees no configuration file."""
+    if status.hint and _OF_CONFIGURATION.search(status.hint):
+        return _HINTS.get(status.code, "start it again with other settings, under another name")
+    return status.hint
+
+
+def warnings_of(status: RunStatus) -> list[str]:
+    """What the run had to say, each thing once, without advice on lines of a configuration file.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> warnings_of(SimpleNamespace(warnings=(("MEMORY_TIGHT", "1 GB is free: a higher `accumulate` needs less"),)))
+    ['1 GB is free']
+    """
+    found = []
+    for _, text in status.warnings:
+        said, colon, advice = text.partition(": ")
+        found.append(said if colon and "`" in advice else text)
+    return list(dict.fromkeys(found))
 
 
 class RunList:

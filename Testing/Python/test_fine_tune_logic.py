@@ -23,7 +23,7 @@ from MedUSISLib.mrml.fine_tune_curves import last_iteration, panels_of
 from MedUSISLib.mrml.fine_tune_data import DatasetView, summary, view_of
 from MedUSISLib.mrml.fine_tune_figures import CRITERIA, FIGURES, best
 from MedUSISLib.mrml.fine_tune_readiness import TrainingNeeds, check
-from MedUSISLib.mrml.fine_tune_runs import RunFacts, RunList, facts_of
+from MedUSISLib.mrml.fine_tune_runs import RunFacts, RunList, facts_of, hint_of
 from MedUSISLib.mrml.fine_tune_settings import (
     FROZEN,
     LENGTHS,
@@ -33,6 +33,7 @@ from MedUSISLib.mrml.fine_tune_settings import (
     specification,
 )
 from MedUSISLib.mrml.fine_tune_verdict import verdict
+from MedUSISLib.mrml.sample_picture import folded
 from MedUSISLib.resources import resource_path
 from MedUSISLib.runs.status import RunState
 from MedUSISLib.training.configuration import read_configuration
@@ -308,7 +309,33 @@ class TestCurves:
         assert Image.open(path).size[0] == 800 and [p.name for p in tmp_path.glob("*.tmp")] == []
 
 
+class TestSamples:
+    def test_a_wide_grid_is_folded_and_nothing_of_it_is_lost(self, tmp_path: Path) -> None:
+        wide = Image.new("RGB", (80, 30), (200, 0, 0))
+        wide.paste((0, 0, 200), (40, 0, 80, 30))
+        wide.save(tmp_path / "grid.png")
+        path = folded(tmp_path / "grid.png", tmp_path / "shown.png")
+        with Image.open(path) as picture:
+            assert picture.width == 40 and picture.height > 60
+            assert picture.getpixel((20, 5)) == (200, 0, 0)
+            assert picture.getpixel((20, picture.height - 5)) == (0, 0, 200)
+
+    def test_a_high_one_stays_and_a_half_written_one_is_said(self, tmp_path: Path) -> None:
+        Image.new("RGB", (30, 30)).save(tmp_path / "grid.png")
+        assert folded(tmp_path / "grid.png", tmp_path / "shown.png") == tmp_path / "grid.png"
+        (tmp_path / "half.png").write_bytes((tmp_path / "grid.png").read_bytes()[:40])
+        with pytest.raises(OSError):
+            folded(tmp_path / "half.png", tmp_path / "shown.png")
+
+
 class TestRuns:
+    def test_hints_name_no_line_of_a_configuration(self, tmp_path: Path) -> None:
+        failed = status_of(
+            tmp_path, "a", "a", code="OUT_OF_MEMORY", hint="choose a smaller data.crop or network, precision bf16-mixed"
+        )
+        assert "close other programs" in hint_of(failed)
+        assert hint_of(replace(failed, hint="free some space")) == "free some space"
+
     def test_facts_come_from_the_job_and_are_open_without_one(self, tmp_path: Path) -> None:
         write_job(tmp_path)
         assert facts_of(tmp_path) == FACTS and FACTS.first_judgement == 250
