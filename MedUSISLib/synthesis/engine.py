@@ -216,7 +216,21 @@ def _labels_on_grid(case: Case, schema: LabelSchema, plan: SynthesisPlan) -> tup
     report = fill_unlabelled(
         labels.array_kji, hu.array_kji, body.array_kji, schema, (k, j, i), measured=measured.array_kji
     )
+    _continue_beyond_the_end(labels.array_kji, measured.array_kji)
     return labels, report
+
+
+def _continue_beyond_the_end(labels_kji: np.ndarray, measured_kji: np.ndarray) -> None:
+    """Where the last plane of the grid lies just outside of the CT, it is as the one before it.
+
+    Spacings that do not divide the CT's extent leave such a plane; as background it would darken the CT's last slice,
+    which is brought back as the mean of the planes that it covers.
+    """
+    for axis, size in enumerate(labels_kji.shape):
+        for last, before in ((0, 1), (size - 1, size - 2)) if size > 1 else ():
+            planes, seen = np.moveaxis(labels_kji, axis, 0), np.moveaxis(measured_kji, axis, 0)
+            if not seen[last].any():
+                planes[last][seen[before]] = planes[before][seen[before]]
 
 
 def _warn_of_absent_classes(labels: Volume, schema: LabelSchema, progress: RecordingProgress) -> None:
