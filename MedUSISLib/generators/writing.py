@@ -13,6 +13,7 @@ from MedUSISLib.generators.bundle import Bundle, sha256_of_file, verify_bundle
 from MedUSISLib.generators.manifest import MANIFEST_NAME, Manifest, check_file_name
 from MedUSISLib.generators.monai_files import inference_json, metadata_json
 from MedUSISLib.generators.weights import save_weights
+from MedUSISLib.leftovers import note
 
 if TYPE_CHECKING:
     import torch
@@ -60,6 +61,7 @@ def write_bundle(
         )
     target.parent.mkdir(parents=True, exist_ok=True)
     staged = Path(tempfile.mkdtemp(prefix=".writing-", dir=target.parent))
+    note(staged)
     try:
         (staged / "configs").mkdir()
         save_weights(staged / "weights.safetensors", state_dict)

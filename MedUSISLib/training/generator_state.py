@@ -115,9 +115,14 @@ class GeneratorState:
         """Write the last checkpoint; when nothing has begun to go wrong, it is the good one too. First process only."""
         if not self.fabric.is_global_zero:
             return
-        save_checkpoint(self.last, self.as_dict(data))
         if may_be_good and self.watch.calm:
-            keep_as(self.last, GOOD)
+            # The good one first: killed in between, the training comes to this point again. The other way round it
+            # would go on from here, and go back further than it should if something went wrong soon.
+            good = self.configuration.out / GOOD
+            save_checkpoint(good, self.as_dict(data))
+            keep_as(good, LAST)
+        else:
+            save_checkpoint(self.last, self.as_dict(data))
 
     def load(self, path: Path, data: GeneratorData) -> None:
         """Continue from a checkpoint."""

@@ -1,0 +1,255 @@
+"""Images per second of a training against a naive loop, and what each measure brings; see README.md beside this file.
+
+Naive is what a first version of such a training looks like: every slice is decoded from its volume's file when it is
+asked for, Haar transforms are convolutions of zero-stuffed bands, numbers have 32 bits, weights lie channels first,
+batches are made in line, and R1 is taken at every step. Networks, losses and batch are the same: those of head-t1w.
+
+    OMP_NUM_THREADS=1 python Testing/Benchmarks/training_throughput.py [--rounds 5]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+#: What each variant does without.
+VARIANTS = {
+    "ours": "",
+    "without prepared cases": "data",
+    "without the strided Haar transform": "haar",
+    "without bfloat16": "bf16",
+    "without channels last": "channels_last",
+    "naive": "data haar bf16 channels_last r1",
+}
+ROWS, COLUMNS, SLICES = 256, 256, 176
+PEOPLE = 3
+BATCH = 8
+
+
+def write_heads(folder: Path) -> None:
+    """Made T1s with label maps: nested ellipsoids in the size, spacing and compression of real ones."""
+    import nibabel
+    import numpy as np
+
+    brightness = np.array([0, 0.6, 0.95, 0.45, 0.15, 0.45, 0.03, 0.2, 0.5, 0.7, 0.6, 0.55, 0.65, 0.2, 0.5, 0.6])
+    affine = np.diag([0.9, 0.9, 1.0, 1])
+    for person in range(PEOPLE):
+        rng = np.random.default_rng(person)
+        axes = np.meshgrid(*(np.linspace(-1, 1, n) for n in (ROWS, COLUMNS, SLICES)), indexing="ij")
+        radius = np.sqrt(sum((x / rng.uniform(0.6, 0.8)) ** 2 for x in axes))
+        radius += 0.05 * np.sin(9 * axes[0]) * np.sin(11 * axes[1]) * np.sin(8 * axes[2])
+        labels = np.zeros(radius.shape, np.uint8)
+        for limit, index in ((1.0, 1), (0.95, 2), (0.88, 4), (0.8, 7), (0.75, 8), (0.6, 9), (0.2, 10)):
+            labels[radius < limit] = index
+        image = brightness[labels] * 800 + rng.normal(0, 12, labels.shape)
+        nibabel.save(nibabel.Nifti1Image(image.clip(0).astype(np.int16), affine), folder / f"{person}.nii.gz")
+        nibabel.save(nibabel.Nifti1Image(labels, affine), folder / f"{person}-labels.nii.gz")
+
+
+def configuration_in(folder: Path, precision: str) -> Any:
+    """The networks and the adversarial phase of head-t1w on the made heads."""
+    from MedUSISLib.resources import resource_path
+    from MedUSISLib.training.configuration import configuration_from
+
+    os.environ.setdefault("MEDUSIS_DATA", str(folder))
+    import yaml
+
+    content = yaml.safe_load(resource_path("Training", "head-t1w.yaml").read_text(encoding="utf-8"))
+    heads = [{"image": f"{n}.nii.gz", "labels": f"{n}-labels.nii.gz", "person": str(n)} for n in range(PEOPLE)]
+    data = content["data"] | {"images": heads, "label_maps": [], "pairing": "paired", "views": {"axial": 1.0}}
+    phase = next(one for one in content["phases"] if one.get("adversarial")) | {"unpaired_share": 0.0}
+    content |= {"data": data, "phases": [phase], "precision": precision, "threads": 1, "out": "out", "cache": "cache"}
+    return configuration_from(content | {"batch_size": BATCH, "device": "cpu"}, folder)
+
+
+class FromFiles:
+    """Batches as `GeneratorData.batch` gives them, each slice decoded from the file of its volume."""
+
+    def __init__(self, folder: Path, crop: tuple[int, int]) -> None:
+        import numpy as np
+
+        self.folder, self.crop, self.rng = folder, crop, np.random.default_rng(0)
+
+    def _slice(self, name: str, k: int, order: int) -> Any:
+        import nibabel
+        import numpy as np
+        from scipy import ndimage
+
+        plane = np.asarray(nibabel.load(self.folder / name).dataobj[:, :, k])
+        plane = ndimage.zoom(plane.T.astype(np.float32), 0.9, order=order)
+        padded = np.zeros(self.crop, np.float32)
+        rows, columns = (min(a, b) for a, b in zip(plane.shape, self.crop, strict=True))
+        spare = (plane.shape[1] - columns) // 2
+        padded[:rows, :columns] = plane[:rows, spare : spare + columns]
+        return padded
+
+    def batch(self) -> Any:
+        import numpy as np
+        import torch
+
+        from MedUSISLib.training.batch import Batch
+
+        labels, targets, real = [], [], []
+        for _ in range(BATCH):
+            person, k = self.rng.integers(PEOPLE), int(self.rng.integers(40, SLICES - 40))
+            labels.append(self._slice(f"{person}-labels.nii.gz", k, 0))
+            targets.append(self._slice(f"{person}.nii.gz", k, 1))
+            person, k = self.rng.integers(PEOPLE), int(self.rng.integers(40, SLICES - 40))
+            real.append(self._slice(f"{person}.nii.gz", k, 1))
+
+        def images(slices: list[Any]) -> torch.Tensor:
+            return torch.from_numpy(np.stack(slices))[:, None] / (960 / 2) - 1
+
+        return Batch(torch.from_numpy(np.stack(labels)).long(), images(targets).clamp(-1, 1), images(real).clamp(-1, 1))
+
+
+def zero_stuffed_haar() -> tuple[Any, Any]:
+    """Forward and inverse as convolutions at full size: filter then drop every other pixel, or stuff then filter."""
+    import torch
+    import torch.nn.functional as F
+
+    def kernels(x: torch.Tensor, channels: int, flipped: bool) -> list[torch.Tensor]:
+        result = []
+        for band in range(4):
+            row = torch.tensor([1.0, -1.0 if band & 1 else 1.0])
+            column = torch.tensor([1.0, -1.0 if band & 2 else 1.0])
+            kernel = torch.outer(row, column) / 2
+            kernel = kernel.flip(0, 1) if flipped else kernel
+            result.append(kernel.to(x).expand(channels, 1, 2, 2).contiguous())
+        return result
+
+    def forward(x: torch.Tensor) -> torch.Tensor:
+        channels = x.shape[1]
+        return torch.cat([F.conv2d(x, k, groups=channels)[:, :, ::2, ::2] for k in kernels(x, channels, False)], 1)
+
+    def inverse(x: torch.Tensor) -> torch.Tensor:
+        bands = x.chunk(4, 1)
+        channels = bands[0].shape[1]
+        total: Any = 0
+        for band, kernel in zip(bands, kernels(x, channels, True), strict=True):
+            stuffed = band.new_zeros(*band.shape[:2], 2 * band.shape[2], 2 * band.shape[3])
+            stuffed[:, :, ::2, ::2] = band
+            total = total + F.conv2d(F.pad(stuffed, (1, 0, 1, 0)), kernel, groups=channels)
+        return total
+
+    return forward, inverse
+
+
+def make_naive(lacking: set[str]) -> None:
+    """Take measures out of the running program."""
+    import torch
+
+    from MedUSISLib.networks import wavelet_discriminator, wavelet_generator
+    from MedUSISLib.networks.haar import haar_forward, haar_inverse
+    from MedUSISLib.training import generator_networks, generator_step
+
+    if "haar" in lacking:
+        forward, inverse = zero_stuffed_haar()
+        x = torch.rand(2, 8, 6, 10)
+        assert torch.allclose(forward(x), haar_forward(x), atol=1e-6)
+        assert torch.allclose(inverse(x), haar_inverse(x), atol=1e-6)
+        for module in (wavelet_generator, wavelet_discriminator):
+            for name, function in (("haar_forward", forward), ("haar_inverse", inverse)):
+                if hasattr(module, name):
+                    setattr(module, name, function)
+    if "channels_last" in lacking:
+        one_hot = generator_step.one_hot
+        generator_networks.channels_last = lambda network: network
+        generator_step.one_hot = lambda labels, classes: one_hot(labels, classes).contiguous()
+
+
+def measure(folder: Path, lacking: set[str]) -> dict[str, float]:
+    """Seconds of a batch, of a step with R1 and of one without, and the peak memory of this process."""
+    import torch
+
+    make_naive(lacking)
+    from MedUSISLib.anatomy.schema import load_schema
+    from MedUSISLib.progress import Progress
+    from MedUSISLib.training.fabric import make_fabric
+    from MedUSISLib.training.generator_data import GeneratorData
+    from MedUSISLib.training.generator_networks import Adversaries
+    from MedUSISLib.training.generator_step import Grain, PatchSampler, train_step
+    from MedUSISLib.training.prefetch import Prefetch
+    from MedUSISLib.training.sampling import noise_vectors, seed_step
+
+    configuration = configuration_in(folder, "32-true" if "bf16" in lacking else "bf16-mixed")
+    schema, fabric = load_schema("head"), make_fabric(configuration)
+    networks = Adversaries(configuration, schema, fabric)
+    rng, phase = torch.Generator(), configuration.phases[0]
+    patches, grain = PatchSampler(configuration.discriminator_crop, rng), Grain.of(configuration.grain, schema)
+    if "data" in lacking:
+        files = FromFiles(folder, configuration.data.crop)
+        batches = Prefetch(lambda iteration, shift: files.batch(), 10**6, 0)
+    else:
+        data = GeneratorData(configuration, schema, Progress())
+        batches = Prefetch(lambda iteration, shift: data.batch(phase, iteration), 10**6, configuration.loader_workers)
+
+    found: dict[str, list[float]] = {"batch": [], "with_r1": [], "without_r1": [], "cpu": []}
+    # Iteration 0 takes R1 and warms up what there is to warm up; 8 takes it again.
+    for iteration in (0, 1, 8, 2, 3):
+        cpu, begun = time.process_time(), time.perf_counter()
+        batch = batches.take(iteration, 0)
+        found["batch"].append(time.perf_counter() - begun)
+        noise = noise_vectors(networks.noise_channels, 0, iteration, range(BATCH)) if networks.noise_channels else None
+        seed_step(0, iteration, 0, rng)
+        train_step(networks, batch, noise, phase, iteration, schema.number_of_classes, patches, grain)
+        if iteration:
+            found["with_r1" if iteration % phase.r1_every == 0 else "without_r1"].append(time.perf_counter() - begun)
+            if iteration % phase.r1_every:
+                found["cpu"].append(time.process_time() - cpu)
+    batches.close()
+    result = {name: median(values) for name, values in found.items()}
+    every = 1 if "r1" in lacking else phase.r1_every
+    result["step"] = (result["with_r1"] + (every - 1) * result["without_r1"]) / every
+    result["images_per_s"] = BATCH / result["step"]
+    result["peak_gb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    return result
+
+
+def main() -> None:
+    """Every variant in a process of its own, one after the other, in so many rounds; medians as a Markdown table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--work", type=Path, help="folder for the made heads and their cache; kept for another run")
+    parser.add_argument("--variant", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.variant is not None:
+        print(json.dumps(measure(arguments.work, set(VARIANTS[arguments.variant].split()))))
+        return
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = arguments.work or Path(temporary)
+        folder.mkdir(parents=True, exist_ok=True)
+        if not (folder / f"{PEOPLE - 1}-labels.nii.gz").is_file():
+            write_heads(folder)
+        rounds: list[dict[str, dict[str, float]]] = []
+        for number in range(arguments.rounds + 1):
+            of_round = {}
+            for variant in VARIANTS if number else ["ours"]:  # the first one fills the cache
+                command = [sys.executable, __file__, "--work", str(folder), "--variant", variant]
+                done = subprocess.run(command, check=True, capture_output=True, text=True)
+                of_round[variant] = json.loads(done.stdout.splitlines()[-1])
+                print(number, variant, json.dumps(of_round[variant]), file=sys.stderr, flush=True)
+            if number:
+                rounds.append(of_round)
+    print("| | images/s | times as long as ours | a batch (s) | CPU time of a step (s) | peak memory (GB) |")
+    print("|---|---|---|---|---|---|")
+    for variant in VARIANTS:
+        mine = [one[variant] for one in rounds]
+        ratio = median(one[variant]["step"] / one["ours"]["step"] for one in rounds)
+        rate, batch, cpu, peak = (median(m[name] for m in mine) for name in ("images_per_s", "batch", "cpu", "peak_gb"))
+        print(f"| {variant} | {rate:.2f} | {ratio:.2f} | {batch:.2f} | {cpu:.1f} | {peak:.2f} |")
+    ours = median(one["ours"]["with_r1"] / one["ours"]["step"] for one in rounds)
+    print(f"\nR1 at every step instead of every eighth: {ours:.2f} times as long as ours.")
+
+
+if __name__ == "__main__":
+    main()
