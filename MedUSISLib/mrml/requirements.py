@@ -75,6 +75,7 @@ STUDIES: tuple[NeededPackage, ...] = (
     *READING,
     NeededPackage("matplotlib", "matplotlib", "the figures of the results", 17.2),
     NeededPackage("nibabel", "nibabel", "headers of the trials, for the leak check", 3.3),
+    NeededPackage("openpyxl", "openpyxl", "the Excel file for RJafroc", 0.3),
     NeededPackage("psutil", "psutil", "ending a job cleanly", 0.3),
     NeededPackage("scikit-image", "skimage", "finding the body in an MR", 14.2),
 )

@@ -148,6 +148,7 @@ def test_reading_a_study_asks_for_two_packages_and_no_torch(tmp_path: Path) -> N
     assert dependency_status([str(tmp_path)], needed=STUDIES, with_torch=False).missing == (
         "matplotlib",
         "nibabel",
+        "openpyxl",
         "psutil",
         "scikit-image",
     )
