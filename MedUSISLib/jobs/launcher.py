@@ -17,7 +17,7 @@ import psutil
 from MedUSISLib.errors import ErrorCode, MedUSISError
 from MedUSISLib.jobs.cancellation import CONTROL_VARIABLE
 from MedUSISLib.jobs.events import Event, Failure, Result, Step, parse_event, to_json
-from MedUSISLib.jobs.failures import exit_code_of
+from MedUSISLib.jobs.failures import exit_code_of, named_error
 from MedUSISLib.jobs.kinds import KINDS, JobKind
 from MedUSISLib.jobs.log import JobLog, Scrubber
 from MedUSISLib.jobs.process import ProcessProtocol, SubprocessProcess
@@ -130,7 +130,7 @@ class Launcher:
         Raises
         ------
         MedUSISError
-            BAD_SETTING when the specification is wrong, DEPENDENCY_MISSING when the worker cannot be started.
+            BAD_SETTING when the specification is wrong, DISK_FULL, DEPENDENCY_MISSING when the worker does not start.
         """
         request = self._specification.request(self._kinds)
         self._listener = listener
@@ -146,6 +146,8 @@ class Launcher:
             self._root = process_of(self._process.pid)
         except OSError as error:
             self._close()
+            if (named := named_error(error)).code is ErrorCode.DISK_FULL:
+                raise named from error
             raise MedUSISError(
                 ErrorCode.DEPENDENCY_MISSING, "the worker process cannot be started", "reinstall MedUSIS"
             ) from error

@@ -24,8 +24,8 @@ def start_detached(command: Sequence[str], log: Path) -> None:
     """Start a process in a session of its own, with no standard input, its output appended to ``log``.
 
     On Linux and macOS a new session: neither the end of Slicer nor a closed terminal reaches it. On Windows a process
-    without a console, in its own group and outside the job object of its starter, where that lets it go
-    (not tested: we have no Windows here).
+    with an invisible console of its own, in its own group and outside the job object of its starter, where that lets
+    it go (not tested: we have no Windows here).
 
     Raises
     ------
@@ -63,7 +63,8 @@ def _start(command: Sequence[str], output: int) -> subprocess.Popen[bytes]:
         )
 
     if sys.platform == "win32":
-        flags = subprocess.DETACHED_PROCESS | subprocess.CREATE_NEW_PROCESS_GROUP
+        # Not DETACHED_PROCESS: without any console, every console program started below would open a window.
+        flags = subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP
         try:
             return start(flags | subprocess.CREATE_BREAKAWAY_FROM_JOB)
         except PermissionError:  # the job object that the starter lives in lets nobody go

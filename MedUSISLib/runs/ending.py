@@ -36,9 +36,10 @@ def ended_record(
     """
     ended = {"ended": now(), "eta_s": None, "child": None, "workspace": None}
     if isinstance(last, Result) and error is None:
-        message = f"ended early, at iteration {record.iteration}" if wish is Wish.FINISH and record.iteration else ""
+        early = wish is Wish.FINISH and record.iteration and record.iteration != record.planned
+        message = f"ended early, at iteration {record.iteration}" if early else ""
         good = {"state": RunState.FINISHED, "message": message, "hint": "", "code": "", "bundle": _bundle(record)}
-        whole = {"done": record.iteration, "total": record.iteration} if record.iteration else {}
+        whole = {"done": record.iteration, "total": record.planned or record.iteration} if record.iteration else {}
         return record.model_copy(update={**ended, **good, **whole, "stage": ""})
     failure = Failure.of(error) if error is not None else last
     assert isinstance(failure, Failure)

@@ -98,8 +98,10 @@ class RunListener:
             return {"stage": event.name, "done": 0, "total": 0, "eta_s": eta}
         if isinstance(event, Step):
             eta = self._time_left.after(event.done, event.total, time.monotonic())
-            changes: dict[str, Any] = {"done": event.done, "total": event.total, "eta_s": eta or record.eta_s}
-            return {**changes, "iteration": event.done} if record.stage.startswith(TRAINING) else changes
+            left = record.eta_s if eta is None else eta
+            changes: dict[str, Any] = {"done": event.done, "total": event.total, "eta_s": left}
+            trains = record.stage.startswith(TRAINING)
+            return {**changes, "iteration": event.done, "planned": event.total} if trains else changes
         if isinstance(event, Metric):
             if event.name == "estimated_hours" and event.value is not None:
                 self._estimate_s = 3600 * event.value

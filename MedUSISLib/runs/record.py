@@ -18,6 +18,7 @@ KEPT_WARNINGS = 5
 class RunRecord(BaseModel):
     """The content of ``state.json``. No path but ``out``: samples and bundle are named from there.
 
+    ``iteration`` of ``planned`` are done; ``done`` of ``total`` count the units of the stage.
     ``state`` is never one of those that last only until a wish is heard: they follow from the wish.
     """
 
@@ -38,6 +39,7 @@ class RunRecord(BaseModel):
     done: int = 0
     total: int = 0
     iteration: int | None = None
+    planned: int | None = None
     eta_s: float | None = None
     message: str = ""
     hint: str = ""

@@ -20,6 +20,7 @@ _OF_TRAINING = (
     "samples",
     "bundle",
     "tensorboard",
+    ".training-lock",
 )
 """What a training writes into its `out`."""
 

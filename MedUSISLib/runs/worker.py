@@ -12,7 +12,8 @@ from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 
-from MedUSISLib.errors import ErrorCode, MedUSISError
+from MedUSISLib.errors import MedUSISError
+from MedUSISLib.jobs.failures import named_error
 from MedUSISLib.jobs.kinds import KINDS, JobKind
 from MedUSISLib.jobs.launcher import Launcher
 from MedUSISLib.jobs.specification import JobSpecification
@@ -124,10 +125,13 @@ class Worker:
             launcher.start(listener)
             listener.remember(child=ProcessIdentity.of(launcher.pid or 0), workspace=str(launcher.workspace))
             self._accompany(folder, launcher, listener)
-        except MedUSISError as raised:
-            error = raised
-        except OSError:
-            error = MedUSISError(ErrorCode.DISK_FULL, "the log of the run cannot be written", "free some space")
+        except Exception as raised:  # whatever it is, the next run must not suffer
+            error = named_error(raised)
+            if error is not raised:
+                _log.exception("a run cannot be accompanied")
+            if launcher is not None and launcher.running:
+                launcher.cancel()
+                launcher.wait(5.0)
         self._end(folder, listener, launcher, error)
 
     def _accompany(self, folder: Path, launcher: Launcher, listener: RunListener) -> None:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from MedUSISLib.errors import ErrorCode, MedUSISError
 from MedUSISLib.progress import Progress
+from MedUSISLib.single_run import LOCK_SUFFIX, single_run
 from MedUSISLib.training.configuration import GeneratorTraining, SegmentatorTraining
 from MedUSISLib.training.launched import ANOTHER_ENDED
+
+LOCK_NAME = f".training{LOCK_SUFFIX}"
+"""Held in ``out`` by the training that writes there; the system releases it with the process."""
 
 
 @dataclass(frozen=True)
@@ -41,10 +47,11 @@ def train(configuration: GeneratorTraining | SegmentatorTraining, progress: Prog
         run = GeneratorRun(with_dataset(configuration), progress)
         try:
             run.prepare()
-            with progress.answering_wishes():
-                figures = run.run().figures()
-            if run.agreement.leads:
-                export_generator(run, bundle)
+            with _alone(configuration.out, run.agreement.leads):
+                with progress.answering_wishes():
+                    figures = run.run().figures()
+                if run.agreement.leads:
+                    export_generator(run, bundle)
         except RuntimeError as error:
             if not lost_another(error, run.fabric):
                 raise
@@ -56,7 +63,19 @@ def train(configuration: GeneratorTraining | SegmentatorTraining, progress: Prog
 
     segmentator = SegmentatorRun(configuration, progress)
     segmentator.prepare()
-    with progress.answering_wishes():
-        dice = segmentator.run()
-    export_segmentator(segmentator, bundle, dice)
+    with _alone(configuration.out, leads=True):
+        with progress.answering_wishes():
+            dice = segmentator.run()
+        export_segmentator(segmentator, bundle, dice)
     return TrainingResult(configuration.out, bundle, segmentator.iteration, dice)
+
+
+@contextmanager
+def _alone(out: Path, leads: bool) -> Iterator[None]:
+    """Raise BAD_SETTING when another training, in a terminal or in the background, writes into this folder."""
+    if not leads:
+        yield
+        return
+    out.mkdir(parents=True, exist_ok=True)
+    with single_run(out / LOCK_NAME):
+        yield

@@ -130,12 +130,15 @@ def test_a_job_that_outlived_its_killed_worker_is_ended_before_the_run_goes_on(s
     wait_for(lambda: len(psutil.Process(starts_of(store)[0][0]).children()) == 1)
     ((child, _),) = starts_of(store)
     (helper,) = psutil.Process(child).children()
+    record = RunRecord.read(run.folder)
+    assert record is not None and record.workspace is not None and Path(record.workspace, "job.json").is_file()
     os.kill(worker_pid(store), signal.SIGKILL)
     wait_for_state(run, RunState.PAUSED)
     assert lives(child)
     run.resume()
     wait_for(lambda: len(starts_of(store)) == 2)
     assert not lives(child) and not lives(helper.pid)
+    assert not Path(record.workspace).exists()
 
 
 def test_a_killed_job_pauses_its_run_and_the_queue_goes_on(store: RunStore) -> None:

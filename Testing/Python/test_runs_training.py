@@ -107,6 +107,8 @@ def test_a_training_in_the_background_is_paused_resumed_and_finished(store: RunS
     with pytest.raises(MedUSISError, match="nothing has been trained yet"):
         run.finish()
     wait_for(lambda: (run.status().iteration or 0) >= 10)
+    with pytest.raises(MedUSISError, match="another MedUSIS run is writing to the same place"):
+        train(configuration.model_copy(update={"resume": True}), Recorder())
     run.pause()
     wait_for_state(run, RunState.PAUSED)
     status = run.status()
