@@ -21,8 +21,8 @@ OF_SLICER = {"MedUSIS", "PyTorch", "PyTorch Utils", "Sample Data", "Auto W/L", "
 
 def texts_of_the_window() -> str:
     """Every text that a person can read in the panel, entries of its lists included."""
-    tree = ElementTree.parse(REPOSITORY / "MedUSIS" / "Resources" / "UI" / "MedUSIS.ui")
-    parts = [html.unescape(node.text or "") for node in tree.iter("string")]
+    forms = [ElementTree.parse(path) for path in (REPOSITORY / "MedUSIS" / "Resources" / "UI").glob("*.ui")]
+    parts = [html.unescape(node.text or "") for form in forms for node in form.iter("string")]
     sources = [*(REPOSITORY / "MedUSIS" / "MedUSISGui").glob("*.py"), *(REPOSITORY / "MedUSISLib/mrml").glob("*.py")]
     return "\n".join(parts + [path.read_text(encoding="utf-8") for path in sources])
 
