@@ -38,6 +38,8 @@ class TrainingLog:
         Figures by name; a segmentator's are "dice_<class>". A figure that could not be measured is not in it.
     before : dict or None
         The figures of the generator that was started from, on the same slices (iteration 0); also in ``validations``.
+    yardsticks : dict of str to float
+        What the real slices reach: "resegmentation_dice_real", "frechet_between_people".
     phases : list of (int, str)
         The first iteration that was logged of each phase, and its name.
     rollbacks : list of Rollback
@@ -55,6 +57,7 @@ class TrainingLog:
     rates: list[tuple[int, float]] = field(default_factory=list)
     validations: list[tuple[int, dict[str, float]]] = field(default_factory=list)
     before: dict[str, float] | None = None
+    yardsticks: dict[str, float] = field(default_factory=dict)
     phases: list[tuple[int, str]] = field(default_factory=list)
     rollbacks: list[Rollback] = field(default_factory=list)
     estimate: dict[str, float] | None = None
@@ -86,6 +89,7 @@ class TrainingLog:
             figures = _numbers(entry.get("validation", {}))
             figures |= {f"dice_{name}": value for name, value in _numbers(entry.get("dice", {})).items()}
             self.validations = [one for one in self.validations if one[0] != iteration] + [(iteration, figures)]
+            self.yardsticks = _numbers(entry.get("yardsticks", {})) or self.yardsticks
             if entry.get("before"):
                 self.before = figures
         if "estimated_hours" in entry:

@@ -35,7 +35,11 @@ def test_everything_that_a_training_says_is_found(log) -> None:
         {"iteration": 0, "before": True, "validation": {"mean_error": 0.2}},
         step(10, 0.5, gradient=1.0),
         step(20, 0.4),
-        {"iteration": 20, "validation": {"mean_error": 0.1, "ssim": 0.8}},
+        {
+            "iteration": 20,
+            "validation": {"mean_error": 0.1, "ssim": 0.8},
+            "yardsticks": {"frechet_between_people": 3.0},
+        },
         {"iteration": 25, "out_of_memory": True, "accumulate": 2},
         step(30, 0.3, "adversarial", discriminator=1.2),
     )
@@ -43,6 +47,7 @@ def test_everything_that_a_training_says_is_found(log) -> None:
     assert found.losses["loss"] == [(10, 0.5), (20, 0.4), (30, 0.3)]
     assert found.losses["discriminator"] == [(30, 1.2)]
     assert found.validations == [(0, {"mean_error": 0.2}), (20, {"mean_error": 0.1, "ssim": 0.8})]
+    assert found.yardsticks == {"frechet_between_people": 3.0}
     assert found.before == {"mean_error": 0.2}
     assert found.phases == [(10, "l1"), (30, "adversarial")]
     assert found.estimate == {"estimated_memory_gb": 1.5, "free_gb": 4.0, "estimated_hours": 0.5}

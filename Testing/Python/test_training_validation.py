@@ -304,3 +304,19 @@ def test_images_that_become_alike_are_trouble_and_the_first_ones_are_not(tmp_pat
     again = HealthWatch(SafetySettings())
     again.restore(watch.state())
     assert again.alike(alike.diversity) is Trouble.ALIKE
+
+
+def test_a_training_whose_images_become_alike_goes_back_and_one_without_held_out_people_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measured = iter([0.9, 0.01, 0.9, 0.9, 0.9])
+    monkeypatch.setattr("MedUSISLib.training.validation.diversity", lambda *arguments: next(measured))
+    configuration = tiny_training(tmp_path, phases=[{**L1, "iterations": 4}], validate_every=2, checkpoint_every=2)
+    images = [one.model_copy(update={"split": "train"}) for one in configuration.data.images]
+    data = configuration.data.model_copy(update={"images": tuple(images)})
+    recorder = Recorder()
+    result = train(configuration.model_copy(update={"data": data}), recorder)
+    assert "alike whatever their labels are" in dict(recorder.warnings)["ROLLED_BACK"]
+    (one,) = read_log(result.out).rollbacks
+    assert (one.iteration, one.back_to, one.trouble) == (4, 2, "alike")
+    assert "Nobody was held out" in load_bundle(result.bundle).model_card
