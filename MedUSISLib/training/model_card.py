@@ -30,10 +30,15 @@ _PAIRS = {"pseudo": _BY_HEAD_SEG, "unpaired": _BY_HEAD_SEG}
 
 
 def _volumes_text(volumes: Sequence[VolumeMeasurements], threshold: float | None) -> str:
-    lines = [f"| volume | uncertainty ({PASSES} passes) | stripes | stripes, real |", "|---|---|---|---|"]
+    columns = ["volume", f"uncertainty ({PASSES} passes)", "stripes", "stripes, real"]
+    windows = any(one.seams is not None for one in volumes)
+    columns += ["seams between windows (1 is none)"] * windows
+    lines = [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
     for one in volumes:
         real = "" if one.stripes_real is None else f"{one.stripes_real:.2f}"
-        lines.append(f"| {one.person} | {one.uncertainty:.2e} | {one.stripes:.2f} | {real} |")
+        seams = "" if one.seams is None else f"{one.seams:.2f}"
+        row = [one.person, f"{one.uncertainty:.2e}", f"{one.stripes:.2f}", real, *[seams] * windows]
+        lines.append(f"| {' | '.join(row)} |")
     if threshold is not None:
         lines.append("")
         lines.append(f"Review flag above {threshold:.2e}: {REVIEW_FACTOR} times the largest of these.")
