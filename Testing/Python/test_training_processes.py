@@ -23,6 +23,7 @@ from MedUSISLib.generators.bundle import load_bundle
 from MedUSISLib.jobs.events import Failure, Result, Stage, Step
 from MedUSISLib.jobs.launcher import Launcher
 from MedUSISLib.jobs.specification import JobSpecification
+from MedUSISLib.progress import Wish
 from MedUSISLib.training.checkpoints import LAST, load_checkpoint
 from MedUSISLib.training.configuration import GeneratorTraining
 from MedUSISLib.training.launched import launched
@@ -55,7 +56,7 @@ def configured(folder: Path, **changes: Any) -> GeneratorTraining:
         "discriminator": {"widths": [8, 8, 8], "group": 1},
         "discriminator_crop": None,
         "phases": PHASES,
-        "validate_every": 6,
+        "validate_every": 12,
         "checkpoint_every": 6,
     }
     return tiny_training(folder, **{**common, **changes})
@@ -130,7 +131,7 @@ def test_two_processes_leave_what_one_leaves(alone: Path, by_torchrun: Path) -> 
     names = ({p.relative_to(out).as_posix().split("/")[0] for p in out.rglob("*")} for out in (alone, by_torchrun))
     first, second = names
     assert first == second
-    assert sorted(p.name for p in (by_torchrun / "samples").iterdir()) == ["000006.png", "000012.png"]
+    assert sorted(p.name for p in (by_torchrun / "samples").iterdir()) == ["000012.png"]
     iterations = [json.loads(line)["iteration"] for line in (by_torchrun / "log.jsonl").read_text().splitlines()]
     assert iterations.count(10) == 1
     load_bundle(by_torchrun / "bundle" / "tiny", kind="generator")
@@ -197,6 +198,22 @@ def test_a_cancelled_training_leaves_no_process(tmp_path: Path) -> None:
     assert isinstance(event, Failure) and event.code == "CANCELLED"
     psutil.wait_procs(processes, timeout=10)
     assert not any(p.is_running() and p.status() != psutil.STATUS_ZOMBIE for p in processes)
+
+
+@pytest.mark.long
+def test_a_pause_saves_a_checkpoint_before_all_end(tmp_path: Path) -> None:
+    configuration = endless(tmp_path)
+    launcher, heard, processes = started(configuration)
+    launcher.wish(Wish.PAUSE)
+    event = last_event(heard, 60)
+    assert isinstance(event, Failure) and event.message.startswith("paused at iteration")
+    assert load_checkpoint(configuration.out / LAST, CPU)["iteration"] >= 10
+    psutil.wait_procs(processes, timeout=10)
+    assert not any(p.is_running() and p.status() != psutil.STATUS_ZOMBIE for p in processes)
+    # Without --resume nothing is overwritten: what the processes say is what the job says.
+    *_, event = Launcher(JobSpecification.of("train", configuration)).events()
+    assert isinstance(event, Failure) and event.code == "BAD_SETTING"
+    assert "earlier training" in event.message
 
 
 @pytest.mark.long
