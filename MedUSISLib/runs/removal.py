@@ -15,6 +15,7 @@ _OF_TRAINING = (
     "*.tmp",
     "log.jsonl",
     "start.json",
+    "training.json",
     "class_table.md",
     "samples.png",
     "samples",
@@ -24,7 +25,7 @@ _OF_TRAINING = (
 )
 """What a training writes into its `out`."""
 
-_OF_CACHE = ("case-*.npz", "head-labels-*.npz")
+_OF_CACHE = ("case-*.safetensors*", "case-*.npz", "head-labels-*.npz")
 """What it writes into its cache."""
 
 

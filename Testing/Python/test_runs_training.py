@@ -127,6 +127,7 @@ def test_a_training_in_the_background_is_paused_resumed_and_finished(store: RunS
     assert status.message.startswith("ended early, at iteration ")
     assert status.bundle == configuration.out / "bundle" / "tiny"
     assert load_bundle(status.bundle).manifest.settings["training"]["iterations"] >= saved + 10
+    assert set(configuration.out.iterdir()) <= set(run.data()), "what a training writes goes with its run"
     assert str(tmp_path / "a_t1.nii.gz") in (run.folder / "job.json").read_text()
     for path in run.folder.iterdir():
         assert path.name == "job.json" or "a_t1" not in path.read_text(), path.name
