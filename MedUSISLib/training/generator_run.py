@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import time
 from functools import cached_property, partial
 from typing import Any
@@ -19,15 +18,16 @@ from MedUSISLib.training.anchoring import NO_ANCHOR, lacks_anchor
 from MedUSISLib.training.batch import Batch
 from MedUSISLib.training.checkpoints import remove_half_written, save_checkpoint
 from MedUSISLib.training.configuration import GeneratorTraining, PhaseConfiguration
-from MedUSISLib.training.estimate import estimate
 from MedUSISLib.training.fabric import make_fabric
 from MedUSISLib.training.generator_data import GeneratorData
 from MedUSISLib.training.generator_state import GeneratorState
 from MedUSISLib.training.generator_step import Grain, PatchSampler, one_hot, train_step
 from MedUSISLib.training.health import Trouble
 from MedUSISLib.training.kept_configuration import keep_configuration
+from MedUSISLib.training.memory_of_a_run import divide, say_estimate
 from MedUSISLib.training.prefetch import Prefetch
 from MedUSISLib.training.run_log import RunLog
+from MedUSISLib.training.run_start import say_start
 from MedUSISLib.training.sampling import seed_step
 from MedUSISLib.training.validation import Judge, Validation
 from MedUSISLib.training.validation_slices import slices_of_others
@@ -67,18 +67,6 @@ class GeneratorRun:
         self._measured: tuple[int, ...] = ()
         self.patches = PatchSampler(configuration.discriminator_crop, self.rng)
         self.grain = Grain.of(configuration.grain, self.schema)
-
-    def _say_start(self) -> None:
-        if self.state.start is None or self.configuration.start_from is None:
-            return
-        self.state.start.write(self.configuration.out)
-        self._log(
-            started_from=self.state.start.as_setting(),
-            frozen=self.configuration.start_from.frozen,
-            trained_weights=self.state.networks.trained_weights,
-        )
-        if self.state.start.new or self.state.start.dropped:
-            self.progress.warning("OTHER_CLASSES", self.state.start.classes_text())
 
     def prepare(self) -> None:
         """Read, label and cache every case, and lay out the validation slices."""
@@ -146,7 +134,7 @@ class GeneratorRun:
             )
         elif self.agreement.leads:
             self.state.forget_leftovers()
-            self._say_start()
+            say_start(self.state, self.log, self.progress)
         if self.agreement.leads:
             if lacks_anchor(configuration):
                 self.progress.warning("NO_ANCHOR", NO_ANCHOR)
@@ -199,27 +187,7 @@ class GeneratorRun:
         self.state.save(self.data, may_be_good=False)
 
     def _say_estimate(self) -> None:
-        """Memory and time that the training will take, before it begins."""
-        self.progress.stage("estimating memory and time")
-        state = self.state
-        try:
-            classes = self.schema.number_of_classes
-            found = estimate(state.networks, self.configuration, classes, state.accumulate, state.iteration)
-        except Exception as error:
-            if not is_out_of_memory(error):
-                raise
-            self.progress.warning("MEMORY_TIGHT", "the memory does not suffice for one slice of this size")
-            return
-        needed, free, hours = found.memory_bytes / 1e9, found.free_bytes / 1e9, found.seconds / 3600
-        self._log(estimated_memory_gb=round(needed, 2), free_gb=round(free, 2), estimated_hours=round(hours, 3))
-        self.progress.stage(f"estimate: {needed:.1f} GB of memory, {found.duration} for the steps")
-        self.progress.metric("estimated_memory_gb", needed, iteration=state.iteration)
-        self.progress.metric("estimated_hours", hours, iteration=state.iteration)
-        if not found.fits:
-            self.progress.warning(
-                "MEMORY_TIGHT",
-                f"about {needed:.1f} GB are needed and {free:.1f} GB are free: a higher `accumulate` needs less",
-            )
+        say_estimate(self.state, self.log, self.progress)
 
     def _step(self, phase: PhaseConfiguration, share: float) -> dict[str, float]:
         factor = self.configuration.safety.rate_factor**self.state.rollbacks
@@ -246,34 +214,9 @@ class GeneratorRun:
             except Exception as error:
                 if not is_out_of_memory(error):
                     raise
-            self._divide(len(batch.labels))
+            divide(self.state, len(batch.labels), self.log, self.progress)
         self.state.iteration += 1
         return log
-
-    def _divide(self, slices: int) -> None:
-        """Memory ran out: smaller parts, as many more of them; the step is done again with the same slices."""
-        if self.fabric.world_size > 1:
-            raise MedUSISError(
-                ErrorCode.OUT_OF_MEMORY,
-                "the memory of one of several processes ran out in the middle of a step",
-                "set a higher `accumulate` and go on with --resume",
-            )
-        if self.state.accumulate >= slices:
-            raise MedUSISError(
-                ErrorCode.OUT_OF_MEMORY,
-                "the memory does not suffice for training with one slice at a time",
-                "choose a smaller data.crop or network, precision bf16-mixed, or another device",
-            )
-        gc.collect()
-        if self.fabric.device.type == "cuda":
-            torch.cuda.empty_cache()
-        self.state.accumulate = min(2 * self.state.accumulate, slices)
-        self._log(out_of_memory=True, accumulate=self.state.accumulate)
-        parts = self.state.accumulate
-        self.progress.warning(
-            "OUT_OF_MEMORY",
-            f"memory ran out: the {slices} slices of a step now go through the networks in {parts} parts",
-        )
 
     # -- the best state, and the last good one ---------------------------------------------------------------------
 
