@@ -43,6 +43,7 @@ class RunLog:
     def start(self, iteration: int) -> None:
         """The training begins, or goes on, or goes back: what was drawn beyond this iteration is undone."""
         if self._board is not None and not self._board.start(iteration):
+            self._board = None
             self.progress.stage("no TensorBoard log is written (the package tensorboardX is not installed)")
 
     def losses(self, iteration: int, total: int, phase: str, rate: float, values: Mapping[str, float]) -> None:

@@ -118,7 +118,9 @@ def test_without_the_package_a_training_works_and_says_so(tmp_path: Path, monkey
     log = RunLog(tmp_path, recorder)
     log.start(0)
     log.losses(10, 20, "l1", 2.0, {"l1": 0.5})
+    log.start(10)
     log.close()
+    assert len(recorder.stages) == 1
     assert [stage for stage in recorder.stages if "TensorBoard" in stage] == recorder.stages
     assert read_log(tmp_path).losses == {"l1": [(10, 0.5)]} and not (tmp_path / "tensorboard").exists()
 
