@@ -57,7 +57,7 @@ class AnalyseStudyRequest(BaseModel):
     answers : tuple of str
         Files or URLs; the study's own merged answers when empty.
     out : Path
-        Folder for ``results.json`` and ``report.html``.
+        Folder for ``results.json``, ``report.html`` and ``figures``.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

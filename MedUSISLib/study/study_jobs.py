@@ -49,7 +49,7 @@ def new_study_job(request: NewStudyRequest, progress: Progress) -> Made:
 
 
 def analyse_study_job(request: AnalyseStudyRequest, progress: Progress) -> Made:
-    """Analyse a study and write ``results.json`` and ``report.html``, both or neither.
+    """Analyse a study and write ``results.json``, ``report.html`` and ``figures``, all or nothing.
 
     Raises
     ------
@@ -58,6 +58,7 @@ def analyse_study_job(request: AnalyseStudyRequest, progress: Progress) -> Made:
     """
     from MedUSISLib.study.analysis.analyse import analyse
     from MedUSISLib.study.analysis.results import RESULTS_NAME
+    from MedUSISLib.study.report.figures import write_figures
     from MedUSISLib.study.report.report import write_report
     from MedUSISLib.study.versioned import to_json
 
@@ -66,4 +67,5 @@ def analyse_study_job(request: AnalyseStudyRequest, progress: Progress) -> Made:
         progress.stage("write the report")
         (folder / RESULTS_NAME).write_text(to_json(results), encoding="utf-8", newline="\n")
         path = write_report(results, folder)
+        write_figures(results, folder / "figures")
     return Made({**results.summary(), "report": str(Path(request.out) / path.name)})

@@ -141,8 +141,11 @@ def test_a_whole_study_by_the_command_line(table: Path, tmp_path: Path) -> None:
     out = tmp_path / "results"
     said = run("analyse", study, "--answers", tmp_path / "R1.sqlite", "--out", out)
     assert "balanced accuracy" in said and "ONE_READER" in said
-    assert sorted(p.name for p in out.iterdir() if p.name[0] != ".") == ["report.html", "results.json"]
+    assert sorted(p.name for p in out.iterdir() if p.name[0] != ".") == ["figures", "report.html", "results.json"]
     assert load_results(out).materials.analysed == 12
+    names = {path.name for path in (out / "figures").iterdir()}
+    assert names == {f"{name}.{kind}" for name in ("readers", "roc", "agreement", "times") for kind in ("png", "svg")}
+    assert "share right" in (out / "figures" / "readers.svg").read_text(encoding="utf-8")
     checked((out / "report.html").read_text(encoding="utf-8"))
 
 

@@ -8,12 +8,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from MedUSISLib.study.analysis.results import ALL, Agreement, Comparison, Curve, Share, TimeSummary
-from MedUSISLib.synthesis.report_figure import new_figure, png_bytes
+from MedUSISLib.synthesis.report_figure import new_figure
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000")
 _SOFT = "#868e96"
-_DPI = 150
-_DESCRIPTION = "Figure of a reader study, made by MedUSIS"
 _TITLES = {"roc": "ROC", "froc": "FROC", "afroc": "AFROC"}
 _AXES = {
     "roc": ("false positive fraction", "true positive fraction"),
@@ -22,7 +20,7 @@ _AXES = {
 }
 
 
-def curves_png(curves: Sequence[Curve], kind: str) -> bytes | None:
+def curves_figure(curves: Sequence[Curve], kind: str) -> Figure | None:
     """All curves of a kind: thin for single readers, thick for all readers; one colour for each arm."""
     shown = [curve for curve in curves if curve.kind == kind]
     if not shown:
@@ -56,7 +54,7 @@ def curves_png(curves: Sequence[Curve], kind: str) -> bytes | None:
     return _finished(figure, axes)
 
 
-def shares_png(rows: Sequence[tuple[str, Share]], chance: float, band: float | None, title: str) -> bytes | None:
+def shares_figure(rows: Sequence[tuple[str, Share]], chance: float, band: float | None, title: str) -> Figure | None:
     """A forest of shares with exact intervals, one row each; ``band`` is the margin of equivalence around chance."""
     rows = [(name, share) for name, share in rows if share.value is not None and share.exact is not None]
     if not rows:
@@ -75,7 +73,7 @@ def shares_png(rows: Sequence[tuple[str, Share]], chance: float, band: float | N
     return _finished(figure, axes)
 
 
-def differences_png(found: Comparison, title: str) -> bytes | None:
+def differences_figure(found: Comparison, title: str) -> Figure | None:
     """A forest of one pair of tests at a time: every reader's difference, then that over readers and cases."""
     overall = {(d.first, d.second): d for d in found.main.differences}
     rows: list[tuple[str, float, tuple[float, float], bool]] = []
@@ -97,7 +95,7 @@ def differences_png(found: Comparison, title: str) -> bytes | None:
     return _finished(figure, axes)
 
 
-def agreement_png(found: Sequence[Agreement]) -> bytes | None:
+def agreement_figure(found: Sequence[Agreement]) -> Figure | None:
     """Every defined coefficient with its interval: between readers, pairs, and readers with themselves."""
     rows: list[tuple[str, float, tuple[float, float], bool]] = []
     for one in found:
@@ -122,7 +120,7 @@ def agreement_png(found: Sequence[Agreement]) -> bytes | None:
     return _finished(figure, axes)
 
 
-def times_png(found: Sequence[TimeSummary]) -> bytes | None:
+def times_figure(found: Sequence[TimeSummary]) -> Figure | None:
     """Median and quartiles of the seconds per answer."""
     if not found:
         return None
@@ -160,7 +158,7 @@ def _bar(axes: Axes, place: int, value: float, ends: tuple[float, float], whole:
     axes.scatter([value], [place], s=44 if whole else 28, marker="D" if whole else "s", color=colour, zorder=3)
 
 
-def _finished(figure: Figure, axes: Axes) -> bytes:
+def _finished(figure: Figure, axes: Axes) -> Figure:
     axes.spines[["top", "right"]].set_visible(False)
     axes.tick_params(labelsize=8.5)
-    return png_bytes(figure, _DPI, _DESCRIPTION)
+    return figure

@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from MedUSISLib.study.analysis.lesion_counts import TOTAL
 from MedUSISLib.study.analysis.results import CategoryCounts, Comparison, LesionCounts, LesionReading, StudyResults
-from MedUSISLib.study.report import charts, words
+from MedUSISLib.study.report import words
 from MedUSISLib.study.report.shared_parts import notes_list
 from MedUSISLib.synthesis import report_page as page
 from MedUSISLib.synthesis.report_page import Html
 
 _MAIN = ("jafroc", "auc", "lesion-sensitivity", "false-marks", "case-sensitivity", "case-specificity")
-_FORESTS = ("jafroc", "auc", "lesion-sensitivity")
 
 
-def lesion_sections(results: StudyResults) -> list[Html]:
+def lesion_sections(results: StudyResults, pictures: Mapping[str, bytes]) -> list[Html]:
     """Comparisons of the arms, curves, counts, categories, contrast."""
     found = results.lesion_reading
     if found is None:
         return []
-    parts = [_comparisons(found), _curves(found), _counts(found), _categories(found), _contrast(found)]
+    parts = [_comparisons(found, pictures), _curves(pictures), _counts(found), _categories(found), _contrast(found)]
     return [part for part in parts if part is not None]
 
 
-def _comparisons(found: LesionReading) -> Html:
+def _comparisons(found: LesionReading, pictures: Mapping[str, bytes]) -> Html:
     main = [(name, found.comparisons[name]) for name in _MAIN if name in found.comparisons]
     if not main:
         return page.section("The arms compared", page.paragraph("No comparison was possible; the notes below say why."))
@@ -31,9 +32,9 @@ def _comparisons(found: LesionReading) -> Html:
         rows += _rows_of(one)
     head = ("Figure", "Arm or difference", "Value", "Interval", "p", "Test of all arms")
     forests = [
-        page.picture(png, f"Differences of the arms, {one.title}")
+        page.picture(pictures[f"differences-{name}"], f"Differences of the arms, {one.title}")
         for name, one in main
-        if name in _FORESTS and (png := charts.differences_png(one, one.title)) is not None
+        if f"differences-{name}" in pictures
     ]
     warnings = [w for _, one in main for w in one.warnings if w.code not in ("FEW_READERS", "FEW_CASES")]
     unique = list({(w.code, w.message): w for w in warnings}.values())
@@ -84,17 +85,15 @@ def _others(one: Comparison) -> Html:
     return Html(f"<details><summary>{title}</summary>{table}</details>")
 
 
-def _curves(found: LesionReading) -> Html | None:
-    pictures = [
-        page.picture(png, f"{kind.upper()} curves")
-        for kind in ("roc", "froc", "afroc")
-        if (png := charts.curves_png(found.curves, kind)) is not None
+def _curves(pictures: Mapping[str, bytes]) -> Html | None:
+    shown = [
+        page.picture(pictures[kind], f"{kind.upper()} curves") for kind in ("roc", "froc", "afroc") if kind in pictures
     ]
-    if not pictures:
+    if not shown:
         return None
     return page.section(
         "Operating characteristics",
-        page.columns(*pictures),
+        page.columns(*shown),
         page.paragraph(
             "Thick: all readers together at the same rating, with the area; thin: single readers. The area of all "
             "readers together is not the mean of theirs, which is what the comparison above is of.",

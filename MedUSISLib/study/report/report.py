@@ -10,6 +10,7 @@ from pathlib import Path
 from MedUSISLib.imaging.writing import atomic_path
 from MedUSISLib.study.analysis.results import StudyResults, headline
 from MedUSISLib.study.report import shared_parts
+from MedUSISLib.study.report.figures import page_pictures
 from MedUSISLib.study.report.lesion_parts import lesion_sections
 from MedUSISLib.study.report.turing_parts import turing_sections
 from MedUSISLib.synthesis import report_page as page
@@ -56,18 +57,18 @@ def write_report(results: StudyResults, folder: str | Path) -> Path:
 def report_html(results: StudyResults) -> str:
     """The report as a string."""
     complete = sum(reader.complete for reader in results.readers)
-    title = results.title or results.study
+    title, pictures = results.title or results.study, page_pictures(results)
     parts: list[Html | None] = [
         Html(
             f"<header><h1>{page.text(title)}</h1><p>{_KINDS[results.design]} · study {page.text(results.study)} · "
             f"{complete} of {len(results.readers)} readers done</p></header>"
         ),
         _verdict(results),
-        *turing_sections(results),
-        *lesion_sections(results),
+        *turing_sections(results, pictures),
+        *lesion_sections(results, pictures),
         shared_parts.readers(results),
-        shared_parts.agreement(results.agreement),
-        shared_parts.times(results),
+        shared_parts.agreement(results.agreement, pictures),
+        shared_parts.times(results, pictures),
         shared_parts.closing(results.closing),
         shared_parts.leaks(results),
         shared_parts.methods_section(results),

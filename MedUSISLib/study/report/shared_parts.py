@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from MedUSISLib.study.analysis.results import Agreement, FormSummary, Note, StudyResults
-from MedUSISLib.study.report import charts, words
+from MedUSISLib.study.report import words
 from MedUSISLib.study.report.methods import methods
 from MedUSISLib.synthesis import report_page as page
 from MedUSISLib.synthesis.report_page import Html
@@ -53,7 +53,7 @@ def readers(results: StudyResults) -> Html:
     )
 
 
-def agreement(found: Sequence[Agreement]) -> Html | None:
+def agreement(found: Sequence[Agreement], pictures: Mapping[str, bytes]) -> Html | None:
     """Between readers, in pairs, and of readers with themselves."""
     rows: list[tuple[object, ...]] = []
     for one in found:
@@ -72,7 +72,7 @@ def agreement(found: Sequence[Agreement]) -> Html | None:
             rows.append((place, "all readers", "intraclass correlation", value, f"{icc.subjects} cases"))
     if not rows:
         return None
-    chart = charts.agreement_png(found)
+    chart = pictures.get("agreement")
     return page.section(
         "Agreement",
         narrow(page.picture(chart, "Coefficients of agreement with their intervals")) if chart else None,
@@ -85,7 +85,7 @@ def agreement(found: Sequence[Agreement]) -> Html | None:
     )
 
 
-def times(results: StudyResults) -> Html | None:
+def times(results: StudyResults, pictures: Mapping[str, bytes]) -> Html | None:
     """Seconds per answer."""
     if not results.times:
         return None
@@ -99,7 +99,7 @@ def times(results: StudyResults) -> Html | None:
         )
         for one in results.times
     ]
-    chart = charts.times_png(results.times)
+    chart = pictures.get("times")
     head = ("", "Answers", "Median", "Quartiles", "All together")
     return page.section(
         "Response times",

@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from MedUSISLib.study.analysis.results import AgainstChance, ForcedChoice, ReaderTuring, StudyResults, VisualTuring
-from MedUSISLib.study.report import charts, words
+from MedUSISLib.study.report import words
 from MedUSISLib.study.report.shared_parts import narrow
 from MedUSISLib.synthesis import report_page as page
 from MedUSISLib.synthesis.report_page import Html
 
 
-def turing_sections(results: StudyResults) -> list[Html]:
+def turing_sections(results: StudyResults, pictures: Mapping[str, bytes]) -> list[Html]:
     """Over readers and cases, each reader, strata."""
     if results.visual_turing is not None:
-        return _single(results, results.visual_turing)
+        return _single(results.visual_turing, pictures)
     if results.forced_choice is not None:
-        return _pairs(results, results.forced_choice)
+        return _pairs(results.forced_choice, pictures)
     return []
 
 
-def _single(results: StudyResults, found: VisualTuring) -> list[Html]:
+def _single(found: VisualTuring, pictures: Mapping[str, bytes]) -> list[Html]:
     tests = [test for test in (found.accuracy, found.auc, found.d_prime) if test is not None]
-    forest = charts.shares_png(
-        [(one.reader, one.correct) for one in (*found.readers, found.pooled)], 0.5, results.margin, "Readers"
-    )
-    roc = charts.curves_png(found.curves, "roc")
+    forest, roc = pictures.get("readers"), pictures.get("roc")
     strata = [
         (
             one.stratum,
@@ -75,10 +74,8 @@ def _reader_table(found: VisualTuring) -> Html:
     return page.table(head, [row(one) for one in (*found.readers, found.pooled)], numbers=tuple(range(1, 9)))
 
 
-def _pairs(results: StudyResults, found: ForcedChoice) -> list[Html]:
-    forest = charts.shares_png(
-        [(one.reader, one.correct) for one in (*found.readers, found.pooled)], 0.5, results.margin, "Readers"
-    )
+def _pairs(found: ForcedChoice, pictures: Mapping[str, bytes]) -> list[Html]:
+    forest = pictures.get("readers")
     rows = [
         (
             one.reader,
