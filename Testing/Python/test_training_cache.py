@@ -134,10 +134,11 @@ def test_the_cache_of_version_0_1_is_taken_over(sources, corrected, tmp_path: Pa
     assert len(corrected) == 1
 
 
-def test_boxes_get_an_isotropic_grid(sources, tmp_path: Path) -> None:
+def test_boxes_get_an_isotropic_grid_from_what_slices_have_prepared(sources, corrected, tmp_path: Path) -> None:
     flat, other = prepared(sources[2:], tmp_path / "cache")
     spec = GridSpec((2.0, 2.0, 2.0), None, isotropic=True)
     box, labels = prepared(sources[2:], tmp_path / "cache", spec=spec)
+    assert len(corrected) == 1
     assert (flat.thickness_mm, box.thickness_mm, box.acquired_mm) == (1.0, 2.0, 1.0)
     assert box.image_kji is not None and box.image_kji.shape == box.labels_kji.shape and labels.image_kji is None
     half = [n / 2 for n in flat.labels_kji.shape]
