@@ -18,7 +18,7 @@ from MedUSISLib.synthesis.modes import VolumeWindows
 from MedUSISLib.training.calibration import STRONGEST, thin_cases
 from MedUSISLib.training.cases import Case
 from MedUSISLib.training.held_out import middle_box
-from MedUSISLib.training.measurements import PASSES, VolumeMeasurements, is_thin
+from MedUSISLib.training.measurements import PASSES, VolumeMeasurements, framed, is_thin
 from MedUSISLib.training.t1_scaling import CLIP
 from MedUSISLib.training.volumes import synthesize_volume
 
@@ -34,14 +34,16 @@ def fitted_volume_sharpening(
     boxes = [middle_box(case, window_kji) for case in thin_cases(cases)[:_PEOPLE]]
     drawn = [synthesize_volume(network, box.labels_kji, window_kji, noise_channels, classes).mean for box in boxes]
     images = [torch.from_numpy(volume)[None, None] * (2 / CLIP) - 1 for volume in drawn]
-    real = [plane.astype(np.float32) for box in boxes if box.image_kji is not None for plane in box.image_kji]
-    bodies = [plane > 0 for box in boxes for plane in box.labels_kji]
-    if not real:
+    if not boxes:
         return 0.0
+    size = window_kji[1], window_kji[2]
+    real = np.concatenate([framed(box.image_kji, size) for box in boxes if box.image_kji is not None])
+    bodies = np.concatenate([framed(box.labels_kji, size) for box in boxes]) > 0
 
     def ratio(strength: float) -> float:
-        planes = [plane for image in images for plane in (sharpened(image, strength)[0, 0].numpy() + 1) * (CLIP / 2)]
-        return high_frequency_ratio(planes, real, bodies, bodies)
+        volumes = ((sharpened(image, strength)[0, 0].numpy() + 1) * (CLIP / 2) for image in images)
+        planes = np.concatenate([framed(volume, size) for volume in volumes])
+        return high_frequency_ratio(planes, real.astype(np.float32), bodies, bodies)
 
     enough = [strength for strength in np.linspace(0, STRONGEST, 9) if ratio(float(strength)) >= 1]
     return float(enough[0]) if enough else STRONGEST
