@@ -21,7 +21,7 @@ class Dialogs:
 
     def open_outside(self, path: Path) -> None:
         """A file or folder in the program that the system has for it."""
-        qt.QDesktopServices.openUrl(qt.QUrl.fromLocalFile(str(path)))
+        qt.QDesktopServices.openUrl(qt.QUrl(path.absolute().as_uri()))
 
     def folder(self, title: str) -> Path | None:
         """A folder that exists, None when the user cancels."""

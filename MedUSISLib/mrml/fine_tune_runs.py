@@ -298,7 +298,7 @@ class RunList:
         actions = set(_ACTIONS.get(state, frozenset()))
         if status.bundle is None:
             actions.discard("use")
-        if state == "queued" and status.message:  # nothing works on the queue, after a power cut for example
+        if state == "queued" and status.hint:  # nothing works on the queue, after a power cut for example
             actions.add("resume")
         if not status.iteration:  # nothing was learned yet that could become a generator
             actions.discard("finish")
