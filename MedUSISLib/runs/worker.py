@@ -96,6 +96,7 @@ class Worker:
                     if record is None or record.state is not RunState.QUEUED or not Claim(folder / OWNER_NAME).take():
                         continue
                     _end_remains(record)
+                    _remove_half_written(folder)
                     begun = {"state": RunState.RUNNING, "stage": "starting", "started": now(), "ended": None}
                     record = record.model_copy(
                         update={**begun, "child": None, "workspace": None, "message": "", "hint": ""}
@@ -187,6 +188,13 @@ def _end_remains(record: RunRecord) -> None:
     if record.workspace and Path(record.workspace).name.startswith("medusis-"):
         remove_leftovers(Path(record.workspace))
         shutil.rmtree(record.workspace, ignore_errors=True)
+
+
+def _remove_half_written(folder: Path) -> None:
+    """What was just being written when its process was killed; whoever writes holds the folder's lock, as this does."""
+    for pattern in (".*.tmp", f"{WISH_NAME}.*.tmp"):
+        for path in folder.glob(pattern):
+            path.unlink(missing_ok=True)
 
 
 def _kill(child: ProcessIdentity) -> None:

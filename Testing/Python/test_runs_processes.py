@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 import pty
+import random
 import re
 import shutil
 import signal
@@ -13,7 +14,9 @@ import subprocess
 import sys
 import termios
 import threading
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import fake_run_worker
@@ -327,3 +330,29 @@ def test_what_a_state_does_not_allow_is_refused_with_a_hint(store: RunStore) -> 
     assert store.runs() == [] and (store.folder.parent / "a" / "last.ckpt").is_file()
     with pytest.raises(MedUSISError, match="no run"):
         run.resume()
+
+
+@pytest.mark.long
+def test_whatever_is_killed_whenever_the_run_gets_to_its_end(store: RunStore) -> None:
+    chance = random.Random(7)
+    run = submit(store, iterations=400, wait_s=0.01)
+    kills = 0
+    while run.status().state is not RunState.FINISHED:
+        time.sleep(chance.uniform(0.0, 2.5))
+        state = run.status().state
+        if state.resumable:
+            run.resume()
+        elif kills < 15:
+            record = RunRecord.read(run.folder)
+            assert record is not None
+            child = record.child.pid if record.child is not None else 0
+            victim = chance.choice([worker_pid(store), child])
+            if victim:
+                kills += 1
+                with suppress(ProcessLookupError):
+                    os.kill(victim, signal.SIGKILL)
+    assert kills > 5
+    assert (store.folder.parent / "a" / "result").read_text() == "400"
+    assert all(first % 10 == 0 for _, first in starts_of(store))
+    assert not any(lives(pid) for pid, _ in starts_of(store))
+    assert not [path for path in run.folder.iterdir() if path.name.endswith(".tmp")]
