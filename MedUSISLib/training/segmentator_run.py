@@ -100,7 +100,7 @@ class SegmentatorRun:
             self.progress.checkpoint()
             if source.labels is None:
                 raise MedUSISError(ErrorCode.BAD_SETTING, "the segmentator is trained from label maps, not from CTs")
-            heads[source.split].append(prepare_cached(source.labels, self.configuration.cache))
+            heads[source.split].append(prepare_cached(source.labels, self.configuration.cache, self.progress))
             self.progress.step(number + 1, len(sources))
         if not heads["train"]:
             raise MedUSISError(ErrorCode.BAD_SETTING, "there is no label map to train with")

@@ -70,7 +70,7 @@ def test_unknown_ids_of_a_label_map_are_listed(tmp_path: Path) -> None:
 
 def test_prepared_label_maps_are_remembered_by_content(ball: Path, tmp_path: Path) -> None:
     first = prepare_cached(ball, tmp_path)
-    assert len(list(tmp_path.glob("*.npz"))) == 1
+    assert len(list(tmp_path.glob("head-labels-*.safetensors"))) == 1
     again = prepare_cached(ball, tmp_path)
     assert np.array_equal(first.tissues_kji, again.tissues_kji)
     assert first.vertex_k == again.vertex_k

@@ -11,6 +11,8 @@ import SimpleITK as sitk
 from scipy import ndimage
 
 from MedUSISLib.errors import ErrorCode, MedUSISError
+from MedUSISLib.progress import Progress
+from MedUSISLib.training.array_store import Arrays, ArrayStore
 from MedUSISLib.training.domain_randomisation.tissues import TISSUE_INDEX, TISSUES
 
 #: Radius in mm of the closing that makes one solid head: mouth and nostrils are about 15 mm wide.
@@ -100,16 +102,13 @@ def prepare(path: Path) -> HeadLabels:
     return HeadLabels(tissues, int(np.flatnonzero(area > 20).max()))
 
 
-def prepare_cached(path: Path, cache: Path) -> HeadLabels:
+def prepare_cached(path: Path, cache: Path, progress: Progress | None = None) -> HeadLabels:
     """``prepare`` remembered in ``cache`` under a name made from the file's content and this code's version."""
     key = hashlib.sha256(Path(path).read_bytes()).hexdigest()[:16]
-    stored = cache / f"head-labels-v{_VERSION}-{key}.npz"
-    if stored.is_file():
-        with np.load(stored) as data:
-            return HeadLabels(data["tissues"], int(data["vertex"]))
-    labels = prepare(path)
-    cache.mkdir(parents=True, exist_ok=True)
-    temporary = stored.with_suffix(".tmp.npz")
-    np.savez_compressed(temporary, tissues=labels.tissues_kji, vertex=labels.vertex_k)
-    temporary.replace(stored)
-    return labels
+
+    def make() -> Arrays:
+        labels = prepare(path)
+        return {"tissues": labels.tissues_kji, "vertex": np.asarray(labels.vertex_k)}
+
+    arrays = ArrayStore(cache, f"head-labels-v{_VERSION}").get(key, make, progress or Progress())
+    return HeadLabels(arrays["tissues"], int(arrays["vertex"]))
