@@ -136,9 +136,7 @@ class Harness:
     def press(self, key: str) -> None:
         """Press a key ("1", "Return", "Shift+Space") where the focus of the main window is; shortcuts hear it."""
         window = slicer.app.mainWindow()
-        if not window.isActiveWindow:
-            window.activateWindow()
-            self.process_events()
+        user_input.activate(window)
         user_input.press(key, window)
         self.process_events()
 

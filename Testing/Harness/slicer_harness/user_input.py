@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 from PySide6.QtCore import QPoint, Qt
@@ -10,6 +11,18 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QWidget
 
 from slicer_harness import uncaught
+
+
+def activate(window: QWidget) -> None:
+    """Make the window the active one: keys and shortcuts go to no other."""
+    if window.isActiveWindow:
+        return
+    window.activateWindow()
+    QApplication.processEvents()
+    if not window.isActiveWindow:  # "offscreen" has no window manager that would do it
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            QApplication.setActiveWindow(window)
 
 
 def press(key: str, window: QWidget) -> None:
