@@ -54,6 +54,6 @@ def test_schema_spells_out_the_parameters_of_every_kind() -> None:
 def test_exported_schema_has_all_kinds() -> None:
     schema = json_schema()
     kinds = {"synthesize", "segment", "train", "estimate-training", "scan-dataset", "devices", "install-generator"}
-    assert set(schema["discriminator"]["mapping"]) == {*kinds, "new-study", "analyse-study"}
+    assert set(schema["discriminator"]["mapping"]) == {*kinds, "export-generator", "new-study", "analyse-study"}
     assert "truncation" in schema["$defs"]["SynthesisRequest"]["properties"]
     json.dumps(schema)
