@@ -185,6 +185,7 @@ class _Parts:
         """Look at the runs only while they can be seen; an estimate for nobody is not made."""
         self.runs.set_seen(seen)
         if seen:
+            self.start.forget(True)
             self.refresh()
         else:
             self.start.close()

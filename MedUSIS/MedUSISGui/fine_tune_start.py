@@ -101,9 +101,9 @@ class FineTuneStart:
         """End an estimate that is being made."""
         self._drop()
 
-    def forget(self) -> None:
-        """The memory that is free, or the data, may be others now: estimate again."""
-        self._known.clear()
+    def forget(self, failures_only: bool = False) -> None:
+        """The memory that is free, or the data, may be others now: estimate again; or only what could not be."""
+        self._known = {k: v for k, v in self._known.items() if failures_only and isinstance(v, TrainingNeeds)}
 
     def say(self, text: str, level: str = "ok") -> None:
         """What became of a start; empty hides it."""

@@ -77,6 +77,22 @@ class SelfTest:
         assert panel is not None
         assert not _button(panel, "synthesizeButton").enabled
 
+    def test_panel_of_fine_tuning_opens(self) -> None:
+        import slicer
+
+        module = getattr(getattr(slicer, "modules", None), "medusis", None)
+        if module is None or not hasattr(module, "widgetRepresentation"):
+            raise unittest.SkipTest("there is no application")
+        part = _button(module.widgetRepresentation(), "fineTuneCollapsibleButton")
+        part.collapsed = False
+        try:
+            slicer.app.processEvents()
+            start = _button(part, "startTrainingButton")
+            assert not start.enabled  # nothing was scanned, or no package is there
+            assert _button(part, "runsTable").columnCount == 4 and _button(part, "casesTable").columnCount == 5
+        finally:
+            part.collapsed = True
+
     def test_a_volume_that_is_no_ct_is_refused(self) -> None:
         _require_packages()
         ct, segmentation = _sample()

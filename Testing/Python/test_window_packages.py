@@ -37,6 +37,11 @@ assert not ui.dependencyFrame.isHidden()
 print("BANNER", ui.dependencyLabel.text)
 assert not ui.synthesizeButton.enabled
 print("READY", ui.readinessLabel.text)
+ui.fineTuneCollapsibleButton.collapsed = False
+harness.process_events()
+print("TRAINING", widget.panel.fine_tune.ui.trainingDependencyLabel.text)
+assert widget.panel.fine_tune.ui.fineTuneContent.isHidden()
+assert harness.uncaught == [], harness.uncaught
 import numpy
 node = slicer.util.addVolumeFromArray(numpy.full((8, 8, 8), -1000, dtype=numpy.int16))
 ui.ctSelector.setCurrentNode(node)
@@ -60,6 +65,7 @@ slicer.mrmlScene.Clear(0)
 widget.panel.exit()
 widget.panel.enter()
 assert ui.dependencyFrame.isHidden()
+assert not widget.panel.fine_tune.ui.fineTuneContent.isHidden()
 ui.sampleDataButton.click()
 harness.wait_until(lambda: ui.synthesizeButton.enabled, timeout_s=60)
 assert harness.uncaught == [], harness.uncaught
@@ -77,5 +83,6 @@ def test_the_module_opens_without_any_extra_package_says_what_is_missing_and_goe
     lines = {line.split(" ", 1)[0]: line for line in done.stdout.splitlines()}
     assert "PyTorch" in lines["BANNER"] and "pydantic" in lines["BANNER"]
     assert "Packages are missing" in lines["READY"]
+    assert "PyYAML" in lines["TRAINING"] and "PyYAML" not in lines["BANNER"]
     assert "OPENED" in lines
     assert "USABLE" in lines  # without a restart, once the packages are there
