@@ -44,13 +44,11 @@ def start_from(
     Raises
     ------
     MedUSISError
-        ``GENERATOR_NOT_FOUND``, ``GENERATOR_CORRUPT``; ``BAD_SETTING`` when the parent is no 2D generator, its classes
-        have no names, or the configuration asks for another network.
+        ``GENERATOR_NOT_FOUND``, ``GENERATOR_CORRUPT``; ``BAD_SETTING`` when the parent's classes have no names, or the
+        configuration asks for another network.
     """
     bundle = load_bundle(settings.generator, kind="generator")
     manifest = bundle.manifest
-    if manifest.spatial_dims != 2:
-        raise _bad(f"'{manifest.id}' works on {manifest.spatial_dims}D windows, this training on slices")
     if manifest.network.name not in ("wavelet_generator", "oasis_generator"):
         raise _bad(f"'{manifest.id}' is a {manifest.network.name}, which this training does not know")
     theirs = dict(manifest.network.arguments)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from painter import synthesize_in_memory
+from test_synthesis_volumes import volume_bundle
 from tiny_generator import head_phantom
 from training_example import Recorder, tiny_training
 
@@ -19,6 +20,7 @@ from MedUSISLib.progress import Progress
 from MedUSISLib.training.boxes import BoxSource
 from MedUSISLib.training.cases import Case
 from MedUSISLib.training.configuration import GeneratorTraining
+from MedUSISLib.training.generator_run import GeneratorRun
 from MedUSISLib.training.held_out import HeldOutVolumes, middle_box
 from MedUSISLib.training.run import train
 from MedUSISLib.training.sampling import sample_generator
@@ -38,7 +40,7 @@ PHASES = [
 
 def tiny_volumes(folder: Path, name: str = "run", **changes: Any) -> GeneratorTraining:
     configuration = tiny_training(folder, name)
-    data = configuration.data.model_copy(update={"crop": (16, 32, 32), "views": {"axial": 1.0}})
+    data = configuration.data.model_copy(update={"crop": (16, 32, 32), "field_of_view": (32, 80, 80)})
     content = {
         "data": data.model_dump(mode="json"),
         "network": NETWORK,
@@ -61,7 +63,7 @@ def test_a_training_in_three_dimensions_ends_in_a_bundle_that_draws_in_windows(t
     assert recorder.metrics["estimated_memory_gb"][0] > 0
     bundle = load_bundle(str(result.bundle), kind="generator")
     manifest = bundle.manifest
-    assert manifest.spatial_dims == 3 and manifest.grid.size == (32, 32, 16)
+    assert manifest.spatial_dims == 3 and manifest.grid.size == (80, 80, 32)
     assert manifest.review.uncertainty is not None and manifest.results["noise"]
     assert manifest.results["volumes"][0]["uncertainty"] > 0
     assert "16 x 32 x 32 voxels of 1 x 1 x 1 mm" in bundle.model_card
@@ -71,24 +73,33 @@ def test_a_training_in_three_dimensions_ends_in_a_bundle_that_draws_in_windows(t
     assert np.isfinite(drawn.mr.array_kji).all() and drawn.uncertainty.array_kji.max() > 0
 
 
+def trained(configuration: GeneratorTraining, progress: Progress | None = None) -> GeneratorRun:
+    """Without the export, which takes longest."""
+    run = GeneratorRun(configuration, progress or Progress())
+    run.prepare()
+    run.run()
+    return run
+
+
 def test_a_resumed_training_in_three_dimensions_ends_bit_identical(tmp_path: Path) -> None:
-    whole = tiny_volumes(tmp_path, "whole")
-    train(whole, Progress())
+    whole = trained(tiny_volumes(tmp_path, "whole"))
     part = tiny_volumes(tmp_path, "part")
     with pytest.raises(MedUSISError) as caught:
-        train(part, Recorder(cancel_after=3 + len(part.data.sources)))
-    assert caught.value.code == ErrorCode.CANCELLED
-    train(part.model_copy(update={"resume": True}), Progress())
-    one, other = (load_bundle(str(c.out / "bundle" / "tiny")).load_network().state_dict() for c in (whole, part))
+        trained(part, Recorder(cancel_after=3 + len(part.data.sources)))
+    assert caught.value.code == ErrorCode.CANCELLED and (part.out / "last.ckpt").is_file()
+    resumed = trained(part.model_copy(update={"resume": True}))
+    one, other = (run.state.networks.ema.network.state_dict() for run in (whole, resumed))
     assert all(torch.equal(one[name], other[name]) for name in one)
 
 
 def test_a_generator_of_volumes_can_be_fine_tuned(tmp_path: Path) -> None:
-    parent = train(tiny_volumes(tmp_path, "parent", phases=PHASES[:1]), Progress()).bundle
-    start = {"generator": str(parent), "frozen": "early_blocks", "warm_up": 1}
-    child = tiny_volumes(tmp_path, "child", phases=PHASES[:1], network={}, start_from=start)
-    manifest = load_bundle(str(train(child, Progress()).bundle)).manifest
-    assert manifest.spatial_dims == 3 and manifest.settings["parent"]["id"] == "tiny"
+    parent = volume_bundle(tmp_path, (80, 80, 32))
+    start = {"generator": str(parent.directory), "frozen": "early_blocks", "warm_up": 1}
+    run = trained(tiny_volumes(tmp_path, "child", phases=PHASES[:1], network={}, start_from=start))
+    assert run.state.start is not None and run.state.start.arguments["spatial_dims"] == 3
+    before, after = parent.load_network().state_dict(), run.state.networks.ema.network.state_dict()
+    assert torch.allclose(before["start.convolution.weight"], after["start.convolution.weight"], atol=1e-3)
+    assert not torch.equal(before["to_bands.weight"], after["to_bands.weight"].to(before["to_bands.weight"]))
 
 
 def test_slices_cannot_be_made_of_boxes_by_accident(tmp_path: Path) -> None:
