@@ -7,10 +7,12 @@ import signal
 import subprocess
 import sys
 import textwrap
+import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 from training_example import Recorder, tiny_training, write_head
 
@@ -247,3 +249,25 @@ def test_trainings_that_share_a_cache_prepare_each_case_once(tmp_path: Path) -> 
         said, _ = process.communicate(timeout=120)
         assert process.returncode == 0 and "done" in said
     assert journal.read_text().splitlines() == ["begun"] * 3
+
+
+def test_processes_end_with_a_parent_that_was_killed() -> None:
+    script = """
+        import time
+        from MedUSISLib.dataset.workers import for_each
+        from MedUSISLib.progress import Progress
+        print("begun", flush=True)
+        list(for_each(time.sleep, [60, 60, 60], 2, Progress(), print))
+    """
+    process = subprocess.Popen([sys.executable, "-c", textwrap.dedent(script)], stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    process.stdout.readline()
+    parent, deadline = psutil.Process(process.pid), time.monotonic() + 30
+    while len(workers := [p for p in parent.children() if "spawn_main" in " ".join(p.cmdline())]) < 2:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    time.sleep(1)  # they have begun their first task, mostly; before that they end by themselves
+    process.kill()
+    process.wait()
+    gone, left = psutil.wait_procs(workers, timeout=30)
+    assert len(gone) == 2 and not left
