@@ -27,6 +27,9 @@ from MedUSISLib.jobs.wishes import WISH_VARIABLE, WishFile
 from MedUSISLib.jobs.workspace import PRIVATE_VARIABLE, private_workspace, workspace_variables
 from MedUSISLib.progress import Wish
 
+ABNORMAL = "it ended abnormally"
+"""The death of a child whose starter does not tell a signal."""
+
 WORKER_COMMAND = (sys.executable, "-m", "MedUSISLib.jobs", "run")
 """Followed by the job file. Slicer puts its own Python here."""
 
@@ -248,7 +251,7 @@ class Launcher:
             return Failure.of(MedUSISError(ErrorCode.CANCELLED, "the job was cancelled"))
         if exit_code != 0 and isinstance(self._last, Failure):
             return self._last
-        self._death = _describe(exit_code)
+        self._death = ABNORMAL if _is_abnormal(self._last_words) else _describe(exit_code)
         return Failure(
             ErrorCode.INTERNAL.value,
             f"the worker process ended without a result ({_describe(exit_code)})",
@@ -291,9 +294,13 @@ def _describe(exit_code: int) -> str:
     return f"exit code {exit_code}"
 
 
-def _advice(exit_code: int, last_words: Iterable[str]) -> str:
+def _is_abnormal(last_words: Iterable[str]) -> bool:
     # Slicer's PythonSlicer is a starter that turns the death of its child into exit code 1 and these words.
-    if any("exit abnormally" in line for line in last_words):
+    return any("exit abnormally" in line for line in last_words)
+
+
+def _advice(exit_code: int, last_words: Iterable[str]) -> str:
+    if _is_abnormal(last_words):
         return "it crashed, or the system killed it for lack of memory: close other programs or use a smaller batch"
     if exit_code in (-9, 137):
         return "the system killed it, most often for lack of memory: close other programs or use a smaller batch"

@@ -7,13 +7,15 @@ from pathlib import Path
 
 from MedUSISLib.errors import ErrorCode, MedUSISError
 from MedUSISLib.jobs.events import Failure, Result
+from MedUSISLib.jobs.launcher import ABNORMAL
 from MedUSISLib.jobs.log import Scrubber
 from MedUSISLib.progress import Wish
 from MedUSISLib.runs.looking import interrupted_text
 from MedUSISLib.runs.record import RunRecord, now
 from MedUSISLib.runs.status import RunState
 
-_VIOLENT = {"signal SIGKILL", "signal SIGTERM", "signal SIGINT", "signal SIGHUP", "exit code 137", "exit code 143"}
+_SIGNALS = {"signal SIGKILL", "signal SIGTERM", "signal SIGINT", "signal SIGHUP", "exit code 137", "exit code 143"}
+_VIOLENT = {*_SIGNALS, ABNORMAL}
 """Somebody ended the process from outside: the system for lack of memory, a shutdown. It can go on."""
 
 
@@ -61,7 +63,7 @@ def _without_result(
         if wish is Wish.PAUSE:
             return RunState.PAUSED, failure.message, failure.hint
         return RunState.PAUSED, interrupted_text(record), "resume goes on from the last checkpoint"
-    if death in _VIOLENT or (death is not None and "exit abnormally" in failure.hint):
+    if death in _VIOLENT:
         return RunState.PAUSED, f"{interrupted_text(record)} ({death})", failure.hint
     return RunState.FAILED, failure.message, failure.hint
 

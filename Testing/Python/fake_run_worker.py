@@ -23,7 +23,8 @@ from MedUSISLib.progress import Progress, Wish
 
 KINDS = {"count": JobKind("count", "fake_run_worker:CountRequest", "fake_run_worker:count")}
 WORKER = (sys.executable, __file__, "work")
-CHILD = (sys.executable, __file__, "job")
+CHILD = (os.environ.get("FAKE_STARTER", sys.executable), __file__, "job")
+"""As in Slicer, a program may stand between that starts Python."""
 
 
 class CountRequest(BaseModel):

@@ -159,6 +159,33 @@ def test_a_killed_job_pauses_its_run_and_the_queue_goes_on(store: RunStore) -> N
     assert status.hint == "give a CT in HU"
 
 
+STARTER_OF_SLICER = """#!/bin/sh
+{python} "$@"
+code=$?
+if [ $code -gt 128 ]; then echo "error: the child did exit abnormally" >&2; exit 1; fi
+exit $code
+"""
+
+
+def test_a_job_killed_behind_the_starter_of_slicer_is_interrupted_too(
+    store: RunStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    starter = tmp_path / "PythonSlicer"
+    starter.write_text(STARTER_OF_SLICER.format(python=sys.executable))
+    starter.chmod(0o755)
+    monkeypatch.setenv("FAKE_STARTER", str(starter))
+    run = submit(store, behaviour="be_killed")
+    wait_for_state(run, RunState.PAUSED)
+    assert "it ended abnormally" in run.status().message and "memory" in run.status().hint
+    run.remove()
+    run = submit(store, resume=True, **SLOW)
+    wait_for_iteration(run, 5)
+    child = starts_of(store)[-1][0]
+    os.kill(worker_pid(store), signal.SIGKILL)
+    wait_for(lambda: not lives(child))
+    assert run.status().state is RunState.PAUSED
+
+
 def test_first_come_first_served_and_a_paused_run_blocks_nobody(store: RunStore) -> None:
     first = submit(store, "first", **SLOW)
     second, third, fourth = (submit(store, name) for name in ("second", "third", "fourth"))
