@@ -23,7 +23,8 @@ from MedUSISLib.imaging.volume import Volume
 from MedUSISLib.study.analysis.analyse import analyse
 from MedUSISLib.study.analysis.contrast import Place, contrast_at
 from MedUSISLib.study.analysis.curves import roc_points
-from MedUSISLib.study.analysis.results import ALL, StudyResults, headline, load_results
+from MedUSISLib.study.analysis.result_statistics import ALL
+from MedUSISLib.study.analysis.results import StudyResults, headline, load_results
 from MedUSISLib.study.building import new_study
 from MedUSISLib.study.key import Key, load_study
 from MedUSISLib.study.merging import merge_answers

@@ -8,7 +8,7 @@ from itertools import combinations
 from typing import Any
 
 from MedUSISLib.study.analysis.attempts import Notes
-from MedUSISLib.study.analysis.results import Agreement, CoefficientOf, IccOf, PairAgreement
+from MedUSISLib.study.analysis.result_statistics import Agreement, CoefficientOf, IccOf, PairAgreement
 from MedUSISLib.study.readings import Reading
 from MedUSISLib.study.statistics.agreement import Coefficient, cohen_kappa, fleiss_kappa, gwet_ac1, krippendorff_alpha
 from MedUSISLib.study.statistics.from_readings import answers_by_case, first_readings, repeated_pairs

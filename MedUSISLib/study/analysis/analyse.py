@@ -24,13 +24,9 @@ from MedUSISLib.study.analysis.completeness import analysed_readers, materials, 
 from MedUSISLib.study.analysis.forms import closing, profiles
 from MedUSISLib.study.analysis.lesion_counts import number_of_marks
 from MedUSISLib.study.analysis.lesion_reading import lesion_reading
-from MedUSISLib.study.analysis.results import (
-    AcceptedLeak,
-    Agreement,
-    LeakSummary,
-    StudyResults,
-    TimeSummary,
-)
+from MedUSISLib.study.analysis.result_parts import AcceptedLeak, LeakSummary
+from MedUSISLib.study.analysis.result_statistics import Agreement, TimeSummary
+from MedUSISLib.study.analysis.results import StudyResults
 from MedUSISLib.study.analysis.times import times
 from MedUSISLib.study.analysis.visual_turing import chosen_image, forced_choice, right_or_wrong, visual_turing
 from MedUSISLib.study.answers import ANSWERS_NAME

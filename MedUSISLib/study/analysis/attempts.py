@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 from MedUSISLib.errors import MedUSISError
-from MedUSISLib.study.analysis.results import Note
+from MedUSISLib.study.analysis.result_statistics import Note
 from MedUSISLib.study.statistics.cautions import Caution
 from MedUSISLib.study.statistics.rating_table import TableError
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from MedUSISLib.study.analysis.attempts import Notes
-from MedUSISLib.study.analysis.results import Materials, ReaderSummary
+from MedUSISLib.study.analysis.result_parts import Materials, ReaderSummary
 from MedUSISLib.study.key import Key
 from MedUSISLib.study.merging import Merged
 from MedUSISLib.study.readings import Reading

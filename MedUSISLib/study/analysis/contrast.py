@@ -24,7 +24,7 @@ from MedUSISLib.imaging.reading import read_label_map, read_volume
 from MedUSISLib.imaging.volume import Volume
 from MedUSISLib.progress import Progress
 from MedUSISLib.study.analysis.attempts import Notes
-from MedUSISLib.study.analysis.results import ContrastSummary, PairedContrast
+from MedUSISLib.study.analysis.result_parts import ContrastSummary, PairedContrast
 from MedUSISLib.study.key import TRUTH_FOLDER, Key
 from MedUSISLib.study.leaks import image_path
 from MedUSISLib.study.lesions import Outcome

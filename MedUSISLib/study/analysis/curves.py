@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 from scipy.integrate import trapezoid
 
-from MedUSISLib.study.analysis.results import ALL, Curve
+from MedUSISLib.study.analysis.result_statistics import ALL, Curve
 from MedUSISLib.study.readings import Reading
 from MedUSISLib.study.statistics.free_response import froc_points
 from MedUSISLib.study.statistics.from_readings import lesion_marks

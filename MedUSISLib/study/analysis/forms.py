@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from statistics import fmean, median
 from typing import Any
 
-from MedUSISLib.study.analysis.results import FormSummary
+from MedUSISLib.study.analysis.result_parts import FormSummary
 from MedUSISLib.study.answers import Row
 from MedUSISLib.study.protocol import Protocol
 from MedUSISLib.study.questions import Question, Scale, Text

@@ -8,14 +8,14 @@ from itertools import combinations
 
 import numpy as np
 
-from MedUSISLib.study.analysis.results import (
-    ALL,
+from MedUSISLib.study.analysis.result_parts import (
     CategoryCounts,
     LesionCounts,
     PairedLesions,
     PairedMarks,
     StratumLesions,
 )
+from MedUSISLib.study.analysis.result_statistics import ALL
 from MedUSISLib.study.analysis.visual_turing import share
 from MedUSISLib.study.lesions import Outcome
 from MedUSISLib.study.questions import Mark

@@ -23,7 +23,8 @@ from MedUSISLib.study.analysis.lesion_counts import (
     pooled_counts,
     stratum_counts,
 )
-from MedUSISLib.study.analysis.results import ALL, Comparison, Curve, LesionReading
+from MedUSISLib.study.analysis.result_parts import LesionReading
+from MedUSISLib.study.analysis.result_statistics import ALL, Comparison, Curve
 from MedUSISLib.study.key import Key
 from MedUSISLib.study.protocol import Protocol
 from MedUSISLib.study.readings import Reading

@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from MedUSISLib.study.analysis.results import TimeSummary
+from MedUSISLib.study.analysis.result_statistics import TimeSummary
 from MedUSISLib.study.readings import Reading
 
 Kind = Literal["reader", "arm", "outcome"]

@@ -10,17 +10,14 @@ from scipy import stats
 
 from MedUSISLib.study.analysis.attempts import Notes
 from MedUSISLib.study.analysis.curves import roc_curve
-from MedUSISLib.study.analysis.results import (
-    ALL,
-    AgainstChance,
-    Curve,
+from MedUSISLib.study.analysis.result_parts import (
     ForcedChoice,
     ReaderChoices,
     ReaderTuring,
-    Share,
     StratumTuring,
     VisualTuring,
 )
+from MedUSISLib.study.analysis.result_statistics import ALL, AgainstChance, Curve, Share
 from MedUSISLib.study.protocol import Protocol
 from MedUSISLib.study.questions import Choice, Confidence
 from MedUSISLib.study.readings import Reading

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from MedUSISLib.study.analysis.results import ALL, Agreement, Comparison, Curve, Share, TimeSummary
+from MedUSISLib.study.analysis.result_statistics import ALL, Agreement, Comparison, Curve, Share, TimeSummary
 from MedUSISLib.synthesis.report_figure import new_figure
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000")

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from MedUSISLib.study.analysis.lesion_counts import TOTAL
-from MedUSISLib.study.analysis.results import CategoryCounts, Comparison, LesionCounts, LesionReading, StudyResults
+from MedUSISLib.study.analysis.result_parts import CategoryCounts, LesionCounts, LesionReading
+from MedUSISLib.study.analysis.result_statistics import Comparison
+from MedUSISLib.study.analysis.results import StudyResults
 from MedUSISLib.study.report import words
 from MedUSISLib.study.report.shared_parts import notes_list
 from MedUSISLib.synthesis import report_page as page

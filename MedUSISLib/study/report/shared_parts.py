@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from MedUSISLib.study.analysis.results import Agreement, FormSummary, Note, StudyResults
+from MedUSISLib.study.analysis.result_parts import FormSummary
+from MedUSISLib.study.analysis.result_statistics import Agreement, Note
+from MedUSISLib.study.analysis.results import StudyResults
 from MedUSISLib.study.report import words
 from MedUSISLib.study.report.methods import methods
 from MedUSISLib.synthesis import report_page as page

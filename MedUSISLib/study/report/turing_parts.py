@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from MedUSISLib.study.analysis.results import AgainstChance, ForcedChoice, ReaderTuring, StudyResults, VisualTuring
+from MedUSISLib.study.analysis.result_parts import ForcedChoice, ReaderTuring, VisualTuring
+from MedUSISLib.study.analysis.result_statistics import AgainstChance
+from MedUSISLib.study.analysis.results import StudyResults
 from MedUSISLib.study.report import words
 from MedUSISLib.study.report.shared_parts import narrow
 from MedUSISLib.synthesis import report_page as page

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from MedUSISLib.study.analysis.results import AgainstChance, CoefficientOf, DifferenceOf, EstimateOf, Share
+from MedUSISLib.study.analysis.result_statistics import AgainstChance, CoefficientOf, DifferenceOf, EstimateOf, Share
 from MedUSISLib.study.statistics.mrmc_text import p_text
 
 NONE = "–"
