@@ -103,7 +103,7 @@ def validation_slices(
 
 
 def slices_of_others(
-    cases: Sequence[Case], like: ValidationSlices, without: Sequence[str], people: int = 4
+    cases: Sequence[Case], like: ValidationSlices, without: Sequence[str], people: int = 6
 ) -> ValidationSlices | None:
     """Real slices of other people, chosen and cut like the given ones; ``None`` when there is nobody else.
 
@@ -115,10 +115,10 @@ def slices_of_others(
     without : sequence of str
         Pseudonyms of the people whom the given slices are of.
     people : int
-        At most so many.
+        At most so many; those with the thinnest slices, for thick ones have another texture.
     """
     chosen: dict[str, Case] = {}
-    for case in cases:
+    for case in sorted(cases, key=lambda one: one.acquired_mm or one.thickness_mm):
         if case.image_kji is not None and case.person not in without:
             chosen.setdefault(case.person, case)
     if not chosen:
