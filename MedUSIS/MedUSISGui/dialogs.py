@@ -31,6 +31,11 @@ class Dialogs:
         """A file that exists; ``kinds`` as in ``"Tables (*.csv)"``."""
         return _path(qt.QFileDialog.getOpenFileName(slicer.util.mainWindow(), title, "", kinds))
 
+    def open_files(self, title: str, kinds: str) -> list[Path]:
+        """Files that exist; none when the user cancels."""
+        answer = qt.QFileDialog.getOpenFileNames(slicer.util.mainWindow(), title, "", kinds)
+        return [Path(text) for text in (answer[0] if answer and isinstance(answer[0], (tuple, list)) else answer)]
+
     def save_file(self, title: str, name: str, kinds: str) -> Path | None:
         """Where to write a file."""
         return _path(qt.QFileDialog.getSaveFileName(slicer.util.mainWindow(), title, name, kinds))

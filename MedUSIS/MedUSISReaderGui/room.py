@@ -271,6 +271,7 @@ class Room:
         except MedUSISError as error:
             self.trial.say(room_texts.not_stored(error))
             return
+        self.trial.say("")
         self._show()
 
     def _on_next(self) -> None:

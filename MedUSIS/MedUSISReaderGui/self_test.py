@@ -47,6 +47,7 @@ class SelfTest:
 
     def test_panel_opens_and_wants_a_package(self) -> None:
         widget = _module_widget()
+        widget.ui.packageEdit.text = ""
         assert not widget.ui.readButton.enabled
         assert widget.panel.room is None
 

@@ -99,6 +99,16 @@ KINDS: Mapping[str, JobKind] = {
             "MedUSISLib.study.study_jobs:new_study_job",
         ),
         JobKind(
+            "check-study",
+            "MedUSISLib.study.requests:CheckStudyRequest",
+            "MedUSISLib.study.study_jobs:check_study_job",
+        ),
+        JobKind(
+            "package-study",
+            "MedUSISLib.study.requests:PackageStudyRequest",
+            "MedUSISLib.study.study_jobs:package_study_job",
+        ),
+        JobKind(
             "analyse-study",
             "MedUSISLib.study.requests:AnalyseStudyRequest",
             "MedUSISLib.study.study_jobs:analyse_study_job",

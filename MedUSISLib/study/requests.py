@@ -66,3 +66,31 @@ class AnalyseStudyRequest(BaseModel):
     answers: tuple[str, ...] = ()
     out: Path
     overwrite: bool = Field(default=False, description="write although files are there that MedUSIS did not write")
+
+
+class CheckStudyRequest(BaseModel):
+    """Look for leaks in a study's folder."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    study: Path
+
+
+class PackageStudyRequest(BaseModel):
+    """Packages for readers.
+
+    Attributes
+    ----------
+    study : Path
+        The study's folder.
+    folder : Path
+        Where the packages go, one file for each reader.
+    readers : tuple of str
+        All of the protocol's when empty.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    study: Path
+    folder: Path
+    readers: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""The jobs "new-study" and "analyse-study": what a command line, a reading room and a cluster call alike."""
+"""The jobs of a study (new, check, package, analyse): what a command line, a window and a cluster call alike."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from MedUSISLib.output_directory import atomic_output_directory
 from MedUSISLib.progress import Progress
-from MedUSISLib.study.requests import AnalyseStudyRequest, NewStudyRequest
+from MedUSISLib.study.requests import AnalyseStudyRequest, CheckStudyRequest, NewStudyRequest, PackageStudyRequest
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,60 @@ def new_study_job(request: NewStudyRequest, progress: Progress) -> Made:
     for remark in made.remarks:
         progress.warning("REMARK", remark)
     return Made({k: v for k, v in made.summary().items() if k != "remarks"} | {"key": str(request.out / "key.json")})
+
+
+def check_study_job(request: CheckStudyRequest, progress: Progress) -> Made:
+    """Look for leaks; ``findings`` has a text for each, leaks first.
+
+    Raises
+    ------
+    MedUSISError
+        As ``leaks.check_study``. A leak is no error here: it is what was asked for.
+    """
+    from MedUSISLib.study.leaks import check_study
+
+    report = check_study(request.study, progress)
+    leaks = set(report.leaks)
+    findings = [
+        {
+            "code": one.code,
+            "kind": "accepted" if one in report.accepted else "leak" if one in leaks else "remark",
+            "title": one.title,
+            "what": one.what,
+            "remedy": report.accepted.get(one) or one.remedy,
+        }
+        for one in report.findings
+    ]
+    findings.sort(key=lambda one: one["kind"] != "leak")
+    return Made({"leaks": len(report.leaks), "images": sum(report.images.values()), "findings": findings})
+
+
+def package_study_job(request: PackageStudyRequest, progress: Progress) -> Made:
+    """Write the packages of readers.
+
+    Raises
+    ------
+    MedUSISError
+        As ``package.write_package``.
+    """
+    from MedUSISLib.errors import ErrorCode, MedUSISError
+    from MedUSISLib.study.key import load_study
+    from MedUSISLib.study.package import PACKAGE_SUFFIX, write_package
+
+    protocol, _key = load_study(request.study)
+    readers = request.readers or protocol.readers
+    try:
+        request.folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise MedUSISError(
+            ErrorCode.BAD_SETTING, "the folder for the packages cannot be made", "choose another one", request.folder
+        ) from error
+    files = []
+    for reader in readers:
+        out = request.folder / f"{protocol.id}-{reader}{PACKAGE_SUFFIX}"
+        write_package(request.study, reader, out, progress)
+        files.append(out.name)
+    return Made({"folder": str(request.folder), "packages": files})
 
 
 def analyse_study_job(request: AnalyseStudyRequest, progress: Progress) -> Made:

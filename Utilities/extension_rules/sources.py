@@ -16,7 +16,7 @@ SHIPPED = {
 }  # fmt: skip
 """What Slicer 5.12 has without installing anything, beside the standard library."""
 
-OURS = ("MedUSIS", "MedUSISGui", "MedUSISLib")
+OURS = ("MedUSIS", "MedUSISGui", "MedUSISLib", "MedUSISReaderGui")
 INSTALLERS = {"pip_install", "pip_ensure", "pip_check", "installTorch"}
 REMOVED = ("QTextCodec", "QRegExp", "setMargin(", "import imp\n", "from imp ")
 NETWORK = {"urllib", "requests", "http", "socket", "ftplib", "smtplib"}
