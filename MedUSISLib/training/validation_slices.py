@@ -110,7 +110,7 @@ def slices_of_others(
     Parameters
     ----------
     cases : sequence of Case
-        Those without an image are left out; of each person the first one is taken.
+        Those without an image are left out; of each person the one with the thinnest slices is taken.
     like : ValidationSlices
     without : sequence of str
         Pseudonyms of the people whom the given slices are of.
