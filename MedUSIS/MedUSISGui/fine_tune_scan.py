@@ -23,6 +23,8 @@ class ScanControl:
     folders : TrainingFolders
     scan_dataset : callable
         ``BackgroundJobs.scan_dataset``.
+    schema : callable
+        Gives the id of the label schema that label maps are checked against.
 
     Attributes
     ----------
@@ -36,10 +38,12 @@ class ScanControl:
         With a ``Failure`` or ``MedUSISError``.
     """
 
-    def __init__(self, ui, folders, scan_dataset) -> None:
+    def __init__(self, ui, folders, scan_dataset, schema) -> None:
         self._ui = ui
         self._folders = folders
         self._scan_dataset = scan_dataset
+        self._schema = schema
+        self._stamp: tuple | None = None
         self._cancel = None
         self.view = None
         self.changed = Signal()
@@ -61,7 +65,7 @@ class ScanControl:
         """Where the scan writes."""
         return self._folders.working / "scan"
 
-    def start(self, schema: str | None = None) -> None:
+    def start(self) -> None:
         """Scan the folders; returns at once."""
         if self.running:
             return
@@ -72,7 +76,7 @@ class ScanControl:
         parameters = {
             "folders": [str(folder) for folder in self._folders.folders],
             "out": str(self.folder),
-            "label_schema": schema or (self.view.schema if self.view is not None else "head"),
+            "label_schema": self._schema(),
         }
         self._cancel = lambda: None  # the job may end before it has said how to cancel it
         self._show(True)
@@ -89,13 +93,26 @@ class ScanControl:
             self._ui.scanStageLabel.text = _("Ending the scan")
             self._cancel()
 
+    @property
+    def is_of_these_folders(self) -> bool:
+        """Whether the last scan was of the folders that are in the list now."""
+        if self.view is None or not self._folders.folders:
+            return True
+        return set(self.view.roots) == {folder.resolve() for folder in self._folders.folders}
+
+    def reload_if_changed(self) -> None:
+        """Read the dataset again when somebody else has written it (a text editor, a scan in a terminal)."""
+        if not self.running and self._stamp != self._file_stamp():
+            self.reload()
+
     def reload(self) -> None:
         """Read the dataset in the working folder, if there is one."""
-        from MedUSISLib.dataset.model import FILE_NAME, load_dataset
+        from MedUSISLib.dataset.model import load_dataset
         from MedUSISLib.mrml.fine_tune_data import view_of
 
         self.view = None
-        if (self.folder / FILE_NAME).is_file():
+        self._stamp = self._file_stamp()
+        if self._stamp is not None:
             try:
                 self.view = view_of(load_dataset(self.folder))
             except MedUSISError as error:
@@ -109,9 +126,19 @@ class ScanControl:
 
         try:
             self.view = view_of(edited(self.folder, change))
+            self._stamp = self._file_stamp()
         except MedUSISError as error:
             self.failed(error)
         self.changed()
+
+    def _file_stamp(self) -> tuple | None:
+        from MedUSISLib.dataset.model import FILE_NAME
+
+        try:
+            found = (self.folder / FILE_NAME).stat()
+        except OSError:
+            return None
+        return str(self.folder), found.st_mtime_ns, found.st_size
 
     def _on_stage(self, title: str) -> None:
         self._ui.scanStageLabel.text = title

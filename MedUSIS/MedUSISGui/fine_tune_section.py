@@ -142,10 +142,11 @@ class _Parts:
         self._dialogs = dialogs
         self._generators = generators
         self._devices = devices
+        self._mapping_changed = False
         self.failed = Signal()
         self.installed = Signal()
         self.folders = TrainingFolders(ui, dialogs)
-        self.scan = ScanControl(ui, self.folders, logic.background.scan_dataset)
+        self.scan = ScanControl(ui, self.folders, logic.background.scan_dataset, self._schema)
         self.cases = CasesTable(ui.casesTable)
         self.case = CaseDetails(ui, dialogs)
         self.form = FineTuneForm(ui)
@@ -157,7 +158,7 @@ class _Parts:
             part.failed.connect(self.failed)
         self.folders.changed.connect(self._on_folders_changed)
         self.scan.changed.connect(self._on_dataset)
-        self.scan.scanned.connect(lambda: self._note(""))
+        self.scan.scanned.connect(lambda: self._note_mapping(False))
         self.cases.selected.connect(self._show_case)
         self.cases.use_changed.connect(self._on_use)
         self.case.side_chosen.connect(self._on_side)
@@ -171,7 +172,6 @@ class _Parts:
 
     def begin(self) -> None:
         """Show what the working folder and the runs hold already."""
-        self._note("")
         self.scan.reload()
 
     def close(self) -> None:
@@ -185,6 +185,7 @@ class _Parts:
         """Look at the runs only while they can be seen; an estimate for nobody is not made."""
         self.runs.set_seen(seen)
         if seen:
+            self.scan.reload_if_changed()
             self.start.forget(True)
             self.refresh()
         else:
@@ -198,14 +199,23 @@ class _Parts:
         taken = {entry.id for entry in entries} | self.run_list.names()
         self.form.refresh(entries, self._devices.device_entries, sequences, self.folders.working, taken)
         settings = self.form.settings
-        entry = next((entry for entry in entries if entry.id == settings.generator), None)
-        self.start.refresh(settings, entry, view, taken)
+        self.start.refresh(settings, self._entry(), view, taken)
+        self._show_note()
+
+    def _entry(self):
+        """The generator to start from (``ShelfEntry``), None when it is not there."""
+        chosen = self.form.settings.generator
+        return next((entry for entry in self._generators.entries if entry.id == chosen), None)
+
+    def _schema(self) -> str:
+        """Label maps are checked against the classes of the generator to start from."""
+        entry = self._entry()
+        return entry.schema_id if entry is not None else "head"
 
     # Data
 
     def _on_folders_changed(self) -> None:
-        if self.scan.view is None or self.scan.view.folder != self.scan.folder:
-            self.scan.reload()
+        self.scan.reload_if_changed()
         self.refresh()
 
     def _on_dataset(self) -> None:
@@ -253,10 +263,19 @@ class _Parts:
         from MedUSISLib.dataset.editing import set_mapping
 
         self.scan.edit(lambda dataset: [set_mapping(dataset, file, mapping) for file in files])
-        self._note(_("Scan again, so that the meaning of the labels is checked and used."))
+        self._note_mapping(True)
 
-    def _note(self, text: str) -> None:
-        """What to do next with the data; empty hides it."""
+    def _note_mapping(self, to_be_checked: bool) -> None:
+        self._mapping_changed = to_be_checked
+        self._show_note()
+
+    def _show_note(self) -> None:
+        """Why to scan again, if there is a reason."""
+        text = ""
+        if self._mapping_changed:
+            text = _("Scan again, so that the meaning of the labels is checked and used.")
+        elif not self.scan.is_of_these_folders:
+            text = _("The table is of other folders than those above: scan again.")
         self._ui.datasetNoteLabel.text = marked("look", text) if text else ""
         self._ui.datasetNoteLabel.visible = bool(text)
 

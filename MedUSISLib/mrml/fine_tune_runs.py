@@ -193,14 +193,16 @@ _HINTS: Mapping[str, str] = {
 }
 """In place of hints that name lines of a configuration file."""
 
+_COMMAND = re.compile(r"\s*\([^)]*(?:--|\bmedusis )[^)]*\)")
 _OF_CONFIGURATION = re.compile(r"`|\b[a-z_]+\.[a-z_]+\b|--[a-z]")
 
 
 def hint_of(status: RunStatus) -> str:
     """What to do about a run that does not go on, for a person who sees no configuration file."""
-    if status.hint and _OF_CONFIGURATION.search(status.hint):
+    hint = _COMMAND.sub("", status.hint)
+    if hint and _OF_CONFIGURATION.search(hint):
         return _HINTS.get(status.code, "start it again with other settings, under another name")
-    return status.hint
+    return hint
 
 
 def warnings_of(status: RunStatus) -> list[str]:

@@ -335,6 +335,8 @@ class TestRuns:
         )
         assert "close other programs" in hint_of(failed)
         assert hint_of(replace(failed, hint="free some space")) == "free some space"
+        paused = replace(failed, hint="resume goes on from there (medusis train --resume)")
+        assert hint_of(paused) == "resume goes on from there"
 
     def test_facts_come_from_the_job_and_are_open_without_one(self, tmp_path: Path) -> None:
         write_job(tmp_path)

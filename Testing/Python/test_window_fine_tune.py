@@ -222,6 +222,27 @@ class TestScan:
         window.panel.close()
 
 
+    def test_other_folders_than_those_of_the_table_are_said(self, opened, tmp_path):
+        assert opened.tune.datasetNoteLabel.isHidden()
+        opened.parts.folders.add(tmp_path)
+        assert "other folders" in opened.tune.datasetNoteLabel.text
+
+    def test_what_somebody_else_writes_is_seen_when_the_part_is_opened_again(self, opened):
+        opened.ui.fineTuneCollapsibleButton.collapsed = True
+        text = opened.dataset.read_text()
+        opened.dataset.write_text(text.replace('"split": "validation"', '"split": "test"'))
+        opened.ui.fineTuneCollapsibleButton.collapsed = False
+        assert "To be judged on: nobody" in opened.tune.datasetSummaryLabel.text
+
+    def test_label_maps_are_checked_against_the_classes_of_the_parent(self, opened, monkeypatch):
+        from dataclasses import replace
+
+        entry = replace(opened.panel.generator.entries[0], schema_id="torso")
+        monkeypatch.setattr(type(opened.panel.generator), "entries", property(lambda self: [entry]))
+        opened.tune.scanButton.click()
+        assert opened.logic.background.scans[0][0]["label_schema"] == "torso"
+
+
 class TestCases:
     def test_the_table_says_what_each_case_holds_and_what_is_wrong(self, opened):
         table = opened.tune.casesTable
