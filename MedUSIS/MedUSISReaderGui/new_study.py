@@ -66,7 +66,7 @@ class NewStudySection:
         ui.newStudyButton.connect("clicked(bool)", self._on_make)
         ui.checkButton.connect("clicked(bool)", self._on_check)
         ui.previewButton.connect("clicked(bool)", self._on_preview)
-        ui.packageButton.connect("clicked(bool)", self._on_package)
+        ui.buildPackagesButton.connect("clicked(bool)", self._on_package)
 
     @property
     def folder(self) -> Path | None:
@@ -133,7 +133,7 @@ class NewStudySection:
             part.visible = usual
         exists = self.folder is not None and (self.folder / "protocol.json").is_file()
         ui.newStudyButton.enabled = self._ready and bool(ui.casesTable.rowCount) and self.folder is not None
-        for button in (ui.checkButton, ui.previewButton, ui.packageButton):
+        for button in (ui.checkButton, ui.previewButton, ui.buildPackagesButton):
             button.enabled = self._ready and exists
 
     # Steps
