@@ -38,6 +38,7 @@ def train(configuration: GeneratorTraining | SegmentatorTraining, progress: Prog
     """
     from MedUSISLib.training.export import export_generator, export_segmentator
 
+    _refuse_an_earlier_training(configuration)
     bundle = configuration.out / "bundle" / configuration.name
     if isinstance(configuration, GeneratorTraining):
         from MedUSISLib.training.dataset_data import with_dataset
@@ -68,6 +69,19 @@ def train(configuration: GeneratorTraining | SegmentatorTraining, progress: Prog
             dice = segmentator.run()
         export_segmentator(segmentator, bundle, dice)
     return TrainingResult(configuration.out, bundle, segmentator.iteration, dice)
+
+
+def _refuse_an_earlier_training(configuration: GeneratorTraining | SegmentatorTraining) -> None:
+    """Before the data is read, which takes minutes: a training is neither overwritten nor continued unasked."""
+    from MedUSISLib.training.checkpoints import LAST
+
+    if not configuration.resume and (configuration.out / LAST).is_file():
+        raise MedUSISError(
+            ErrorCode.BAD_SETTING,
+            "the output folder holds an earlier training",
+            "continue it with --resume, or choose another folder",
+            configuration.out,
+        )
 
 
 @contextmanager

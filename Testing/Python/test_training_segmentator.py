@@ -148,5 +148,11 @@ def test_training_a_segmentator_ends_with_a_bundle_and_resumes(ball: Path, tmp_p
     assert result.iterations == 4
     bundle = load_bundle(result.bundle, kind="segmentator")
     assert bundle.load_network()(torch.zeros(1, 4, 64, 64)).shape == (1, 15, 64, 64)
+    written = (tmp_path / "run" / "last.ckpt").read_bytes()
+    recorder = Recorder()
+    with pytest.raises(MedUSISError, match="earlier training"):
+        train(configuration_from({**content, "cache": "elsewhere"}, tmp_path), recorder)
+    assert not (tmp_path / "elsewhere").exists(), "it is refused before the data is read"
+    assert (tmp_path / "run" / "last.ckpt").read_bytes() == written
     again = train(configuration_from({**content, "resume": True, "iterations": 5}, tmp_path), Recorder())
     assert again.iterations == 5
