@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import queue
-import socket
 import sys
+import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -19,7 +19,7 @@ from MedUSISLib.jobs.launcher import Launcher
 from MedUSISLib.jobs.process import ProcessListener, SubprocessProcess
 from MedUSISLib.jobs.specification import JobSpecification
 from MedUSISLib.progress import Progress
-from MedUSISLib.training.launched import ANOTHER_ENDED, launched
+from MedUSISLib.training.launched import ANOTHER_ENDED, MEETING_VARIABLE, launched
 
 #: How long the others may take to end by themselves, and the first one to say why, after one has failed.
 _LAST_WORDS_S = 20.0
@@ -64,11 +64,14 @@ class SeveralProcesses:
     def __init__(self, request: BaseModel, count: int, progress: Progress) -> None:
         self._progress = progress
         self._heard: queue.SimpleQueue[tuple[int, Event]] = queue.SimpleQueue()
-        port = _free_port()
         specification = JobSpecification.of("train", request)
+        self._folder = tempfile.TemporaryDirectory(prefix="medusis-meeting-")
+        meeting = Path(self._folder.name) / "store"
         self._launchers = [
             Launcher(
-                specification, PlacedProcess(place(rank, count, port, request)), on_output=_labelled_output(rank, count)
+                specification,
+                PlacedProcess(place(rank, count, meeting, request)),
+                on_output=_labelled_output(rank, count),
             )
             for rank in range(count)
         ]
@@ -99,6 +102,7 @@ class SeveralProcesses:
             self._end()
             for launcher in self._launchers:
                 launcher.wait(timeout_s=5.0)
+            self._folder.cleanup()
         failures = [last[rank] for rank in sorted(last) if isinstance(last[rank], Failure)]
         if failures:
             raise the_reason([failure.error() for failure in failures if isinstance(failure, Failure)])
@@ -133,8 +137,8 @@ class PlacedProcess(SubprocessProcess):
         super().start(command, {**environment, **self._variables}, listener)
 
 
-def place(rank: int, count: int, port: int, request: BaseModel) -> dict[str, str]:
-    """The variables by which a process of one machine knows its place, as torchrun sets them.
+def place(rank: int, count: int, meeting: Path, request: BaseModel) -> dict[str, str]:
+    """The variables by which a process of one machine knows its place, as torchrun sets them, and finds the others.
 
     On the CPU the cores are divided among the processes, unless the user or the configuration says otherwise.
     """
@@ -145,8 +149,7 @@ def place(rank: int, count: int, port: int, request: BaseModel) -> dict[str, str
         "WORLD_SIZE": str(count),
         "LOCAL_WORLD_SIZE": str(count),
         "GROUP_RANK": "0",
-        "MASTER_ADDR": "127.0.0.1",
-        "MASTER_PORT": str(port),
+        MEETING_VARIABLE: str(meeting),
     }
     if "OMP_NUM_THREADS" not in os.environ and getattr(request, "threads", None) is None:
         variables["OMP_NUM_THREADS"] = str(max(1, (os.cpu_count() or 1) // count))
@@ -183,12 +186,6 @@ def repeat(event: Event, progress: Progress) -> None:
         progress.metric(event.name, float("nan") if event.value is None else event.value, **event.details)
     elif isinstance(event, Warned):
         progress.warning(event.code, event.message)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _labelled_output(rank: int, count: int) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -9,7 +10,7 @@ import torch
 from MedUSISLib.errors import ErrorCode, MedUSISError
 from MedUSISLib.generators.devices import choose_device
 from MedUSISLib.training.configuration import GeneratorTraining, SegmentatorTraining
-from MedUSISLib.training.launched import Launched, launched
+from MedUSISLib.training.launched import MEETING_VARIABLE, Launched, launched
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -55,8 +56,23 @@ def make_fabric(configuration: GeneratorTraining | SegmentatorTraining) -> Fabri
         precision=configuration.precision,
         plugins=[_environment(several)],
     )
+    _meet(several, device.type)
     fabric.launch()
     return fabric
+
+
+def _meet(several: Launched, kind: str) -> None:
+    """Find the other processes in the file that `medusis train` named; torchrun's and srun's are found by Fabric."""
+    meeting = os.environ.get(MEETING_VARIABLE)
+    if meeting:
+        place: dict[str, Any] = {"device_id": torch.device("cuda", several.rank)} if kind == "cuda" else {}
+        torch.distributed.init_process_group(
+            "nccl" if kind == "cuda" else "gloo",
+            store=torch.distributed.FileStore(meeting, several.world),
+            rank=several.rank,
+            world_size=several.world,
+            **place,
+        )
 
 
 def leave(fabric: Fabric) -> None:

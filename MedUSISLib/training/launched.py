@@ -10,6 +10,9 @@ from typing import Literal
 ANOTHER_ENDED = "another process of this training has ended"
 """What a process says that cannot go on without the others; why is in the words of the one that ended first."""
 
+MEETING_VARIABLE = "MEDUSIS_MEETING"
+"""A file through which processes of one machine find each other: no port is chosen that another program may take."""
+
 Starter = Literal["torchrun", "srun"]
 
 
