@@ -24,7 +24,7 @@ from MedUSISLib.imaging.writing import write_volume
 from MedUSISLib.output_directory import atomic_output_directory
 from MedUSISLib.progress import Progress
 from MedUSISLib.study import common_form as form_of
-from MedUSISLib.study.case_table import CaseRow, read_case_table
+from MedUSISLib.study.case_table import IMAGE_COLUMNS, CaseRow, read_case_table
 from MedUSISLib.study.key import (
     IMAGE_SUFFIX,
     KEY_NAME,
@@ -47,7 +47,7 @@ FILE_TIME = 946_684_800
 """2000-01-01, in every file of ``trials``: when a file was made could tell what it is."""
 
 _NAMES_LEVEL = 0.05
-_REFERENCES: tuple[ImageRole, ...] = ("real", "synthetic", "ct")
+_REFERENCES: tuple[ImageRole, ...] = ("real", "synthetic", "second", "ct")
 
 
 @dataclass(frozen=True)
@@ -167,7 +167,7 @@ class _Builder:
         self._form, self._progress = protocol.common_form, progress
         self._seed = protocol.randomisation.seed
         roles = {role for arm in protocol.arms for role in arm.panels}
-        self._roles: tuple[ImageRole, ...] = tuple(r for r in ("real", "synthetic", "ct", "uncertainty") if r in roles)
+        self._roles: tuple[ImageRole, ...] = tuple(r for r in IMAGE_COLUMNS if r in roles)
         # One rule for all: bodies from CTs only when every case has one.
         self._body_from_ct = all("ct" in row.images for row in rows)
         self._names = self._image_names()
@@ -260,7 +260,9 @@ class _Builder:
         if not self._form.mask:
             return keep
         sources: list[ImageRole] = (
-            ["ct"] if self._body_from_ct else [r for r in BLINDED_ROLES if r in volumes] or ["ct"]
+            ["ct"]
+            if self._body_from_ct
+            else [r for r in BLINDED_ROLES if r in volumes] or [r for r in _REFERENCES if r in volumes][:1]
         )
         body = np.zeros(grid.shape_kji, dtype=bool)
         for role in sources:

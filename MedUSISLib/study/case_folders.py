@@ -19,7 +19,8 @@ Cells = Mapping[str, str]
 
 
 def find_cases(folder: Path) -> list[dict[str, str]]:
-    """Cases in the folders of a folder, by name: ``real``, ``synthetic``, ``ct``, ``uncertainty``, ``lesions``.
+    """Cases in the folders of a folder, by name: ``real``, ``synthetic``, ``second``, ``ct``, ``uncertainty``,
+    ``lesions``.
 
     A name is the file's without its ending (``ct.nii.gz``), or that of a folder of DICOM slices (``ct/``). Folders
     without any of them are passed over.

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from MedUSISLib.errors import ErrorCode, MedUSISError
 
-IMAGE_COLUMNS = ("real", "synthetic", "ct", "uncertainty")
+IMAGE_COLUMNS = ("real", "synthetic", "second", "ct", "uncertainty")
 COLUMNS = ("case", *IMAGE_COLUMNS, "lesions", "stratum", "status", "training", "slice")
 _YES, _NO = {"yes", "y", "1", "true"}, {"no", "n", "0", "false"}
 _LARGEST_BYTES = 16 * 1024 * 1024
@@ -25,7 +25,7 @@ class CaseRow:
     row : int
         Line of the row in the table, the head being line 1: how a case is found again without its name.
     images : mapping
-        Role ("real", "synthetic", "ct", "uncertainty") to file or DICOM folder.
+        Role ("real", "synthetic", "second", "ct", "uncertainty") to file or DICOM folder.
     lesions : Path, optional
         Mask of the lesions; background 0.
     stratum : str
@@ -50,9 +50,9 @@ class CaseRow:
 def read_case_table(path: str | Path) -> list[CaseRow]:
     """Read a CSV table of cases (comma, semicolon or tab; UTF-8).
 
-    Columns: ``case`` and at least one of ``real``, ``synthetic``, ``ct``; optional ``uncertainty``, ``lesions``,
-    ``stratum``, ``status`` (yes/no), ``training`` (yes/no), ``slice`` (0 to 1). Files are looked for from the table's
-    own folder. The names in ``case`` only have to differ: they are not passed on.
+    Columns: ``case`` and at least one of ``real``, ``synthetic``, ``second``, ``ct``; optional ``uncertainty``,
+    ``lesions``, ``stratum``, ``status`` (yes/no), ``training`` (yes/no), ``slice`` (0 to 1). Files are looked for from
+    the table's own folder. The names in ``case`` only have to differ: they are not passed on.
 
     Raises
     ------

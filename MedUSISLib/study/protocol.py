@@ -18,7 +18,8 @@ MIGRATIONS: Mapping[int, Migration] = {}
 
 Kind = Literal["visual-turing", "lesion-reading"]
 Design = Literal["single", "forced-choice", "crossed", "sequential", "crossover"]
-ImageRole = Literal["real", "synthetic", "ct", "uncertainty"]
+ImageRole = Literal["real", "synthetic", "second", "ct", "uncertainty"]
+"""What an image of a case is; "second" is another real MR, such as a FLAIR that is read beside the T1."""
 BLINDED_ROLES: tuple[ImageRole, ...] = ("real", "synthetic")
 """What a reader must not be able to tell apart but by the picture."""
 

@@ -12,7 +12,7 @@ from MedUSISLib.study.ordering import Item, Planned, generator, reader_order
 from MedUSISLib.study.protocol import PROTOCOL_NAME, Protocol, check_change
 from MedUSISLib.study.versioned import to_json
 
-_PANEL_OF = {"real": "mr", "synthetic": "mr", "ct": "ct", "uncertainty": "map"}
+_PANEL_OF = {"real": "mr", "synthetic": "mr", "second": "mr", "ct": "ct", "uncertainty": "map"}
 
 
 def planned_trials(

@@ -26,7 +26,7 @@ from MedUSISLib.study.building import NewStudy, new_study
 from MedUSISLib.study.case_table import read_case_table
 from MedUSISLib.study.common_form import DESCRIPTION, blinded_grey, mr_body_mask
 from MedUSISLib.study.key import Key, load_key, load_study
-from MedUSISLib.study.protocol import Display, Protocol, lesion_reading, load_protocol, visual_turing
+from MedUSISLib.study.protocol import Arm, Display, Protocol, lesion_reading, load_protocol, visual_turing
 from MedUSISLib.study.versioned import to_json
 
 
@@ -173,6 +173,19 @@ def test_sequential_reading_shows_the_ct_first_and_then_both(table: Path, tmp_pa
     ct = next(image.name for image in key.images if image.role == "ct")
     volume = read_volume(tmp_path / "s" / "trials" / f"{ct}.nii")
     assert volume.array_kji.dtype == np.int16 and volume.array_kji.min() == -1024
+
+
+def test_two_real_images_of_a_case_are_read_side_by_side(table: Path, tmp_path: Path) -> None:
+    """A FLAIR beside the T1; here the files called synthetic stand for it."""
+    flair = tmp_path / "cases.csv"
+    flair.write_text(table.read_text().replace("synthetic", "second", 1).replace("Doe_", f"{table.parent}/Doe_"))
+    arms = (Arm(id="t1", panels=("real",)), Arm(id="t1-flair", panels=("real", "second")))
+    protocol = lesion_reading("heads", ("R1",), arms=arms)
+    new_study(flair, Protocol.model_validate({**protocol.model_dump(), "common_form": FORM}), tmp_path / "s")
+    key = load_key(tmp_path / "s")
+    both = next(trial for trial in key.trials if trial.stages[0].arm == "t1-flair")
+    assert both.stages[0].places == ("mr", "mr")
+    assert [key.image_of[name].role for name in both.stages[0].images] == ["real", "second"]
 
 
 def test_a_crossover_gives_each_reader_one_arm_per_session(table: Path, tmp_path: Path) -> None:
