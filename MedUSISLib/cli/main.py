@@ -10,6 +10,7 @@ import typer
 from MedUSISLib.cli import (
     dataset,
     devices,
+    dicom,
     generators,
     networks,
     runs,
@@ -35,6 +36,7 @@ app.command("train")(train.train)
 app.command("networks")(networks.networks)
 app.command("devices")(devices.devices)
 app.add_typer(dataset.app, name="dataset")
+app.add_typer(dicom.app, name="dicom")
 app.add_typer(generators.app, name="generators")
 app.add_typer(runs.app, name="runs")
 app.add_typer(schemas.app, name="schemas")

@@ -87,6 +87,10 @@ def read_dicom_folder(folder: Path, role: str = "the CT", series_uid: str | None
         ``INPUT_NOT_READABLE``: no DICOM, several series, colour, multi-frame, pixels that cannot be decoded.
         ``GEOMETRY_MISMATCH``: slices missing, uneven, doubled, of different size or direction, or a tilted gantry.
     """
+    return _read_series(_chosen_series(folder, role, series_uid), role, folder)
+
+
+def _chosen_series(folder: Path, role: str, series_uid: str | None) -> list[_Slice]:
     series = _series_of(_dicom_files(folder))
     if series_uid is not None:
         series = {uid: slices for uid, slices in series.items() if uid == series_uid}
@@ -101,7 +105,20 @@ def read_dicom_folder(folder: Path, role: str = "the CT", series_uid: str | None
             for s in sorted(series.values(), key=len, reverse=True)
         )
         raise _unreadable(role, f"is a folder of {len(series)} series: {listed}", "give one series only", folder)
-    return _read_series(next(iter(series.values())), role, folder)
+    return next(iter(series.values()))
+
+
+def sorted_series(folder: Path, role: str = "the CT", series_uid: str | None = None) -> tuple[list[Path], Volume]:
+    """The series of a folder as ``read_dicom_folder``, with the file of each slice: file k holds slice k.
+
+    Raises
+    ------
+    MedUSISError
+        As ``read_dicom_folder``.
+    """
+    slices = _chosen_series(folder, role, series_uid)
+    volume = _read_series(slices, role, folder)
+    return [one.path for one in _sorted_with_geometry(slices, role, folder)[0]], volume
 
 
 def read_dicom_series_of(path: Path, role: str = "the CT") -> Volume:

@@ -84,6 +84,11 @@ KINDS: Mapping[str, JobKind] = {
             "MedUSISLib.dataset.scan:scan_dataset",
         ),
         JobKind(
+            "export-dicom",
+            "MedUSISLib.dicom.request:ExportDicomRequest",
+            "MedUSISLib.dicom.export:export_dicom",
+        ),
+        JobKind(
             "devices",
             "MedUSISLib.generators.requests:DevicesRequest",
             "MedUSISLib.generators.device_probe:list_devices",

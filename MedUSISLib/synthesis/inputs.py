@@ -37,7 +37,8 @@ class Case:
     was_resampled : bool
         The segmentation came in another grid, or the caller resampled it already.
     hashes : dict of str to str
-        SHA-256 of the voxels of ``ct`` and ``segmentation`` as they were read.
+        SHA-256 of the voxels of ``ct`` and ``segmentation`` as they were read, and of ``ct_values`` alone
+        (`value_sha256`).
     mapping : str
         Name of the mapping that translated the labels.
     """
@@ -61,7 +62,7 @@ def read_case(request: SynthesisRequest, schema: LabelSchema, progress: Progress
     """
     progress.stage("reading")
     # two steps, so that what was read is freed as soon as it is int16 CT and uint8 class indices
-    ct, ct_hash = _cleaned_ct(read_volume(request.ct, role="the CT"), progress)
+    ct, ct_hashes = _cleaned_ct(read_volume(request.ct, role="the CT"), progress)
     progress.checkpoint()
     segmentation = read_label_map(request.segmentation, role="the segmentation")
     segmentation_hash = voxel_sha256(segmentation)
@@ -69,7 +70,7 @@ def read_case(request: SynthesisRequest, schema: LabelSchema, progress: Progress
     progress.stage("preparing")
     indices, mapping = _class_indices(segmentation, schema, progress, request.labels, request.unmapped)
     del segmentation
-    hashes = {"ct": ct_hash, "segmentation": segmentation_hash}
+    hashes = {**ct_hashes, "segmentation": segmentation_hash}
     return _aligned_case(ct, indices, mapping, hashes, progress, request.segmentation_was_resampled)
 
 
@@ -97,17 +98,17 @@ def prepare_case(
     unmapped : str, optional
         Class of unknown label values.
     """
-    cleaned, ct_hash = _cleaned_ct(ct, progress)
-    hashes = {"ct": ct_hash, "segmentation": voxel_sha256(segmentation)}
+    cleaned, ct_hashes = _cleaned_ct(ct, progress)
+    hashes = {**ct_hashes, "segmentation": voxel_sha256(segmentation)}
     indices, mapping = _class_indices(segmentation, schema, progress, labels, unmapped)
     return _aligned_case(cleaned, indices, mapping, hashes, progress)
 
 
-def _cleaned_ct(ct: Volume, progress: Progress) -> tuple[Volume, str]:
-    sha256 = voxel_sha256(ct)
+def _cleaned_ct(ct: Volume, progress: Progress) -> tuple[Volume, dict[str, str]]:
+    hashes = {"ct": voxel_sha256(ct), "ct_values": value_sha256(ct)}
     cleaned = as_int16(clean_ct(ct))
     _pass_notes_on(cleaned, progress)
-    return cleaned, sha256
+    return cleaned, hashes
 
 
 def _class_indices(
@@ -186,4 +187,16 @@ def voxel_sha256(volume: Volume) -> str:
     wide = "<i4" if np.issubdtype(volume.array_kji.dtype, np.integer) else "<f4"
     for plane in volume.array_kji:
         digest.update(np.ascontiguousarray(plane, dtype=wide).tobytes())
+    return digest.hexdigest()
+
+
+def value_sha256(ct: Volume) -> str:
+    """SHA-256 of a CT's rounded values in the order [k, j, i], without the grid.
+
+    A CT that went from DICOM through another format has the same values, but not every digit of its position: this
+    says whether it is the same image where a comparison of the grids says whether it lies in the same place.
+    """
+    digest = hashlib.sha256(np.asarray(ct.array_kji.shape, dtype="<i8").tobytes())
+    for plane in as_int16(ct).array_kji:
+        digest.update(np.ascontiguousarray(plane, dtype="<i2").tobytes())
     return digest.hexdigest()

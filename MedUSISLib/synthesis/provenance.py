@@ -51,7 +51,7 @@ def provenance(
         "device": device,
         "grid": {"size_ijk": list(plan.grid.size_ijk), "spacing_mm": list(plan.grid.spacing_mm)},
         "inputs": {
-            "ct": {"voxels_sha256": case.hashes["ct"]},
+            "ct": {"voxels_sha256": case.hashes["ct"], "values_sha256": case.hashes["ct_values"]},
             "segmentation": {"voxels_sha256": case.hashes["segmentation"], "was_resampled": case.was_resampled},
         },
         "software": software_versions(),

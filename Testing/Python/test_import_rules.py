@@ -17,7 +17,7 @@ LEVELS = [
     {"cli", "mrml"},
     {"runs"},
     {"jobs"},
-    {"synthesis", "segmentation", "training", "evaluation", "study", "dataset"},
+    {"synthesis", "segmentation", "training", "evaluation", "study", "dataset", "dicom"},
     {"generators"},
     {"networks", "imaging", "anatomy"},
     {"errors", "progress", "resources", "leftovers", "output_directory", "signal", "single_run"},
