@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 TEMPLATE = "fine-tune-head-t1w.yaml"
 OWN = "own"
 
-LENGTHS: Mapping[str, tuple[int, int]] = {"short": (100, 300), "normal": (200, 1000), "long": (400, 4000)}
-"""Iterations of the first (L1) and the second (adversarial) phase."""
+LENGTHS: Mapping[str, tuple[int, int]] = {"short": (60, 240), "normal": (60, 600), "long": (60, 3000)}
+"""Iterations of the first phase (the discriminator learns, the generator hardly moves) and of the second (both)."""
 
 FROZEN = ("none", "early_blocks", "all_but_spade_and_last_blocks")
 
@@ -34,7 +34,7 @@ class FineTuneSettings:
     sequence : str
         Only MRs of this sequence; empty: all.
     first_iterations, second_iterations : int
-        Of the L1 and the adversarial phase.
+        Of the discriminator's phase and of the adversarial one.
     device : str
         "auto", "cpu", "cuda:0".
     frozen : str
@@ -92,7 +92,7 @@ class FineTuneSettings:
         Examples
         --------
         >>> [FineTuneSettings(second_iterations=n).check_every for n in (100, 1000, 9800)]
-        [10, 50, 420]
+        [10, 40, 410]
         """
         return max(10, round(self.iterations / 24 / 10) * 10)
 

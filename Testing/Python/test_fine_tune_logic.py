@@ -117,7 +117,7 @@ class TestSettings:
         settings = FineTuneSettings()
         assert settings.length == "normal" and settings.with_length("long").length == "long"
         assert replace(settings, second_iterations=7).length == OWN
-        assert [sum(LENGTHS[name]) for name in ("short", "normal", "long")] == [400, 1200, 4400]
+        assert [sum(LENGTHS[name]) for name in ("short", "normal", "long")] == [300, 660, 3060]
 
     def test_the_job_is_what_was_chosen(self, scan: Path, manifest, tmp_path: Path) -> None:
         settings = FineTuneSettings(
@@ -245,6 +245,13 @@ class TestVerdict:
     def test_not_better_after_three_checks_wants_a_look(self, tmp_path: Path) -> None:
         assert self.say(tmp_path / "a", 0.05, 0.05).level == "unknown"
         assert self.say(tmp_path / "b", 0.05, 0.05, 0.045).level == "look"
+
+    def test_getting_worse_wants_a_look_although_it_was_better_once(self, tmp_path: Path) -> None:
+        found = self.say(tmp_path / "a", 0.03, 0.05)
+        assert found.level == "look" and "best at iteration 250 (0.0300)" in found.sentence
+        assert "worse now (0.0500)" in found.sentence and "finish now" in found.sentence
+        done = {"state": RunState.FINISHED}  # the best state became the generator
+        assert self.say(tmp_path / "b", 0.03, 0.05, status=done).title == "Went well"
 
     def test_swapped_classes_and_patterns_want_a_look_although_the_criterion_is_good(self, tmp_path: Path) -> None:
         assert "changed places" in self.say(tmp_path / "a", 0.01, correlation=0.5).sentence
