@@ -97,6 +97,8 @@ def training(folder: Path, working: Path) -> int:
         for button in ("runsCollapsibleButton", "trainingDataCollapsibleButton", "trainingSettingsCollapsibleButton"):
             getattr(part.ui, button).collapsed = button in others
         settle(harness)
+        part.parts.runs.look()
+        settle(harness)
         harness.screenshot(widget.ui.fineTuneCollapsibleButton, folder / f"{name}.png")
         halves.append(Image.open(folder / f"{name}.png").convert("RGB"))
         (folder / f"{name}.png").unlink()
@@ -144,7 +146,7 @@ def shrink(whole, path: Path) -> None:
     whole.save(path, optimize=True)
     colors = 256
     while path.stat().st_size > MOST_BYTES and colors >= 32:
-        whole.quantize(colors, dither=Image.Dither.NONE).save(path, optimize=True)
+        whole.quantize(colors, kmeans=1, dither=Image.Dither.NONE).save(path, optimize=True)
         colors //= 2
     print(path, path.stat().st_size)
 

@@ -91,6 +91,8 @@ class RunView:
             self._shown = (line.id,)
             self._draw(log, facts)
         self._show_sample(line.status.newest_sample)
+        for picture in (self._curves, self._samples):
+            picture.refit()
 
     def _draw(self, log, facts) -> None:
         from MedUSISLib.mrml.curves_picture import write_png

@@ -6,11 +6,14 @@ The rule, in this order (docs/slicer.md says it for users):
 2. It went back once or more because something had gone wrong: *Look at it*.
 3. It warned of classes that have changed places: *Look at it*.
 4. No check on held-out people in the last phase yet: *Too early to say*. Only the last phase makes the final images; in
-   the first one everything is smooth.
+   the first one the generator hardly moves.
 5. The correlation of the class means is below 0.8, or the checkerboard index above twice the parent's: *Look at it*.
    Neither must show in the criterion.
-6. The best check is better than the generator that it started from: *Going well*.
-7. It is not, after fewer than three checks: *Too early to say*; after three or more: *Look at it*.
+6. The newest check is better than the generator that it started from: *Going well*.
+7. An earlier one was, the newest is not: *Look at it*. It is getting worse, and the best state is kept.
+8. None was, after fewer than three checks: *Too early to say*; after three or more: *Look at it*.
+
+When it has ended, the state that became the generator counts as the newest.
 
 Without a parent's figures the first check of the last phase stands for them.
 """
@@ -89,12 +92,24 @@ def _by_checks(log: TrainingLog, facts: RunFacts, ended: bool) -> Verdict:
     reference = before[name] if before and name in before else checks[0][1][name]
     if found is None:
         return _worry("The checks give no numbers.")
+    cost = figure(name).cost
+    if not ended and cost(found[1]) < cost(reference) <= cost(newest.get(name, math.nan)):
+        return _look(
+            f"It was best at iteration {found[0]} ({text_of(name, found[1])}) and is worse now"
+            f" ({text_of(name, newest[name])}); {_other(facts, before is not None)} had {text_of(name, reference)}."
+            " The best state is kept: if this goes on, finish now.",
+            ended,
+        )
     return _compared(found[1], reference, len(checks), before is not None, facts, ended)
+
+
+def _other(facts: RunFacts, to_parent: bool) -> str:
+    return (facts.parent or "the generator it started from") if to_parent else "the first check"
 
 
 def _compared(value: float, reference: float, checks: int, to_parent: bool, facts: RunFacts, ended: bool) -> Verdict:
     name, about = facts.criterion, figure(facts.criterion)
-    other = (facts.parent or "the generator it started from") if to_parent else "the first check"
+    other = _other(facts, to_parent)
     figures = f"{about.title} on held-out people: {text_of(name, value)}, {other} had {text_of(name, reference)}"
     if about.cost(value) < about.cost(reference):
         title = "Went well" if ended else "Going well"

@@ -36,7 +36,8 @@ _TRAINING_TITLES = {
     "estimating memory and time": "Estimating memory and time",
     "training": "Training",
     "training: l1": "First phase: the brightness of each tissue",
-    "training: adversarial": "Second phase: the texture of real MR",
+    "training: discriminator": "First phase: the discriminator looks at your MRs",
+    "training: adversarial": "Second phase: towards your MRs",
 }
 _OF_KIND = {"segment": _SEGMENTATION_TITLES, "scan-dataset": _SCAN_TITLES, "train": _TRAINING_TITLES}
 

@@ -13,6 +13,7 @@ from window_doubles import INCOMPLETE, FakeInstallation, FakeLogic, open_panel
 from MedUSISLib.dataset.model import load_dataset
 from MedUSISLib.errors import ErrorCode, MedUSISError
 from MedUSISLib.jobs.events import Failure
+from MedUSISLib.mrml.fine_tune_settings import LENGTHS
 from MedUSISLib.runs.status import RunState
 
 NEEDS = {"memory_bytes": 1_300_000_000, "free_bytes": 6_000_000_000, "seconds": 5400.0, "device": "cpu"}
@@ -325,10 +326,10 @@ class TestSettings:
     def test_a_length_sets_the_iterations_and_own_numbers_are_own(self, opened):
         tune = opened.tune
         tune.lengthComboBox.setCurrentIndex(0)
-        assert (tune.firstIterationsSpinBox.value, tune.secondIterationsSpinBox.value) == (100, 300)
+        assert (tune.firstIterationsSpinBox.value, tune.secondIterationsSpinBox.value) == LENGTHS["short"]
         tune.secondIterationsSpinBox.value = 77
         assert "own numbers" in tune.lengthComboBox.currentText
-        assert opened.parts.form.settings.iterations == 177
+        assert opened.parts.form.settings.iterations == LENGTHS["short"][0] + 77
 
     def test_the_name_follows_the_parent_until_it_is_typed(self, opened):
         assert opened.tune.newNameEdit.text == "my-head-t1w"
