@@ -242,7 +242,10 @@ def kill_and_resume(path: Path, kills: int, count: int, seed: int) -> None:
         child = context.Process(target=read_on, args=(path, count, writing))
         child.start()
         writing.close()
-        heard = [reading.recv_bytes().decode() for _ in range(moments.randint(0, 4)) if reading.poll(20)]
+        heard = []
+        for _ in range(moments.randint(0, 4)):
+            assert reading.poll(120), "the reader's program says nothing"
+            heard.append(reading.recv_bytes().decode())
         time.sleep(moments.uniform(0.0, 0.05))
         child.kill()
         child.join()
