@@ -57,7 +57,7 @@ def measure(path: Path) -> Measured:
     fixed: dict[str, object] = {
         "FILE_TYPE": "".join(path.suffixes),
         "FILE_SIZE": status.st_size,
-        "FILE_TIME": int(status.st_mtime),
+        "FILE_TIME": status.st_mtime_ns,
         "FILE_RIGHTS": oct(status.st_mode & 0o777),
     }
     header, text = _header(path)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import hashlib
 import os
 import shutil
 from collections.abc import Callable
@@ -11,16 +10,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from leaking_study import HEADER, change_files, rewrite, voxels, with_field
 from study_example import SECRET, turing_protocol, write_cases
 
 from MedUSISLib.errors import MedUSISError
 from MedUSISLib.study import leaks
 from MedUSISLib.study.building import FILE_TIME, new_study
-from MedUSISLib.study.key import Key, load_key
+from MedUSISLib.study.key import load_key
 from MedUSISLib.study.leaks import LeakReport, check_study
-from MedUSISLib.study.versioned import to_json
-
-HEADER = 352
 
 
 @pytest.fixture(scope="module")
@@ -36,37 +33,12 @@ def study(sound_study: Path, tmp_path: Path) -> Path:
 
 
 def spoil(study: Path, role: str, change: Callable[[bytes], bytes], only: int | None = None) -> LeakReport:
-    """Change the files of a role as a careless person would: hashes and times are right again afterwards."""
-    key = load_key(study)
-    images = [i for i in key.images if i.role == role][:only]
-    hashes = {}
-    for image in images:
-        path = study / "trials" / f"{image.name}.nii"
-        path.write_bytes(change(path.read_bytes()))
-        os.utime(path, (FILE_TIME, FILE_TIME))
-        hashes[image.name] = hashlib.sha256(path.read_bytes()).hexdigest()
-    rewrite(study, key, images=[i.model_copy(update={"sha256": hashes.get(i.name, i.sha256)}) for i in key.images])
+    change_files(study, [role], change, only)
     return check_study(study)
-
-
-def rewrite(study: Path, key: Key, **fields: object) -> None:
-    (study / "key.json").write_text(to_json(Key.model_validate({**key.model_dump(), **plain(fields)})))
-
-
-def plain(fields: dict[str, object]) -> dict[str, object]:
-    return {n: [x.model_dump() for x in v] for n, v in fields.items()}  # type: ignore[attr-defined]
 
 
 def codes(report: LeakReport) -> set[str]:
     return {finding.code for finding in report.leaks}
-
-
-def voxels(content: bytes) -> np.ndarray:
-    return np.frombuffer(content[HEADER:], np.uint8).copy()
-
-
-def with_field(content: bytes, at: int, value: bytes) -> bytes:
-    return content[:at] + value + content[at + len(value) :]
 
 
 def test_a_sound_study_passes(sound_study: Path) -> None:
