@@ -52,6 +52,7 @@ class Administration:
     def close(self) -> None:
         """The module goes away."""
         self.new_study.close()
+        self.results.close()
 
     def _on_job(self) -> None:
         running = bool(self._jobs.kind)

@@ -97,8 +97,10 @@ class CaseList:
         self.show(found if replace else [*self.cells, *found])
 
     def _say(self) -> None:
+        from MedUSISLib.study.case_folders import FILE_COLUMNS
+
         cells = self.cells
-        counts = [f"{sum(bool(row[name]) for row in cells)} {name}" for name in self._columns[1:6]]
+        counts = [f"{count} {name}" for name in FILE_COLUMNS if (count := sum(bool(row[name]) for row in cells))]
         text = _("{count} cases: {counts}.").format(count=len(cells), counts=", ".join(counts))
         self._ui.casesStateLabel.text = text if cells else _("No cases yet.")
 

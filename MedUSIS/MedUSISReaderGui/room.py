@@ -177,9 +177,10 @@ class Room:
         display = self._package.display
         self._windows.show([(panel.place, volume) for panel, volume in zip(panels, volumes, strict=True)])
         reading_views.show_volumes(views, volumes, display.plane)
-        for view, panel in zip(views, panels, strict=True):
+        titles = room_texts.place_titles([panel.place for panel in panels])
+        for view, title in zip(views, titles, strict=True):
             reading_views.allow(view, display)
-            reading_views.show_title(view, room_texts.place_title(panel.place, len(panels)))
+            reading_views.show_title(view, title)
         reading_views.show_crosshair(self._scene, display.crosshair)
         self._views = views
         self._tools.show(views, volumes[0])

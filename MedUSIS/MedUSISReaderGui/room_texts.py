@@ -103,10 +103,15 @@ def stage_text(position, correcting: bool) -> str:
     return _("Now with the aid. Your first answer is stored and stays; change it here, or confirm it.")
 
 
-def place_title(place: str, count: int) -> str:
-    """What is written above an image; nothing above a single one."""
+def place_titles(places) -> list[str]:
+    """What is written above each image; nothing above a single one, numbers where two are of a kind."""
+    if len(places) == 1:
+        return [""]
     titles = {"left": _("Left"), "right": _("Right"), "mr": "MR", "ct": "CT", "map": _("Map")}
-    return titles[place] if count > 1 else ""
+    return [
+        titles[place] if places.count(place) == 1 else f"{titles[place]} {places[: index + 1].count(place)}"
+        for index, place in enumerate(places)
+    ]
 
 
 def feedback_text(feedback, package, given) -> str:

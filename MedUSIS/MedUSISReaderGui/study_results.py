@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 
 import qt
@@ -13,6 +14,7 @@ from MedUSISLib.signal import Signal
 from . import study_texts
 
 REPORT_NAME = "report.html"
+_WIDTH = 340
 
 
 class StudyResultsSection:
@@ -37,6 +39,7 @@ class StudyResultsSection:
         self.failed = Signal()
         self.files: list[Path] = []
         self._ready = False
+        self._private: tempfile.TemporaryDirectory | None = None
         ui.readersTable.setHorizontalHeaderLabels([_("Reader"), _("Answered"), _("Corrected"), _("Closing form")])
         ui.readersTable.horizontalHeader().setSectionResizeMode(qt.QHeaderView.Stretch)
         ui.readersTable.verticalHeader().hide()
@@ -123,8 +126,27 @@ class StudyResultsSection:
             self.failed(error)
 
     def _show_results(self, summary) -> None:
-        self._ui.resultsText.setHtml(study_texts.analysed(summary, self.out))
+        self._ui.resultsText.setHtml(study_texts.analysed(summary, self._pictures()))
         self.refresh(self._ready)
+
+    def _pictures(self) -> list[Path]:
+        """The figures in the size of the page: a text browser would shrink them coarsely."""
+        self.close()
+        self._private = tempfile.TemporaryDirectory(prefix="medusis-")
+        made = []
+        for name in study_texts.FIGURES:
+            image = qt.QImage(str(self.out / "figures" / f"{name}.png"))
+            if not image.isNull():
+                target = Path(self._private.name) / f"{name}.png"
+                image.scaledToWidth(_WIDTH, qt.Qt.SmoothTransformation).save(str(target))
+                made.append(target)
+        return made
+
+    def close(self) -> None:
+        """The module goes away."""
+        if self._private is not None:
+            self._private.cleanup()
+            self._private = None
 
     def _on_report(self, _checked: bool = False) -> None:
         self._dialogs.open_outside(self.out / REPORT_NAME)

@@ -7,10 +7,10 @@ from pathlib import Path
 from MedUSISGui.rich_text import escaped
 from slicer.i18n import tr as _
 
-__all__ = ["analysed", "checked", "escaped", "kinds", "made", "merged", "packed"]
+__all__ = ["FIGURES", "analysed", "checked", "escaped", "kinds", "made", "merged", "packed"]
 
-_FIGURES = ("readers", "roc", "froc", "afroc", "differences-jafroc", "differences-auc", "agreement")
-_WIDTH = 380
+FIGURES = ("readers", "roc", "froc", "afroc", "differences-jafroc", "differences-auc", "agreement")
+"""Those that the page shows; the report has all."""
 
 
 def kinds() -> list[tuple[str, str]]:
@@ -61,16 +61,21 @@ def merged(result) -> str:
     return _paragraphs(_("Some answers are missing. The study can be analysed as it is; the report says so."))
 
 
-def analysed(summary, folder: Path) -> str:
-    """The headline and the figures."""
+def analysed(summary, pictures) -> str:
+    """The headline and the figures.
+
+    Parameters
+    ----------
+    summary : mapping
+        Of the job.
+    pictures : sequence of Path
+        As large as they are to be shown.
+    """
     text = _("{complete} of {readers} readers are complete, {answers} answers.").format(
         complete=summary["complete_readers"], readers=summary["readers"], answers=summary["answers"]
     )
     parts = [f"<p><b>{escaped(summary['headline'])}</b></p>", f"<p>{escaped(text)}</p>"]
-    for name in _FIGURES:
-        picture = folder / "figures" / f"{name}.png"
-        if picture.is_file():
-            parts.append(f'<p><img src="{picture.as_uri()}" width="{_WIDTH}"></p>')
+    parts += [f'<p><img src="{picture.as_uri()}"></p>' for picture in pictures]
     return "".join(parts)
 
 

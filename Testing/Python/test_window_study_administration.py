@@ -12,7 +12,7 @@ from reading_studies import MODULE_FILE, Reader
 from MedUSISLib.errors import MedUSISError
 from MedUSISLib.mrml.study_preview import open_preview
 from MedUSISLib.study.case_folders import find_cases, read_cells, write_cells
-from MedUSISLib.study.case_table import read_case_table
+from MedUSISLib.study.case_table import COLUMNS, read_case_table
 from MedUSISLib.study.key import load_study
 from MedUSISLib.study.package import open_package
 
@@ -81,14 +81,17 @@ class TestPages:
         ui.administratorCheckBox.checked = False
         assert ui.newStudyCollapsibleButton.isHidden()
 
+    def test_everything_fits_into_a_panel_of_450_pixels(self, module):
+        assert module.parent.minimumSizeHint().width() <= 450
+
     def test_cells_can_be_changed_and_files_are_shown_by_name(self, module, case_folders):
         cases = module.panel.administration.new_study.cases
         cases.add_folder(case_folders)
         table = module.ui.casesTable
         assert table.rowCount == 4 and table.item(0, 1).text() == "real.nii.gz"
         assert "4 cases: 4 real, 4 synthetic, 4 ct" in module.ui.casesStateLabel.text
-        table.item(1, 6).setText("scanner A")
-        table.item(0, 8).setText("yes")
+        table.item(1, COLUMNS.index("stratum")).setText("scanner A")
+        table.item(0, COLUMNS.index("training")).setText("yes")
         assert cases.cells[1]["stratum"] == "scanner A" and cases.cells[0]["training"] == "yes"
         assert Path(cases.cells[0]["real"]).is_file()
 
@@ -110,7 +113,7 @@ class TestPages:
     def test_a_whole_study_without_the_command_line(self, slicer_window, module, case_folders, tmp_path):
         ui, pages = module.ui, module.panel.administration
         pages.new_study.cases.add_folder(case_folders)
-        ui.casesTable.item(0, 8).setText("yes")
+        ui.casesTable.item(0, COLUMNS.index("training")).setText("yes")
         ui.studyIdEdit.text, ui.readersEdit.text = "heads", "R1, R2"
         ui.studyFolderEdit.text = str(tmp_path / "study")
         protocol = study_example.small(pages.new_study.protocol())
