@@ -270,9 +270,12 @@ class RunList:
 
     def facts(self, identifier: str) -> RunFacts:
         """What a run was asked for."""
-        if identifier not in self._facts:
-            self._facts[identifier] = facts_of(self._runs[identifier].folder)
-        return self._facts[identifier]
+        return self._facts_of(self._runs[identifier])
+
+    def _facts_of(self, run: RunProtocol) -> RunFacts:
+        if run.id not in self._facts:
+            self._facts[run.id] = facts_of(run.folder)
+        return self._facts[run.id]
 
     def log(self, identifier: str) -> tuple[TrainingLog, bool]:
         """The log of a run, and whether anything can have been added since the last call."""
@@ -309,16 +312,19 @@ class RunList:
             status.name,
             state,
             title,
-            _fraction(status, state),
+            _fraction(status, state, self._facts_of(run).iterations),
             status.eta_s if state in ("running", "finishing") else None,
             frozenset(actions),
             status,
         )
 
 
-def _fraction(status: RunStatus, state: str) -> float | None:
+def _fraction(status: RunStatus, state: str, iterations: int) -> float | None:
+    """Of the iterations: cases that are being prepared, or slices that are being judged, are no part of them."""
     if state == "finished":
         return 1.0
+    if iterations:
+        return min(1.0, status.iteration / iterations) if status.iteration else None
     return min(1.0, status.done / status.total) if status.total > 0 else None
 
 

@@ -419,8 +419,9 @@ def running(opened, tmp_path):
         entries.append({"iteration": iteration, "phase": "adversarial", "rate": 0.5, "l1": 0.02})
     entries.append({"iteration": 300, "validation": {"mean_error": 0.031, "correlation": 0.97}})
     write_log(out, entries)
-    opened.run = opened.logic.store.add(out, newest_sample=sample, done=300, warnings=(("FEW", "few people"),))
-    write_job(opened.run.folder)
+    write_job(out.with_name(f"{out.name}-run"))
+    warnings = (("FEW", "few people"),)
+    opened.run = opened.logic.store.add(out, newest_sample=sample, done=300, iteration=300, warnings=warnings)
     opened.parts.runs.look(everything=True)
     return opened
 
@@ -449,8 +450,24 @@ class TestRuns:
         running.parts.runs.look()
         assert len(drawn) == 1
 
+    def test_a_folded_part_stays_folded_while_the_runs_are_looked_at(self, slicer_window, running):
+        running.widget.show()
+        running.tune.runsCollapsibleButton.collapsed = True
+        running.parts.runs.look(everything=True)
+        slicer_window.process_events()
+        assert not running.tune.runPauseButton.isVisible() and not running.tune.runCurvesLabel.isVisible()
+        running.tune.runsCollapsibleButton.collapsed = False
+        assert running.tune.runPauseButton.isVisible() and running.tune.runCurvesLabel.isVisible()
+        running.widget.hide()
+
+    def test_preparing_the_data_is_no_progress_of_the_training(self, running):
+        running.run.change(stage="preparing the data: 2 of 4 cases are new", done=1, total=2, iteration=None)
+        running.parts.runs.look()
+        assert text_of(running.tune.runsTable, 0)[1] == ""
+        assert "1 / 2" in running.tune.runStageLabel.text
+
     def test_the_timer_sees_what_changes(self, running, wait):
-        running.run.change(done=600)
+        running.run.change(done=600, iteration=600)
         wait(lambda: text_of(running.tune.runsTable, 0)[1] == "50 %")
 
     @pytest.mark.parametrize(
