@@ -16,6 +16,7 @@ from MedUSISLib.dataset.problems import Severity
 from MedUSISLib.dataset.request import SplitShares
 from MedUSISLib.dataset.split import Split
 from MedUSISLib.errors import ErrorCode, MedUSISError
+from MedUSISLib.plain_reasons import plain_reasons
 
 FILE_NAME = "dataset.json"
 PAGE_NAME = "dataset.html"
@@ -211,6 +212,9 @@ def load_dataset(path: str | Path, scanning: bool = False) -> Dataset:
     """
     path = Path(path)
     path = path / FILE_NAME if path.is_dir() else path
+    if not path.exists():
+        hint = "give the folder that `medusis dataset scan` wrote, or its dataset.json"
+        raise MedUSISError(ErrorCode.INPUT_NOT_READABLE, "there is no dataset", hint, path)
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -231,10 +235,9 @@ def load_dataset(path: str | Path, scanning: bool = False) -> Dataset:
     try:
         dataset = Dataset.model_validate(content)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = " > ".join(str(part) for part in first["loc"]) or "the file"
+        reason = plain_reasons(error, Dataset)[0]
         raise MedUSISError(
-            ErrorCode.BAD_SETTING, f"the dataset is not valid: {where}: {first['msg']}", "correct it", path
+            ErrorCode.BAD_SETTING, f"the dataset is not valid: {reason}", "correct it (entries count from 0)", path
         ) from None
     dataset.folder = path.absolute().parent
     if not scanning:

@@ -17,6 +17,7 @@ def choose_device(name: str = "auto") -> torch.device:
     ------
     MedUSISError
         DEVICE_NOT_AVAILABLE when a device that was asked for by name is not there; ``auto`` never fails.
+        BAD_SETTING for a name that says nothing.
 
     Examples
     --------
@@ -27,7 +28,12 @@ def choose_device(name: str = "auto") -> torch.device:
 
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    device = torch.device(name)
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise MedUSISError(
+            ErrorCode.BAD_SETTING, f"there is no kind of device {name!r}", "choose auto, cpu, cuda or cuda:N"
+        ) from None
     found = torch.cuda.device_count() if device.type == "cuda" and torch.cuda.is_available() else 0
     if device.type == "cuda" and (device.index or 0) >= found:
         raise MedUSISError(

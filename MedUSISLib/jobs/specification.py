@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError,
 
 from MedUSISLib.errors import ErrorCode, MedUSISError
 from MedUSISLib.jobs.kinds import KINDS, JobKind
+from MedUSISLib.plain_reasons import plain_reasons
 
 FORMAT_VERSION = 1
 
@@ -70,12 +71,7 @@ class JobSpecification(BaseModel):
 
 def bad_setting(error: ValidationError, what: str, path: str | Path | None = None) -> MedUSISError:
     """Pydantic's findings as one BAD_SETTING; values are left out, for they can be file names."""
-    findings = []
-    for finding in error.errors(include_url=False, include_input=False, include_context=False):
-        name = ".".join(str(part) for part in finding["loc"])
-        text = finding["msg"].removeprefix("Value error, ")
-        findings.append(f"{name}: {text}" if name else text)
-    return MedUSISError(ErrorCode.BAD_SETTING, f"{what}: {'; '.join(findings)}", path=path)
+    return MedUSISError(ErrorCode.BAD_SETTING, f"{what}: {'; '.join(plain_reasons(error))}", path=path)
 
 
 def json_schema(kinds: Mapping[str, JobKind] = KINDS) -> dict[str, Any]:

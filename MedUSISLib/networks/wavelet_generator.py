@@ -143,7 +143,7 @@ class WaveletGenerator(nn.Module):
     ) -> None:
         super().__init__()
         bands = 2 ** check_spatial_dims(spatial_dims)
-        if len(widths) < 2 or any(width % bands for width in widths):
+        if len(widths) < 2 or any(width <= 0 or width % bands for width in widths):
             raise ValueError(f"widths must be at least two multiples of {bands}, got {tuple(widths)}")
         blocks = len(widths) - 1
         self.number_of_classes = number_of_classes

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import torch
 
+from MedUSISLib.errors import ErrorCode, MedUSISError
 from MedUSISLib.training.cases import Case
 from MedUSISLib.training.sampling import Sample
 from MedUSISLib.training.slices import cut_out
@@ -69,7 +70,11 @@ class BoxSource:
             if self._places[number]:
                 self._cases_of.setdefault(case.person, []).append(number)
         if not self._cases_of:
-            raise ValueError("no case holds any tissue")
+            raise MedUSISError(
+                ErrorCode.BAD_SETTING,
+                f"none of the {len(self.cases)} images or label maps holds any tissue",
+                "look at data.bottom_mm, and whether the labels are right",
+            )
         self.person_weights = torch.tensor([float((person_weights or {}).get(name, 1.0)) for name in self._cases_of])
 
     def draw(self, rng: torch.Generator) -> Sample:

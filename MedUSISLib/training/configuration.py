@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import os
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from MedUSISLib.errors import ErrorCode, MedUSISError
 from MedUSISLib.generators.manifest import TrainingData
+from MedUSISLib.plain_reasons import plain_reasons
 from MedUSISLib.training.augmentation_settings import AugmentationSettings
+from MedUSISLib.training.configuration_file import read_yaml, with_absolute_paths
 from MedUSISLib.training.data_configuration import DataConfiguration, LabelSource, NonNegative, Part
 from MedUSISLib.training.fine_tuning import StartSettings, with_start_in_full
 from MedUSISLib.training.health import SafetySettings
@@ -185,6 +186,11 @@ class _Any(BaseModel):
     training: TrainingConfiguration
 
 
+#: What pydantic puts before the place: the field of ``_Any``, and the task.
+_PLACE = re.compile(r"^training(\.(generator|segmentator))?(\.|: )")
+_SHOWN = 3
+
+
 def read_configuration(path: Path) -> GeneratorTraining | SegmentatorTraining:
     """Read a YAML file; relative paths are meant from the file's own folder, ``$NAME`` is an environment variable.
 
@@ -194,61 +200,28 @@ def read_configuration(path: Path) -> GeneratorTraining | SegmentatorTraining:
         ``INPUT_NOT_READABLE`` when it cannot be read, ``BAD_SETTING`` naming the setting and what is wrong with it.
     """
     path = Path(path)
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    return configuration_from(read_yaml(path), path.parent, path)
+
+
+def configuration_from(content: Any, folder: Path, path: Path | None = None) -> GeneratorTraining | SegmentatorTraining:
+    """Validate an already parsed configuration; see ``read_configuration``. ``path`` is named in errors."""
+    if not isinstance(content, dict):
         raise MedUSISError(
-            ErrorCode.INPUT_NOT_READABLE, "the training configuration cannot be read as YAML", str(error)[:200], path
-        ) from None
-    return configuration_from(content, path.parent)
-
-
-def configuration_from(content: Any, folder: Path) -> GeneratorTraining | SegmentatorTraining:
-    """Validate an already parsed configuration; see ``read_configuration``."""
-    if isinstance(content, dict):
-        folder = folder.resolve()
-        content = with_start_in_full({"task": "generator", **_with_absolute_paths(content, folder)}, folder)
+            ErrorCode.BAD_SETTING,
+            "the training configuration holds no settings",
+            "write settings as `name: value`; docs/training.md explains them, Resources/Training has examples",
+            path,
+        )
+    folder = folder.resolve()
+    content = with_start_in_full({"task": "generator", **with_absolute_paths(content, folder)}, folder)
     try:
         return _Any.model_validate({"training": content}).training
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"][2:]) or "the file"
-        raise MedUSISError(
-            ErrorCode.BAD_SETTING, f"the training configuration is not valid: {where}: {first['msg']}", "correct it"
-        ) from None
-
-
-_PATHS = ("image", "labels", "lesions", "ct", "out", "cache", "dataset")
-#: Names, unless they end like a file.
-_FILES: dict[str, tuple[str, ...]] = {"label_schema": (".json",), "mapping": (".csv", ".tsv", ".txt")}
-#: Ids, unless they have a separator.
-_FOLDERS = ("anchor_segmentator",)
-
-
-def _is_path(key: str, value: str) -> bool:
-    return key in _PATHS or value.endswith(_FILES.get(key, ())) or (key in _FOLDERS and ("/" in value or "$" in value))
-
-
-def _absolute(value: str, folder: Path) -> str:
-    expanded = os.path.expandvars(value)
-    if "$" in expanded:
-        name = expanded[expanded.index("$") :].split("/")[0]
+        reasons = [_PLACE.sub("", reason) for reason in plain_reasons(error, _Any)]
+        more = f" (and {len(reasons) - _SHOWN} more)" if len(reasons) > _SHOWN else ""
         raise MedUSISError(
             ErrorCode.BAD_SETTING,
-            f"the training configuration uses the environment variable {name}, which is not set",
-            "set it to the folder that holds the data",
-        )
-    return str(folder / Path(expanded).expanduser())
-
-
-def _with_absolute_paths(content: Any, folder: Path) -> Any:
-    if isinstance(content, dict):
-        return {
-            key: _absolute(value, folder)
-            if isinstance(value, str) and _is_path(key, value)
-            else _with_absolute_paths(value, folder)
-            for key, value in content.items()
-        }
-    if isinstance(content, list):
-        return [_with_absolute_paths(value, folder) for value in content]
-    return content
+            f"the training configuration is not valid: {'; '.join(reasons[:_SHOWN])}{more}",
+            "correct it; docs/training.md explains the settings",
+            path,
+        ) from None

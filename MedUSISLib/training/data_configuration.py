@@ -136,6 +136,10 @@ class DataConfiguration(Part):
             raise ValueError("field_of_view has as many numbers as crop")
         if self.spatial_dims == 2 and self.spacing_mm != (1.0, 1.0, 1.0):
             raise ValueError("spacing_mm is for boxes (three numbers in crop); slices are of 1 mm")
+        if self.field_of_view is not None and any(a < b for a, b in zip(self.field_of_view, self.crop, strict=True)):
+            raise ValueError("field_of_view is smaller than crop")
+        if not any(self.views.values()):
+            raise ValueError("views needs a share above 0")
         return self
 
     @model_validator(mode="before")

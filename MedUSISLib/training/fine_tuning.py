@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any, Literal
 
@@ -10,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from MedUSISLib.errors import ErrorCode, MedUSISError
 from MedUSISLib.generators.manifest import TrainingData
+from MedUSISLib.training.configuration_file import absolute_path
 
 START_FILE = "start.json"
 
@@ -171,7 +171,7 @@ def with_start_in_full(content: dict[str, Any], folder: Path) -> dict[str, Any]:
     start = {"generator": start} if isinstance(start, str) else start
     if not isinstance(start, dict) or not isinstance(start.get("generator"), str):
         return content
-    name = os.path.expandvars(start["generator"])
-    if any(mark in name for mark in "/\\~") or name.startswith("."):
-        name = str(folder / Path(name).expanduser())
+    name = start["generator"]
+    if any(mark in name for mark in "/\\~$") or name.startswith("."):
+        name = absolute_path(name, folder)
     return {**content, "start_from": {**start, "generator": name}}

@@ -25,6 +25,11 @@ from MedUSISLib.training.sampling import Sample, Stream, rank_positions, sample_
 from MedUSISLib.training.slices import SliceSource
 from MedUSISLib.training.validation_slices import validation_slices
 
+NOBODY_HELD_OUT = (
+    "no image has `split: validation`: the training people themselves are measured, so the figures, the best state and"
+    " the model card say nothing about other people"
+)
+
 
 class GeneratorData:
     """Cases of all people, read, labelled and cached; the validation slices; batches of slices.
@@ -56,26 +61,21 @@ class GeneratorData:
         self.augmenter = Augmenter(configuration.augmentation, schema)
         self.undeformed = Augmenter(configuration.augmentation, schema, deforms=False)
         data = configuration.data
-        progress.stage("preparing the data")
         self.trained_on = _anonymous(one.person for one in data.sources if one.split == "train")
-        self._has_lesions = any(image.lesions is not None for image in data.images)
         self._judged_on = _anonymous(one.person for one in data.images if one.split == "validation")
+        _check_sources(data)
+        if not self._judged_on:
+            progress.warning("NOBODY_HELD_OUT", NOBODY_HELD_OUT)
+        progress.stage("preparing the data")
+        self._has_lesions = any(image.lesions is not None for image in data.images)
         workers = configuration.prepare_workers if rank == 0 else 1
         found = prepare_cases(data.sources, schema, configuration.cache, progress, data.grid_spec, workers)
         cases: dict[tuple[str, str], list[Case]] = {}
         for one, case in zip(data.sources, found, strict=True):
             kind = "image" if isinstance(one, ImageSource) else "labels"
             cases.setdefault((kind, one.split), []).append(case)
-        if not cases.get(("image", "train")):
-            raise MedUSISError(
-                ErrorCode.BAD_SETTING, "there is no real image to train with", "add some under data.images"
-            )
         self.images = _source(cases[("image", "train")], data, schema)
         self.label_maps = _source(cases[("labels", "train")], data, schema) if ("labels", "train") in cases else None
-        if self.label_maps is None and data.pairing == "unpaired":
-            raise MedUSISError(
-                ErrorCode.BAD_SETTING, "unpaired training needs label maps", "add some under data.label_maps"
-            )
         held_out = cases.get(("image", "validation")) or cases[("image", "train")]
         self.held_out_volumes = _volumes(held_out, configuration, schema)
         if self.held_out_volumes is not None:
@@ -156,6 +156,22 @@ class GeneratorData:
             for sample in samples
         )
         return torch.stack(list(masks))
+
+
+def _check_sources(data: DataConfiguration) -> None:
+    """Before the cases are prepared, which takes minutes."""
+    if not any(image.split == "train" for image in data.images):
+        raise MedUSISError(ErrorCode.BAD_SETTING, "there is no real image to train with", "add some under data.images")
+    if data.pairing == "unpaired" and not any(labels.split == "train" for labels in data.label_maps):
+        raise MedUSISError(
+            ErrorCode.BAD_SETTING, "unpaired training needs label maps to train with", "add some under data.label_maps"
+        )
+    if data.pairing == "paired" and (lacking := sum(image.labels is None for image in data.images)):
+        raise MedUSISError(
+            ErrorCode.BAD_SETTING,
+            f"{lacking} of {len(data.images)} images have no labels of their own, but data.pairing is paired",
+            "give `labels` for each image, or pairing: pseudo, which lets head-seg label them",
+        )
 
 
 def _volumes(cases: list[Case], configuration: GeneratorTraining, schema: LabelSchema) -> HeldOutVolumes | None:

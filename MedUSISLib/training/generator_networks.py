@@ -67,7 +67,8 @@ class Adversaries:
         self.generator_arguments = fresh if start is None else start.arguments
         self.start_settings = configuration.start_from
         betas = configuration.betas
-        plain = channels_last(_built(self.generator_name, self.generator_arguments, crop))
+        plain = channels_last(_new("network", self.generator_name, self.generator_arguments))
+        _check_fit(plain, self.generator_arguments, configuration)
         self.trained_weights = sum(parameter.numel() for parameter in plain.parameters())
         if start is not None and configuration.start_from is not None:
             if weights is not None:
@@ -85,19 +86,15 @@ class Adversaries:
         if any(phase.adversarial > 0 for phase in configuration.phases):
             patch = configuration.discriminator_crop
             size = tuple(min(patch, n) for n in crop) if patch else crop
-            network = channels_last(
-                build_network(
-                    "wavelet_discriminator", {"image_size": size, **dimensions, **configuration.discriminator}
-                )
-            )
+            settings = {"image_size": size, **dimensions, **configuration.discriminator}
+            network = channels_last(_new("discriminator", "wavelet_discriminator", settings))
             self.processes.share_weights(network)
             self.discriminator, self.discriminator_optimiser = fabric.setup(
                 network, torch.optim.Adam(network.parameters(), lr=2e-3, betas=betas)
             )
         if any(phase.segmentation > 0 for phase in configuration.phases):
-            network = channels_last(
-                build_network("segmentator", {"number_of_classes": classes, **dimensions, **configuration.segmentator})
-            )
+            settings = {"number_of_classes": classes, **dimensions, **configuration.segmentator}
+            network = channels_last(_new("segmentator", "segmentator", settings))
             self.processes.share_weights(network)
             self.segmentator, self.segmentator_optimiser = fabric.setup(
                 network, torch.optim.Adam(network.parameters(), lr=4e-4, betas=betas)
@@ -160,11 +157,19 @@ class Adversaries:
                 getattr(self, f"{name}_optimiser").load_state_dict(state[f"{name}_optimiser"])
 
 
-def _built(name: str, arguments: dict[str, Any], crop: tuple[int, ...]) -> nn.Module:
+def _new(setting: str, name: str, arguments: dict[str, Any]) -> nn.Module:
     try:
-        network = build_network(name, arguments)
+        return build_network(name, arguments)
+    except ZeroDivisionError:
+        raise MedUSISError(ErrorCode.BAD_SETTING, f"{setting}: a width is 0", "correct it") from None
     except ValueError as error:
-        raise MedUSISError(ErrorCode.BAD_SETTING, f"network: {error}", "correct it") from None
+        hint = "image_size is discriminator_crop, or data.crop" if "image_size" in str(error) else "correct it"
+        raise MedUSISError(ErrorCode.BAD_SETTING, f"{setting}: {error}", hint) from None
+
+
+def _check_fit(network: nn.Module, arguments: dict[str, Any], configuration: GeneratorTraining) -> None:
+    """What the generator is to draw, while it is trained and later, must be of a size that it can draw."""
+    crop = configuration.data.crop
     dimensions = int(arguments.get("spatial_dims", 2))
     if dimensions != len(crop):
         raise MedUSISError(
@@ -173,10 +178,10 @@ def _built(name: str, arguments: dict[str, Any], crop: tuple[int, ...]) -> nn.Mo
             "give as many numbers, or another network or generator to start from",
         )
     multiple = int(getattr(network, "size_multiple", 1))
-    if any(size % multiple for size in crop):
-        raise MedUSISError(
-            ErrorCode.BAD_SETTING,
-            f"data.crop: {' x '.join(map(str, crop))} does not fit the network",
-            f"give multiples of {multiple}",
-        )
-    return network
+    for setting, sizes in (("crop", crop), ("field_of_view", configuration.data.window)):
+        if any(size % multiple for size in sizes):
+            raise MedUSISError(
+                ErrorCode.BAD_SETTING,
+                f"data.{setting}: {' x '.join(map(str, sizes))} does not fit the network",
+                f"give multiples of {multiple}",
+            )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from MedUSISLib.errors import ErrorCode, MedUSISError
 from MedUSISLib.training.cases import Case
 from MedUSISLib.training.sampling import Sample
 from MedUSISLib.training.t1_scaling import CLIP
@@ -16,6 +17,8 @@ from MedUSISLib.training.t1_scaling import CLIP
 _THIN_MM = 1.6
 #: A class counts as present in a slice from this many pixels on.
 _PRESENT_PIXELS = 20
+#: Slices with less of a head are not drawn.
+_LEAST_PIXELS = 500
 _ARRAY_AXIS = {"axial": 0, "coronal": 1, "sagittal": 2}
 _VIEW_OF_AXIS = {axis: view for view, axis in _ARRAY_AXIS.items()}
 
@@ -45,6 +48,11 @@ class SliceSource:
         Axial slices further below the top of the case are not used.
     person_weights : mapping of str to float, optional
         How often each person is drawn, relative to the others; 1 where none is given.
+
+    Raises
+    ------
+    MedUSISError
+        ``BAD_SETTING`` when no slice can be drawn.
 
     Examples
     --------
@@ -78,7 +86,7 @@ class SliceSource:
                 first = max(0, case.labels_kji.shape[0] - int(bottom_mm / case.thickness_mm)) if axis == 0 else 0
                 for index in range(first, case.labels_kji.shape[axis]):
                     counts = np.bincount(case.labels_kji.take(index, axis).reshape(-1), minlength=classes)
-                    if counts[1:].sum() > 500:
+                    if counts[1:].sum() > _LEAST_PIXELS:
                         row = (_Address(number, axis, index), counts > _PRESENT_PIXELS)
                         tables.setdefault((case.person, view), []).append(row)
         present = np.array([flags for rows in tables.values() for _, flags in rows])
@@ -86,15 +94,20 @@ class SliceSource:
         for (person, view), rows in tables.items():
             weights = torch.tensor([float(0.5 / len(present) * classes + (rarity * flags).sum()) for _, flags in rows])
             self.persons.setdefault(person, {})[view] = ([address for address, _ in rows], weights)
+        if not self.persons:
+            raise MedUSISError(
+                ErrorCode.BAD_SETTING,
+                f"no slice of the {len(self.cases)} images or label maps shows {_LEAST_PIXELS} labelled pixels in the"
+                f" views {', '.join(view for view, _ in self.views)}",
+                f"views other than axial need slices thinner than {_THIN_MM} mm; look at data.views, data.bottom_mm and"
+                " whether the labels are right",
+            )
         self.person_weights = torch.tensor([float((person_weights or {}).get(name, 1.0)) for name in self.persons])
 
     def _address(self, rng: torch.Generator) -> _Address:
         names = list(self.persons)
-        while True:
-            by_view = self.persons[names[int(torch.multinomial(self.person_weights, 1, generator=rng))]]
-            shares = torch.tensor([share if view in by_view else 0.0 for view, share in self.views])
-            if shares.sum() > 0:
-                break
+        by_view = self.persons[names[int(torch.multinomial(self.person_weights, 1, generator=rng))]]
+        shares = torch.tensor([share if view in by_view else 0.0 for view, share in self.views])
         view = self.views[int(torch.multinomial(shares, 1, generator=rng))][0]
         addresses, weights = by_view[view]
         return addresses[int(torch.multinomial(weights, 1, generator=rng))]
