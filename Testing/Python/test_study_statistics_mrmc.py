@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from pathlib import Path
 
@@ -27,7 +28,7 @@ from MedUSISLib.study.statistics.covariances import (
     delong_covariance,
     jackknife_covariance,
 )
-from MedUSISLib.study.statistics.figures import EmpiricalAuc, accuracy, sensitivity, specificity
+from MedUSISLib.study.statistics.figures import EmpiricalAuc, accuracy, mean_rating, sensitivity, specificity
 from MedUSISLib.study.statistics.free_response import (
     AfrocArea,
     FalseMarksPerCase,
@@ -39,6 +40,7 @@ from MedUSISLib.study.statistics.lesion_table import LesionTable
 from MedUSISLib.study.statistics.mrmc import analyse_mrmc
 from MedUSISLib.study.statistics.obuchowski_rockette import Analysis, Generalisation, ObuchowskiRockette
 from MedUSISLib.study.statistics.rating_table import RatingTable
+from MedUSISLib.study.statistics.wilcoxon import Wilcoxon
 
 BOTH, CASES, READERS = Generalisation
 
@@ -192,6 +194,64 @@ def test_area_is_the_wilcoxon_statistic_with_ties() -> None:
     positive, negative = coarse.ratings[0, 0, coarse.truth], coarse.ratings[0, 0, ~coarse.truth]
     u = stats.mannwhitneyu(positive, negative).statistic
     assert EmpiricalAuc(coarse).values()[0, 0] == pytest.approx(u / positive.size / negative.size)
+
+
+def test_ranks_are_the_same_as_looking_at_every_pair() -> None:
+    """With ties, ratings of -inf (unmarked), other weights and several groups."""
+    generator = np.random.default_rng(3)
+    negative, positive = (generator.integers(-1, 4, (2, 3, n)).astype(float) for n in (7, 5))
+    negative[negative < 0] = positive[positive < 0] = -np.inf
+    v, w = generator.integers(0, 3, 7).astype(float), generator.random(5)
+    x, y = negative[..., :, None], positive[..., None, :]
+    psi = (y > x) + 0.5 * (y == x)
+    pairs = Wilcoxon(negative, positive)
+    np.testing.assert_allclose(pairs.area(v, w), (psi @ w @ v) / (v.sum() * w.sum()), atol=1e-14)
+    np.testing.assert_allclose(pairs.below(v), np.einsum("trnp,n->trp", psi, v), atol=1e-14)
+    np.testing.assert_allclose(pairs.above(w), np.einsum("trnp,p->trn", psi, w), atol=1e-14)
+
+
+def test_a_hundred_thousand_ratings_are_analysed_without_a_table_of_all_pairs() -> None:
+    """That table would hold 2.5 billion pairs."""
+    generator = np.random.default_rng(4)
+    truth = np.arange(100_000) % 2 == 1
+    ratings = generator.normal(size=(1, 1, len(truth))) + truth
+    table = RatingTable(("a",), ("CT",), tuple(map(str, range(len(truth)))), truth, ratings)
+    result = analyse_mrmc(EmpiricalAuc(table))
+    expected = stats.mannwhitneyu(ratings[0, 0, truth], ratings[0, 0, ~truth]).statistic / 50_000**2
+    assert result.values[0, 0] == pytest.approx(expected, abs=1e-12)
+    above_both = stats.multivariate_normal.cdf([math.sqrt(0.5)] * 2, cov=[[1, 0.5], [0.5, 1]])
+    variance = 2 * (above_both - stats.norm.cdf(math.sqrt(0.5)) ** 2) / 50_000
+    assert result.components.error.variance == pytest.approx(variance, rel=0.02)
+
+
+def test_differences_that_are_equal_on_paper_leave_no_variance_of_rounding() -> None:
+    """Both readers differ by 0.1; in floating point they do not, and F would be 10^30."""
+    values = np.array([[0.7, 0.8], [0.6, 0.7]])
+    model = ObuchowskiRockette(values, np.einsum("ti,rj->trij", np.eye(2), np.eye(2)) * 1e-3, ("a", "b"), 0.95)
+    fixed_cases = analysis_of(model, READERS)
+    assert fixed_cases.error == 0
+    assert fixed_cases.as_dict()["statistic"] is None and fixed_cases.as_dict()["p_value"] is None
+
+
+def test_areas_below_one_half_are_named() -> None:
+    table = made_table()
+    turned = RatingTable(table.readers, table.tests, table.cases, table.truth, -table.ratings)
+    right, wrong = (analyse_mrmc(EmpiricalAuc(t)) for t in (table, turned))
+    np.testing.assert_allclose(wrong.values, 1 - right.values, atol=1e-12)
+    assert wrong.analyses[0].p_value == pytest.approx(right.analyses[0].p_value)
+    assert "BELOW_CHANCE" in {w.code for w in wrong.warnings} - {w.code for w in right.warnings}
+
+
+def test_figures_that_nothing_can_be_said_of_are_refused() -> None:
+    table = made_table(cases=6)
+    one_positive = table.without_cases(np.array([0, 0, 0, 1, 0, 1], bool))
+    with pytest.raises(MedUSISError, match="TOO_FEW_CASES"):
+        sensitivity(one_positive, 1.0)
+    with pytest.raises(MedUSISError, match="threshold"):
+        accuracy(table, float("nan"))
+    table.ratings[0, 0, 0] = -np.inf
+    with pytest.raises(MedUSISError, match="NOT_A_NUMBER"):
+        mean_rating(table)
 
 
 def test_delong_jackknife_and_bootstrap_agree_for_many_cases() -> None:

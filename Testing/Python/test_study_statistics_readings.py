@@ -20,7 +20,7 @@ from MedUSISLib.study.statistics.from_readings import (
     repeated_pairs,
     turing_answers,
 )
-from MedUSISLib.study.statistics.rating_table import TableError, TableProblem
+from MedUSISLib.study.statistics.table_problems import TableError, TableProblem
 from MedUSISLib.study.statistics.turing import Said, analyse_turing
 
 

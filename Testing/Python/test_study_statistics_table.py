@@ -11,7 +11,8 @@ from study_ratings import made_table, rows_of
 
 from MedUSISLib.errors import MedUSISError
 from MedUSISLib.study.statistics.lesion_table import LesionTable
-from MedUSISLib.study.statistics.rating_table import RatingTable, TableError, TableProblem
+from MedUSISLib.study.statistics.rating_table import RatingTable
+from MedUSISLib.study.statistics.table_problems import TableError, TableProblem
 
 GOOD = "reader,test,case,truth,rating\na,CT,1,0,1\na,CT,2,1,3\n"
 
@@ -64,6 +65,70 @@ def test_each_fault_has_its_name(text: str, problem: TableProblem, words: str, t
     error = problem_of(text, tmp_path)
     assert error.problem is problem
     assert words in error.message
+
+
+SAVED_BY_OTHERS = {
+    "byte order mark, tabs, capitals": "\ufeff" + GOOD.replace(",", "\t").replace("rating", "RATING"),
+    "line ends of Windows": GOOD.replace("\n", "\r\n"),
+    "line ends of old Macs": GOOD.replace("\n", "\r"),
+    "separator named first, decimal comma": "sep=;\n" + GOOD.replace(",", ";").replace(";3", ";3,0"),
+    "quoted decimal comma": GOOD.replace(",3", ',"3,0"'),
+    "empty lines before": "\n\n" + GOOD,
+    "empty fields behind": GOOD.replace(",1\n", ",1,,\n").replace(",3\n", ",3,,\n"),
+    "names of iMRMC": GOOD.replace("reader,test,case", "reader ID,Modality_ID,case.ID"),
+    "other order, more columns": "note,rating,truth,case,test,reader\nx,1,0,1,CT,a\n,3,1,2,CT,a\n",
+    "row names of R": '"",reader,test,case,truth,rating\n"1",a,CT,1,0,1\n"2",a,CT,2,1,3\n',
+}
+
+
+@pytest.mark.parametrize("text", SAVED_BY_OTHERS.values(), ids=SAVED_BY_OTHERS)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_tables_of_spreadsheets_and_statistics_programs_are_read(text: str, encoding: str, tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_bytes(text.removeprefix("\ufeff" if encoding == "utf-16" else "").encode(encoding))
+    table = RatingTable.from_csv(path)
+    assert (table.readers, table.tests, table.cases) == (("a",), ("CT",), ("1", "2"))
+    assert table.truth.tolist() == [False, True] and table.ratings.tolist() == [[[1.0, 3.0]]]
+
+
+@pytest.mark.parametrize(
+    "pair",
+    ["0/1", "0.00/1.00", "FALSE/TRUE", "no/yes", "n/y", "Negative/Positive", "normal/diseased", "absent/present"],
+)
+def test_truth_may_be_a_word(pair: str, tmp_path: Path) -> None:
+    negative, positive = pair.split("/")
+    path = tmp_path / "t.csv"
+    path.write_text(f"reader,test,case,truth,rating\na,CT,1,{negative},1\na,CT,2,{positive},3\n")
+    assert RatingTable.from_csv(path).truth.tolist() == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("text", "problem", "words"),
+    [
+        (GOOD.replace("truth", "rating"), TableProblem.REPEATED_COLUMN, "2 columns rating"),
+        (GOOD.replace("a,CT,2", '"a,CT,2') + "x" * 140_000, TableProblem.NOT_A_TABLE, "line"),
+        (GOOD + 'b,CT,1,0,"1,234"\n', TableProblem.NOT_A_NUMBER, "line 4"),
+        (GOOD + "b,CT,1,0,1_0\n", TableProblem.NOT_A_NUMBER, "line 4"),
+        (GOOD + "b,CT,1,0,1,7\n", TableProblem.NOT_A_TABLE, "line 4"),
+        (GOOD + "b,CT,1,2,1\n", TableProblem.BAD_TRUTH, "line 4"),
+        (GOOD + "b,CT,1,0,2\nb,CT,2,1,.\n", TableProblem.MISSING_CELLS, "1 of 4"),
+        ("\n\n" + GOOD + "b,CT,1,0,x\n", TableProblem.NOT_A_NUMBER, "line 6"),
+    ],
+)
+def test_what_could_be_misread_is_refused(text: str, problem: TableProblem, words: str, tmp_path: Path) -> None:
+    error = problem_of(text, tmp_path)
+    assert error.problem is problem
+    assert words in error.message
+
+
+def test_cases_of_one_cluster_have_no_variance_and_a_table_can_be_left_without_cases() -> None:
+    rows = rows_of(made_table(cases=8))
+    one = RatingTable.from_rows({**row, "cluster": row["truth"]} for row in rows)
+    with pytest.raises(TableError, match="cluster") as caught:
+        one.require_both_classes()
+    assert caught.value.problem is TableProblem.TOO_FEW_CASES
+    with pytest.raises(TableError, match="no case was rated"):
+        RatingTable.from_rows(row for row in rows if (row["reader"], row["test"]) != ("r0", "t0")).complete_cases()
 
 
 def test_lines_are_those_of_the_file_whatever_is_empty_or_quoted(tmp_path: Path) -> None:

@@ -15,8 +15,8 @@ from MedUSISLib.study.statistics.detection import BalancedAccuracy, DPrimeFigure
 from MedUSISLib.study.statistics.figures import EmpiricalAuc
 from MedUSISLib.study.statistics.obuchowski_rockette import Estimate, Generalisation
 from MedUSISLib.study.statistics.proportions import proportion
-from MedUSISLib.study.statistics.rating_table import TableError, TableProblem
 from MedUSISLib.study.statistics.simulation import STRUCTURES, TuringModel
+from MedUSISLib.study.statistics.table_problems import TableError, TableProblem
 from MedUSISLib.study.statistics.turing import (
     Said,
     TuringAnswer,

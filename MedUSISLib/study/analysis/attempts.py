@@ -8,7 +8,7 @@ from typing import TypeVar
 from MedUSISLib.errors import MedUSISError
 from MedUSISLib.study.analysis.result_statistics import Note
 from MedUSISLib.study.statistics.cautions import Caution
-from MedUSISLib.study.statistics.rating_table import TableError
+from MedUSISLib.study.statistics.table_problems import TableError
 
 T = TypeVar("T")
 

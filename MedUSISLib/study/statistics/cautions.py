@@ -86,6 +86,12 @@ def _about_values(figure: Figure, model: ObuchowskiRockette) -> Iterator[Caution
                     f"Reader {figure.readers[r]} is {word} in test {figure.tests[t]} (figure {limit:g}): the estimated "
                     "variance of this figure is 0, which is too small; averages and tests are then too optimistic.",
                 )
+    if figure.name in ("auc", "inferred-roc") and (values.mean(axis=1) < 0.5).all():
+        yield Caution(
+            "BELOW_CHANCE",
+            "The mean area of every test lies below 1/2: look whether low ratings mean positive, or truth is turned "
+            "around.",
+        )
     diagonal = np.einsum("trtr->tr", model.covariance)
     if np.all(diagonal <= 0):
         yield Caution("ZERO_VARIANCE", "No figure varies with the cases: tests and intervals over cases mean nothing.")

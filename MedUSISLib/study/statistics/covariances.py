@@ -94,8 +94,8 @@ def covariance_of(
 def delong_covariance(figure: EmpiricalAuc) -> np.ndarray:
     """DeLong's covariance of empirical areas, [T, R, T, R].
 
-    With V10(p), the mean of the kernel over negative cases, V01(n), that over positive cases, and S their sample
-    covariances over cases: ``S10 / P + S01 / N``.
+    With V10(p), the share of negative cases below a positive one, V01(n), that of positive cases above a negative one,
+    and S their sample covariances over cases: ``S10 / P + S01 / N``.
 
     Raises
     ------
@@ -104,9 +104,11 @@ def delong_covariance(figure: EmpiricalAuc) -> np.ndarray:
     """
     if len(np.unique(figure.units)) != len(figure.units):
         raise ValueError("DeLong's covariance takes cases for independent; use the jackknife with clustered cases")
-    tests, readers, negatives, positives = figure.kernel.shape
-    v10 = figure.kernel.mean(axis=2).reshape(tests * readers, positives)
-    v01 = figure.kernel.mean(axis=3).reshape(tests * readers, negatives)
+    below, above = figure.placements()
+    tests, readers, negatives = above.shape
+    positives = below.shape[2]
+    v10 = below.reshape(tests * readers, positives) / negatives
+    v01 = above.reshape(tests * readers, negatives) / positives
     matrix = np.atleast_2d(np.cov(v10)) / positives + np.atleast_2d(np.cov(v01)) / negatives
     return matrix.reshape(tests, readers, tests, readers)
 

@@ -15,7 +15,10 @@ from typing import Protocol
 
 import numpy as np
 
+from MedUSISLib.errors import ErrorCode, MedUSISError
 from MedUSISLib.study.statistics.rating_table import RatingTable
+from MedUSISLib.study.statistics.table_problems import TableError, TableProblem
+from MedUSISLib.study.statistics.wilcoxon import Wilcoxon
 
 
 class Figure(Protocol):
@@ -61,21 +64,8 @@ class Figure(Protocol):
         ...
 
 
-def wilcoxon_kernel(negative: np.ndarray, positive: np.ndarray) -> np.ndarray:
-    """psi(x, y) = 1 where y > x, 1/2 where y = x, else 0; shape [..., N, P] from [..., N] and [..., P].
-
-    Examples
-    --------
-    >>> wilcoxon_kernel(np.array([1.0, 2.0]), np.array([2.0]))
-    array([[1. ],
-           [0.5]])
-    """
-    x, y = negative[..., :, None], positive[..., None, :]
-    return (y > x) + 0.5 * (y == x)
-
-
 class EmpiricalAuc:
-    """Area under the empirical ROC curve: the mean of `wilcoxon_kernel` over pairs of a negative and a positive case.
+    """Area under the empirical ROC curve: the Wilcoxon statistic of negative and positive cases.
 
     Raises
     ------
@@ -103,23 +93,26 @@ class EmpiricalAuc:
         self.readers, self.tests = table.readers, table.tests
         self.truth, self.units = table.truth, table.units
         self.relevant = np.ones(len(table.truth), bool)
-        self.kernel = wilcoxon_kernel(table.ratings[:, :, ~table.truth], table.ratings[:, :, table.truth])
-        """float [T, R, N, P]."""
+        self._pairs = Wilcoxon(table.ratings[:, :, ~table.truth], table.ratings[:, :, table.truth])
 
     def values(self, weights: np.ndarray | None = None) -> np.ndarray:
         """See `Figure`."""
-        if weights is None:
-            return self.kernel.mean(axis=(2, 3))
-        n, p = weights[~self.truth], weights[self.truth]
-        return (self.kernel @ p @ n) / (n.sum() * p.sum())
+        weights = np.ones(len(self.truth)) if weights is None else weights
+        return self._pairs.area(weights[~self.truth], weights[self.truth])
+
+    def placements(self) -> tuple[np.ndarray, np.ndarray]:
+        """Negative cases below each positive one [T, R, P], positive cases above each negative one [T, R, N]."""
+        ones = np.ones(len(self.truth))
+        return self._pairs.below(ones[~self.truth]), self._pairs.above(ones[self.truth])
 
     def without_each_case(self) -> np.ndarray:
         """The area without each case in turn, [C, T, R]; the same as ``values`` with that weight 0, only faster."""
-        tests, readers, n, p = self.kernel.shape
-        whole = self.kernel.sum(axis=(2, 3))
-        found = np.empty((len(self.truth), tests, readers))
-        found[~self.truth] = np.moveaxis(whole[..., None] - self.kernel.sum(axis=3), 2, 0) / ((n - 1) * p)
-        found[self.truth] = np.moveaxis(whole[..., None] - self.kernel.sum(axis=2), 2, 0) / (n * (p - 1))
+        below, above = self.placements()
+        n, p = above.shape[2], below.shape[2]
+        whole = below.sum(axis=2)
+        found = np.empty((len(self.truth), *whole.shape))
+        found[~self.truth] = np.moveaxis(whole[..., None] - above, 2, 0) / ((n - 1) * p)
+        found[self.truth] = np.moveaxis(whole[..., None] - below, 2, 0) / (n * (p - 1))
         return found
 
 
@@ -136,6 +129,11 @@ class ShareOfCases:
     chance : float, optional
     bounded : bool
         False for scores outside 0..1.
+
+    Raises
+    ------
+    TableError
+        ``TOO_FEW_CASES`` unless there are two relevant ones, of two clusters.
     """
 
     def __init__(
@@ -152,6 +150,12 @@ class ShareOfCases:
         self.readers, self.tests = table.readers, table.tests
         self.truth, self.units = table.truth, table.units
         self.relevant = np.ones(len(table.truth), bool) if relevant is None else np.asarray(relevant, bool)
+        if len(np.unique(self.units[self.relevant])) < 2:
+            raise TableError(
+                TableProblem.TOO_FEW_CASES,
+                f"{int(self.relevant.sum())} cases for {title} are too few for a variance",
+                "at least two are needed, and of two clusters where cases are clustered",
+            )
         self.scores = scores
         answered = ~np.isnan(scores) & self.relevant
         self._answered = answered.astype(float)
@@ -167,25 +171,33 @@ class ShareOfCases:
 def sensitivity(table: RatingTable, threshold: float) -> ShareOfCases:
     """Share of the positive cases with a rating of at least ``threshold``."""
     table.require_crossed()
-    called = (table.ratings >= threshold).astype(float)
+    called = (table.ratings >= _finite(threshold)).astype(float)
     return ShareOfCases("sensitivity", f"sensitivity at {threshold:g}", table, called, table.truth)
 
 
 def specificity(table: RatingTable, threshold: float) -> ShareOfCases:
     """Share of the negative cases with a rating below ``threshold``."""
     table.require_crossed()
-    called = (table.ratings < threshold).astype(float)
+    called = (table.ratings < _finite(threshold)).astype(float)
     return ShareOfCases("specificity", f"specificity at {threshold:g}", table, called, ~table.truth)
 
 
 def accuracy(table: RatingTable, threshold: float) -> ShareOfCases:
     """Share of all cases on the right side of ``threshold``; depends on how many cases are positive."""
     table.require_crossed()
-    right = ((table.ratings >= threshold) == table.truth).astype(float)
+    right = ((table.ratings >= _finite(threshold)) == table.truth).astype(float)
     return ShareOfCases("accuracy", f"accuracy at {threshold:g}", table, right)
 
 
 def mean_rating(table: RatingTable) -> ShareOfCases:
     """Mean of the ratings themselves (counts of lesions, image quality), whatever the truth."""
     table.require_crossed()
+    if not np.isfinite(table.ratings).all():
+        raise TableError(TableProblem.NOT_A_NUMBER, "a rating is infinite, which has no mean")
     return ShareOfCases("mean", "mean rating", table, table.ratings, bounded=False)
+
+
+def _finite(threshold: float) -> float:
+    if not np.isfinite(threshold):
+        raise MedUSISError(ErrorCode.BAD_SETTING, "the threshold is not a number", "give one of the ratings")
+    return threshold

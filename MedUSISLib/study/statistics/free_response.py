@@ -13,16 +13,17 @@ from __future__ import annotations
 
 import numpy as np
 
-from MedUSISLib.study.statistics.figures import EmpiricalAuc, wilcoxon_kernel
+from MedUSISLib.study.statistics.figures import EmpiricalAuc
 from MedUSISLib.study.statistics.lesion_table import LesionTable
-from MedUSISLib.study.statistics.rating_table import TableError, TableProblem
+from MedUSISLib.study.statistics.table_problems import TableError, TableProblem
+from MedUSISLib.study.statistics.wilcoxon import Wilcoxon
 
 
 class AfrocArea:
     """Area under the (weighted) AFROC curve, trapezoids, unmarked lesions and cases below every rating.
 
     Weighted: ``1 / (N D) sum_n sum_d sum_l W_dl psi(X_n, Y_dl)`` with X the highest false mark of a normal case, Y a
-    lesion's rating, W a lesion's weight (1 within a case) and psi of `wilcoxon_kernel`. Unweighted, every lesion counts
+    lesion's rating, W a lesion's weight (1 within a case) and psi of `Wilcoxon`. Unweighted, every lesion counts
     the same, so that cases with many lesions rule.
 
     Parameters
@@ -60,16 +61,12 @@ class AfrocArea:
         self.relevant = np.ones(len(truth), bool)
         self._comparison, self._case = comparison, table.lesion_case
         self._lesion_weight = table.lesion_weight if weighted else np.ones(len(table.lesion_case))
-        self._weighted = weighted
-        self.kernel = wilcoxon_kernel(table.false_ratings[:, :, comparison], table.lesion_ratings)
-        """float [T, R, N, L]."""
+        self._pairs = Wilcoxon(table.false_ratings[:, :, comparison], table.lesion_ratings)
 
     def values(self, weights: np.ndarray | None = None) -> np.ndarray:
         """See ``figures.Figure``."""
         weights = np.ones(len(self.truth)) if weights is None else weights
-        normal = weights[self._comparison]
-        lesions = weights[self._case] * self._lesion_weight
-        return (self.kernel @ lesions @ normal) / (normal.sum() * lesions.sum())
+        return self._pairs.area(weights[self._comparison], weights[self._case] * self._lesion_weight)
 
 
 class LesionSensitivity:

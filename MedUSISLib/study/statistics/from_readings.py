@@ -10,7 +10,8 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from MedUSISLib.study.statistics.lesion_table import LesionTable
-from MedUSISLib.study.statistics.rating_table import RatingTable, TableError, TableProblem
+from MedUSISLib.study.statistics.rating_table import RatingTable
+from MedUSISLib.study.statistics.table_problems import TableError, TableProblem
 from MedUSISLib.study.statistics.turing import Said, TuringAnswer
 
 if TYPE_CHECKING:

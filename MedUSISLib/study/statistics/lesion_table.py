@@ -14,7 +14,9 @@ from pathlib import Path
 
 import numpy as np
 
-from MedUSISLib.study.statistics.rating_table import RatingTable, TableError, TableProblem, read_rows
+from MedUSISLib.study.statistics.rating_table import RatingTable
+from MedUSISLib.study.statistics.table_file import read_rows
+from MedUSISLib.study.statistics.table_problems import TableError, TableProblem
 
 UNMARKED = -math.inf
 """Rating of a lesion without a mark, and of a case without a false mark: below every rating."""
@@ -66,7 +68,7 @@ class LesionTable:
         ------
         TableError
         """
-        names = {"case": ("case", "caseid", "case_id"), "lesion": ("lesion", "lesionid", "lesion_id")}
+        names = {"case": ("case", "caseid"), "lesion": ("lesion", "lesionid")}
         mark_names = {**names, "reader": ("reader", "readerid"), "test": ("test", "modality", "treatment", "arm")}
         lesion_rows = read_rows(lesions, {**names, "weight": ("weight",)}, optional=("weight",))
         return cls.from_rows(lesion_rows, read_rows(marks, {**mark_names, "rating": ("rating", "confidence")}))

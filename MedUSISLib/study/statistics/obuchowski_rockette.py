@@ -144,13 +144,19 @@ class MeanSquares:
     def of(cls, values: np.ndarray) -> MeanSquares:
         """From figures [T, R]."""
         t, r = values.shape
+        # Figures that are equal on paper differ in the last bit; over such a "variance" every F would be significant.
+        least = (1e-12 * float(np.abs(values).max(initial=0.0))) ** 2
+
+        def settled(square: np.floating) -> float:
+            return float(square) if not square <= least else 0.0
+
         by_test, by_reader, grand = values.mean(axis=1), values.mean(axis=0), values.mean()
         rest = values - by_test[:, None] - by_reader[None, :] + grand
         return cls(
-            test=float(r * np.sum((by_test - grand) ** 2) / (t - 1)) if t > 1 else None,
-            reader=float(t * np.sum((by_reader - grand) ** 2) / (r - 1)) if r > 1 else None,
-            interaction=float(np.sum(rest**2) / ((t - 1) * (r - 1))) if t > 1 and r > 1 else None,
-            single=tuple(float(np.var(row, ddof=1)) if r > 1 else None for row in values),
+            test=settled(r * np.sum((by_test - grand) ** 2) / (t - 1)) if t > 1 else None,
+            reader=settled(t * np.sum((by_reader - grand) ** 2) / (r - 1)) if r > 1 else None,
+            interaction=settled(np.sum(rest**2) / ((t - 1) * (r - 1))) if t > 1 and r > 1 else None,
+            single=tuple(settled(np.var(row, ddof=1)) if r > 1 else None for row in values),
         )
 
 

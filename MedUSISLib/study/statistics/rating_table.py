@@ -6,68 +6,32 @@ wrong with a table is said with a name (`TableProblem`) and the row, because suc
 
 from __future__ import annotations
 
-import csv
-import io
 import math
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 from pathlib import Path
 
 import numpy as np
 
-from MedUSISLib.errors import ErrorCode, MedUSISError
-
-
-class TableProblem(StrEnum):
-    """What can be wrong with a table of ratings."""
-
-    NOT_A_TABLE = "NOT_A_TABLE"
-    MISSING_COLUMN = "MISSING_COLUMN"
-    EMPTY_TABLE = "EMPTY_TABLE"
-    EMPTY_FIELD = "EMPTY_FIELD"
-    NOT_A_NUMBER = "NOT_A_NUMBER"
-    BAD_TRUTH = "BAD_TRUTH"
-    TRUTH_DIFFERS = "TRUTH_DIFFERS"
-    CLUSTER_DIFFERS = "CLUSTER_DIFFERS"
-    DUPLICATE_ROW = "DUPLICATE_ROW"
-    MISSING_CELLS = "MISSING_CELLS"
-    UNBALANCED = "UNBALANCED"
-    ONE_CLASS = "ONE_CLASS"
-    TOO_FEW_CASES = "TOO_FEW_CASES"
-    BAD_LESION = "BAD_LESION"
-
-
-class TableError(MedUSISError):
-    """A table that cannot be analysed; ``problem`` names why.
-
-    Examples
-    --------
-    >>> TableError(TableProblem.ONE_CLASS, "the table has no positive case").problem.value
-    'ONE_CLASS'
-    """
-
-    def __init__(self, problem: TableProblem, message: str, hint: str = "", path: str | Path | None = None) -> None:
-        self.problem = TableProblem(problem)
-        super().__init__(ErrorCode.INPUT_NOT_READABLE, f"{self.problem.value}: {message}", hint, path)
-        self._plain = message
-
-    def __reduce__(self) -> tuple[type, tuple]:
-        return type(self), (self.problem, self._plain, self.hint, self.path)
-
+from MedUSISLib.study.statistics.table_file import read_rows
+from MedUSISLib.study.statistics.table_problems import TableError, TableProblem
 
 COLUMN_NAMES: Mapping[str, tuple[str, ...]] = {
-    "reader": ("reader", "readerid", "reader_id"),
-    "test": ("test", "modality", "treatment", "arm", "modalityid"),
-    "case": ("case", "caseid", "case_id", "patient"),
-    "truth": ("truth", "truth_state", "diseased", "status"),
+    "reader": ("reader", "readerid"),
+    "test": ("test", "modality", "treatment", "arm", "testid", "modalityid", "treatmentid"),
+    "case": ("case", "caseid", "patient", "patientid"),
+    "truth": ("truth", "truthstate", "diseased", "status"),
     "rating": ("rating", "score", "confidence"),
-    "cluster": ("cluster", "subject"),
+    "cluster": ("cluster", "subject", "clusterid", "subjectid"),
 }
-"""What a column may be called; the first name is ours. ``cluster`` may be absent."""
+"""What a column may be called, without spaces and signs; the first name is ours. ``cluster`` may be absent."""
 
-_TRUE = {"1", "1.0", "true", "yes", "positive", "abnormal", "diseased"}
-_FALSE = {"0", "0.0", "false", "no", "negative", "normal", "healthy"}
+_TRUE = {"true", "t", "yes", "y", "positive", "pos", "abnormal", "diseased", "present"}
+_FALSE = {"false", "f", "no", "n", "negative", "neg", "normal", "healthy", "absent"}
+_MISSING = {"", "na", "n/a", "#n/a", "nan", "none", "null", ".", "-"}
+_DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
+_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}")
 
 
 @dataclass(frozen=True)
@@ -120,7 +84,7 @@ class RatingTable:
         TableError
             Named by `TableProblem`, with the line of the file.
         """
-        return cls.from_rows(read_rows(path), path)
+        return cls.from_rows(read_rows(path, COLUMN_NAMES), path)
 
     @classmethod
     def from_rows(cls, rows: Iterable[Mapping[str, object]], path: Path | None = None) -> RatingTable:
@@ -153,7 +117,11 @@ class RatingTable:
             reader, test, case = values["reader"], values["test"], values["case"]
             truth = _truth(values["truth"])
             if truth is None:
-                raise problem(TableProblem.BAD_TRUTH, f"the truth in line {line} is neither 0 nor 1")
+                raise problem(
+                    TableProblem.BAD_TRUTH,
+                    f"the truth in line {line} is neither 0 nor 1",
+                    "1, true, yes, positive or diseased is a positive case, 0, false, no, negative or normal is none",
+                )
             if truths.setdefault(case, truth) != truth:
                 raise problem(TableProblem.TRUTH_DIFFERS, f"line {line} gives a case another truth than before")
             cluster = _text(row, "cluster") or case
@@ -215,7 +183,7 @@ class RatingTable:
         )
 
     def require_both_classes(self, least: int = 2) -> None:
-        """Raise unless there are at least ``least`` positive and negative cases."""
+        """Raise unless there are ``least`` positive and negative cases, and of as many clusters."""
         if not self.positives or not self.negatives:
             kind = "positive" if not self.positives else "negative"
             raise TableError(TableProblem.ONE_CLASS, f"the table has no {kind} case", "an ROC curve needs both")
@@ -225,10 +193,30 @@ class RatingTable:
                 f"{self.positives} positive and {self.negatives} negative cases are too few for a variance",
                 f"at least {least} of each are needed",
             )
+        for kind, mask in (("positive", self.truth), ("negative", ~self.truth)):
+            if len(np.unique(self.units[mask])) < least:
+                raise TableError(
+                    TableProblem.TOO_FEW_CASES,
+                    f"all {kind} cases are of one cluster, which leaves nothing to estimate a variance from",
+                    "the column cluster (or subject) says which cases are of one patient; remove it if it does not",
+                )
 
     def complete_cases(self) -> RatingTable:
-        """The table with the cases left out that somebody did not rate."""
-        return self.without_cases(np.isnan(self.ratings).any(axis=(0, 1)))
+        """The table with the cases left out that somebody did not rate.
+
+        Raises
+        ------
+        TableError
+            ``MISSING_CELLS`` when no case is left.
+        """
+        incomplete = np.isnan(self.ratings).any(axis=(0, 1))
+        if incomplete.all():
+            raise TableError(
+                TableProblem.MISSING_CELLS,
+                "no case was rated by every reader in every test",
+                "leave out the readers or tests that are incomplete",
+            )
+        return self.without_cases(incomplete)
 
     def without_cases(self, mask: np.ndarray) -> RatingTable:
         """The table with the cases left for which ``mask`` [C] is False."""
@@ -244,57 +232,6 @@ class RatingTable:
         )
 
 
-def read_rows(
-    path: Path, columns: Mapping[str, tuple[str, ...]] = COLUMN_NAMES, optional: Sequence[str] = ("cluster",)
-) -> list[dict[str, object]]:
-    """Rows of a CSV file under our column names, with their "line"; columns in ``optional`` may be absent.
-
-    Raises
-    ------
-    TableError
-        ``NOT_A_TABLE`` or ``MISSING_COLUMN``.
-    """
-    try:
-        text = Path(path).read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise TableError(
-            TableProblem.NOT_A_TABLE, "the table cannot be read", "give a CSV file in UTF-8", path
-        ) from error
-    first, _, _ = text.partition("\n")
-    if not first.strip():
-        raise TableError(TableProblem.EMPTY_TABLE, "the table is empty", path=path)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=first.count))
-    header = [name.strip().lower() for name in next(reader)]
-    places = {ours: _place(header, names) for ours, names in columns.items()}
-    absent = [name for name, place in places.items() if place is None and name not in optional]
-    if absent:
-        raise TableError(
-            TableProblem.MISSING_COLUMN,
-            f"the table has no column {', '.join(absent)}",
-            f"the first line must name the columns {', '.join(name for name in columns if name not in optional)}",
-            path,
-        )
-    rows: list[dict[str, object]] = []
-    for fields in reader:
-        number = reader.line_num
-        if not any(text.strip() for text in fields):
-            continue
-        if len(fields) != len(header):
-            raise TableError(
-                TableProblem.NOT_A_TABLE,
-                f"line {number} has {len(fields)} fields and the header {len(header)}",
-                "check separators and quotes",
-                path,
-            )
-        row: dict[str, object] = {name: fields[place].strip() for name, place in places.items() if place is not None}
-        rows.append({**row, "line": number})
-    return rows
-
-
-def _place(header: Sequence[str], names: Sequence[str]) -> int | None:
-    return next((header.index(name) for name in names if name in header), None)
-
-
 def _text(row: Mapping[str, object], name: str) -> str:
     value = row.get(name)
     return "" if value is None else str(int(value) if isinstance(value, (bool, np.bool_)) else value).strip()
@@ -302,18 +239,29 @@ def _text(row: Mapping[str, object], name: str) -> str:
 
 def _truth(text: str) -> bool | None:
     lower = text.lower()
-    return True if lower in _TRUE else False if lower in _FALSE else None
+    if lower in _TRUE or lower in _FALSE:
+        return lower in _TRUE
+    try:
+        return {0.0: False, 1.0: True}.get(float(lower))
+    except ValueError:
+        return None
 
 
 def _number(text: str, line: int, problem: _Reporter) -> float:
-    if text.lower() in ("", "na", "nan", "none"):
-        return math.nan  # a missing cell, which require_crossed names
+    """A rating; NaN for a missing cell, which `RatingTable.require_crossed` names. A decimal comma is understood."""
+    if text.lower() in _MISSING:
+        return math.nan
+    hint = "use a decimal point"
+    if _THOUSANDS.fullmatch(text):
+        hint = "the comma may be a decimal one or one of thousands; use a decimal point"
+    elif _DECIMAL_COMMA.fullmatch(text):
+        text = text.replace(",", ".")
     try:
-        value = float(text)
+        value = math.nan if "_" in text else float(text)  # Python takes "1_0" for 10
     except ValueError:
         value = math.nan
     if math.isnan(value):
-        raise problem(TableProblem.NOT_A_NUMBER, f"the rating in line {line} is not a number", "use a decimal point")
+        raise problem(TableProblem.NOT_A_NUMBER, f"the rating in line {line} is not a number", hint)
     return value
 
 

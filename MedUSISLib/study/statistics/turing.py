@@ -20,7 +20,8 @@ from MedUSISLib.study.statistics.cautions import Caution
 from MedUSISLib.study.statistics.detection import BalancedAccuracy, DPrime, DPrimeFigure, d_prime
 from MedUSISLib.study.statistics.figures import EmpiricalAuc, ShareOfCases
 from MedUSISLib.study.statistics.proportions import Proportion, proportion
-from MedUSISLib.study.statistics.rating_table import RatingTable, TableError, TableProblem
+from MedUSISLib.study.statistics.rating_table import RatingTable
+from MedUSISLib.study.statistics.table_problems import TableError, TableProblem
 
 
 class Said(StrEnum):
