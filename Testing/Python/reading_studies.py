@@ -53,9 +53,9 @@ class Study:
         return {(one.trial, one.stage): dict(one.values) for one in readings(self.folder, answers)}
 
 
-def make_study(folder: Path, kind: str) -> Study:
-    """Four heads, the first of them for practice; few, because every key is drawn."""
-    table = study_example.write_cases(folder / "cases", 4)
+def make_study(folder: Path, kind: str, heads: int = 4) -> Study:
+    """Heads, the first of them for practice; few, because every key is drawn."""
+    table = study_example.write_cases(folder / "cases", heads)
     new_study(table, protocols()[kind], folder / "study", secret=study_example.SECRET)
     write_package(folder / "study", "R1", folder / "R1.zip")
     return Study(folder / "study", folder / "R1.zip")
