@@ -120,8 +120,9 @@ def remove(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
     """Remove a generator that you installed; shipped ones stay."""
-    from MedUSISLib.generators.install import remove_generator
+    from MedUSISLib.generators.install import installed_by_user, remove_generator
 
+    installed_by_user(identifier)
     if not yes:
         typer.confirm(f"Remove the generator {identifier}?", abort=True)
     remove_generator(identifier)

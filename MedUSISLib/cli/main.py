@@ -6,6 +6,7 @@ import os
 import sys
 
 import typer
+from typer.core import TyperGroup
 
 from MedUSISLib.cli import (
     dataset,
@@ -23,8 +24,19 @@ from MedUSISLib.cli import (
 )
 from MedUSISLib.errors import MedUSISError
 
+
+class InOrderOfUse(TyperGroup):
+    """Lists the verbs as one needs them, not those with verbs of their own last."""
+
+    def list_commands(self, ctx: object) -> list[str]:
+        """Images, training, studies, what else there is."""
+        order = ("synthesize", "segment", "dicom", "dataset", "train", "runs", "generators", "study", "schemas")
+        return sorted(self.commands, key=lambda name: order.index(name) if name in order else len(order))
+
+
 app = typer.Typer(
     name="medusis",
+    cls=InOrderOfUse,
     help="Synthetic MR from a CT and its segmentation. SYNTHETIC images are not for diagnosis.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,

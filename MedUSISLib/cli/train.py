@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -23,6 +24,7 @@ def train(
     """Train a generator or a segmentator; relative paths in the file are meant from the file's own folder."""
     from MedUSISLib.cli.running import run_and_report
     from MedUSISLib.training.configuration import read_configuration
+    from MedUSISLib.training.launched import launched
 
     parameters = read_configuration(absolute(configuration)).model_dump(mode="json")
     if resume:
@@ -32,4 +34,12 @@ def train(
 
         submit_and_tell("train", parameters, str(parameters["name"]), json_events)
         return
-    run_and_report("train", parameters, json_events, verbose, keeps_state=True)
+    try:
+        run_and_report("train", parameters, json_events, verbose, keeps_state=True)
+    except typer.Exit as ending:
+        place = launched()
+        if ending.exit_code == 0 and not json_events and (place is None or place.leads):
+            bundle = Path(parameters["out"]) / "bundle" / parameters["name"]
+            said = f'its figures: {bundle / "README.md"}\nto use it: medusis generators install "{bundle}"'
+            print(said, file=sys.stderr)
+        raise

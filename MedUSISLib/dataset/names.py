@@ -12,6 +12,8 @@ from typing import NamedTuple
 
 _CT = {"ct", "cect", "ncct", "cbct", "lowdose", "hu"}
 _MR = {"mr", "mri", "irm", "mrt"}
+# Modalities that look like an MR by their voxels.
+_OTHER = {"pet", "suv", "spect"}
 _SEQUENCES = {
     **dict.fromkeys(("t1", "t1w", "t1ce", "t1c", "t1gd", "mprage", "spgr", "memprage", "bravo"), "T1w"),
     **dict.fromkeys(("t2", "t2w", "tse"), "T2w"),
@@ -55,7 +57,7 @@ class NameFacts(NamedTuple):
         Parts of the pseudonym; empty when nothing is left of the name.
     session : str
     role : str
-        "ct", "mr", "labels" or "".
+        "ct", "mr", "labels", "other" (PET and the like) or "".
     sequence : str
         "T1w", "T2w", ... or "".
     stem : frozenset of str
@@ -118,7 +120,9 @@ def _role(tokens: list[str]) -> str:
         return "labels"
     if found & _CT:
         return "ct"
-    return "mr" if found & (_MR | set(_SEQUENCES)) else ""
+    if found & (_MR | set(_SEQUENCES)):
+        return "mr"
+    return "other" if found & _OTHER else ""
 
 
 def sequence_of(text: str) -> str:
@@ -139,7 +143,7 @@ def _person_part(name: str) -> str:
     kept = []
     for token in re.split(r"[\s_.+]+", name):
         lowered = token.lower()
-        if lowered in _CT | _MR | _LABELS | _EMPTY or lowered in _SEQUENCES or _SESSION.fullmatch(lowered):
+        if lowered in _CT | _MR | _OTHER | _LABELS | _EMPTY or lowered in _SEQUENCES or _SESSION.fullmatch(lowered):
             continue
         if token:
             kept.append(token)

@@ -29,7 +29,9 @@ PROBLEMS: dict[str, ProblemKind] = {
     "BAD_HEADER": ProblemKind("error", "geometry that cannot be", "repair the header, or convert it again"),
     "FOUR_D": ProblemKind("error", "a time series", "store the volumes that you want as single files"),
     "NOT_GREY": ProblemKind("error", "colour, vectors or complex numbers", "give an image with one number per voxel"),
-    "WRONG_MODALITY": ProblemKind("error", "neither CT nor MR", "leave it out"),
+    "WRONG_MODALITY": ProblemKind(
+        "error", "neither CT nor MR", "leave it out; if it is an MR after all, set use to true in dataset.json"
+    ),
     "DICOM_OBJECT": ProblemKind(
         "error",
         "a DICOM object that is no image",

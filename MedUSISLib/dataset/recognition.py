@@ -154,6 +154,8 @@ def _ct_objection(volume: Volume) -> str:
 def _mr(facts: ValueFacts, image_type: tuple[str, ...], name_role: str, doubt: str) -> Recognition:
     span = f"{facts.low:.4g} to {facts.high:.4g}"
     problems: list[tuple[str, str]] = []
+    if name_role == "other":
+        problems.append(("WRONG_MODALITY", "its name says PET or SPECT"))
     derived = {"ADC", "FA", "TRACEW", "PHASE", "P", "PHASE MAP", "T1 MAP", "T2 MAP", "PERFUSION"} & set(image_type)
     if derived:
         problems.append(("DERIVED_MAP", f"DICOM's image type says {', '.join(sorted(derived))}"))

@@ -99,6 +99,14 @@ def remove_generator(identifier: str, destination: str | Path | None = None) -> 
     MedUSISError
         GENERATOR_NOT_FOUND when the user has installed none of this id.
     """
+    target = installed_by_user(identifier, destination)
+    doomed = Path(tempfile.mkdtemp(prefix=".removing-", dir=target.parent))
+    target.rename(doomed / identifier)
+    shutil.rmtree(doomed, ignore_errors=True)
+
+
+def installed_by_user(identifier: str, destination: str | Path | None = None) -> Path:
+    """The folder of a generator that the user installed; GENERATOR_NOT_FOUND when there is none of this id."""
     root = Path(destination) if destination is not None else user_generator_directory()
     target = root / identifier
     inside = identifier not in ("", ".", "..") and Path(identifier).name == identifier
@@ -108,9 +116,7 @@ def remove_generator(identifier: str, destination: str | Path | None = None) -> 
             "no generator of this id was installed by you",
             "list the installed ones with: medusis generators list",
         )
-    doomed = Path(tempfile.mkdtemp(prefix=".removing-", dir=root))
-    target.rename(doomed / identifier)
-    shutil.rmtree(doomed, ignore_errors=True)
+    return target
 
 
 @contextmanager

@@ -9,13 +9,19 @@ import sys
 from pathlib import Path
 
 import pytest
+import typer
 from typer.testing import CliRunner
 
 from MedUSISLib import __version__
 from MedUSISLib.cli.main import app
 from MedUSISLib.cli.options import name_or_path
+from MedUSISLib.errors import MedUSISError
 
-VERBS = ("synthesize", "segment", "train", "networks", "generators", "schemas", "version")
+#: In the order in which the help lists them.
+VERBS = (
+    "synthesize", "segment", "dicom", "dataset", "train", "runs", "generators", "study", "schemas", "networks",
+    "devices", "version",
+)  # fmt: skip
 
 
 def run(*arguments: str) -> str:
@@ -27,6 +33,35 @@ def run(*arguments: str) -> str:
 @pytest.mark.parametrize("verb", VERBS)
 def test_every_verb_has_help(verb: str) -> None:
     assert "Usage" in run(verb, "--help")
+
+
+def test_help_lists_all_verbs_in_the_order_of_use() -> None:
+    listed = [line.split()[1] for line in run("--help").splitlines() if line.startswith("│ ") and line[2] != " "]
+    assert tuple(word for word in listed if not word.startswith("--")) == VERBS
+
+
+def test_a_training_ends_with_what_to_do_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("MedUSISLib.cli.running.run_and_report", ended)
+    configuration = tmp_path / "knees.yaml"
+    configuration.write_text(
+        "{name: knees, out: my out, cache: c, start_from: head-t1w, data: {}, phases: [{name: l1, iterations: 1}]}"
+    )
+    result = CliRunner().invoke(app, ["train", str(configuration)])
+    assert result.exit_code == 0 and result.stdout == ""
+    assert f'medusis generators install "{tmp_path / "my out" / "bundle" / "knees"}"' in result.stderr
+    assert not CliRunner().invoke(app, ["train", str(configuration), "--json-events"]).stderr
+
+
+def ended(*arguments: object, **settings: object) -> None:
+    raise typer.Exit(0)
+
+
+def test_what_is_not_there_is_said_before_asking_whether_to_remove_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MEDUSIS_GENERATORS", str(tmp_path))
+    result = CliRunner().invoke(app, ["generators", "remove", "nothing"], input="y\n")
+    assert isinstance(result.exception, MedUSISError) and "Remove" not in result.output
 
 
 def test_help_is_instant_and_loads_nothing_heavy() -> None:

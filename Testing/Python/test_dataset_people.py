@@ -32,6 +32,7 @@ def people(*names: str) -> list[str]:
         ("ct/anna.nii.gz", "mr/anna.nii.gz", "labels/anna.nii.gz"),
         ("imagesTr/case_003_0000.nii.gz", "labelsTr/case_003.nii.gz"),
         ("long_p01_study1_t1w.nii.gz", "long_p01_study2_t1w.nii.gz"),
+        ("Müller Anna/PET.nii.gz", "Müller Anna/CT Schädel 1/vol 001.nrrd"),
     ],
 )
 def test_files_of_one_person_are_grouped(names: tuple[str, ...]) -> None:

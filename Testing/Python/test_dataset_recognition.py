@@ -8,6 +8,7 @@ from dataset_example import GRID, ct, labels, mr
 
 from MedUSISLib.dataset.fingerprint import voxel_fingerprints
 from MedUSISLib.dataset.measuring import label_counts
+from MedUSISLib.dataset.names import name_facts
 from MedUSISLib.dataset.recognition import Recognition, recognise
 from MedUSISLib.imaging.volume import Volume
 
@@ -81,6 +82,15 @@ def test_maps_are_not_taken_for_mr() -> None:
     for array in (probability, standardised, coded):
         assert codes(recognise(on_grid(array.astype(np.float32)))) == {"DERIVED_MAP"}
     assert codes(recognise(mr(), "MR", ("DERIVED", "PRIMARY", "ADC"))) == {"DERIVED_MAP"}
+
+
+def test_pet_is_told_by_its_name_alone() -> None:
+    assert name_facts("p1/SUV_reg.nii.gz").role == name_facts("PET/p1/vol.nii").role == "other"
+    assert name_facts("PET-MR/p1/t1.nii").role == "mr" and name_facts("PETCT_1/CTres.nii.gz").role != "other"
+    found = recognise(mr(), name_role="other")
+    assert found.kind == "mr" and codes(found) == {"WRONG_MODALITY"}
+    for volume in (ct(), labels()):
+        assert not recognise(volume, name_role="other").problems
 
 
 def test_normalised_mr_is_an_mr() -> None:
