@@ -124,6 +124,16 @@ def test_the_report_of_a_lesion_reading(table: Path, tmp_path: Path) -> None:
     assert "Nobody marked anything" in checked(report_html(empty)).text
 
 
+def test_the_report_says_how_much_the_leak_check_could_find(results: StudyResults) -> None:
+    def blinding(**images: int) -> str:
+        looked = results.leak_check.model_copy(update={"images": images})
+        return Page(report_html(results.model_copy(update={"leak_check": looked}))).text
+
+    assert "With fewer than 12 images of an arm" in blinding(real=40, synthetic=7)
+    assert "With fewer than" not in blinding(real=40, synthetic=40)
+    assert "are not compared in this study" in blinding(real=40, ct=40)
+
+
 def test_an_interim_report_says_so(study: Path, answers: list[Path]) -> None:
     text = Page(report_html(analyse(study, answers[:1]))).text
     assert (

@@ -7,10 +7,14 @@ from collections.abc import Mapping, Sequence
 from MedUSISLib.study.analysis.result_parts import FormSummary
 from MedUSISLib.study.analysis.result_statistics import Agreement, Note
 from MedUSISLib.study.analysis.results import StudyResults
+from MedUSISLib.study.protocol import BLINDED_ROLES
 from MedUSISLib.study.report import words
 from MedUSISLib.study.report.methods import methods
 from MedUSISLib.synthesis import report_page as page
 from MedUSISLib.synthesis.report_page import Html
+
+FEW_IMAGES = 12
+"""Of an arm. With six the rank tests of the check notice a complete separation only, with twelve an AUC of 0.85."""
 
 
 def narrow(picture: Html) -> Html:
@@ -138,9 +142,17 @@ def leaks(results: StudyResults) -> Html:
     images = ", ".join(f"{count} {role}" for role, count in sorted(results.leak_check.images.items()))
     open_leaks = sum(one.severity == "leak" for one in results.leak_check.findings)
     said = f"{images} images were looked at: " + (
-        f"{open_leaks} leak(s)." if open_leaks else "nothing but the picture tells real from synthetic."
+        f"{open_leaks} leak(s)." if open_leaks else "nothing but the picture was found to tell real from synthetic."
         if not results.accepted_leaks else f"no leak but {len(results.accepted_leaks)} that somebody accepted."
     )  # fmt: skip
+    arms = [results.leak_check.images.get(role, 0) for role in BLINDED_ROLES]
+    if min(arms) == 0:
+        said = f"{images} images; real and synthetic ones are not compared in this study."
+    elif min(arms) < FEW_IMAGES:
+        said += (
+            f" With fewer than {FEW_IMAGES} images of an arm, of figures that vary from image to image only those that"
+            " separate the arms almost completely can be found."
+        )
     accepted = [(one.code, one.what, one.reason, one.at) for one in results.accepted_leaks]
     return page.section(
         "Blinding",

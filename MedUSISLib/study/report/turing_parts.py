@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from MedUSISLib.study.analysis.result_parts import ForcedChoice, ReaderTuring, VisualTuring
-from MedUSISLib.study.analysis.result_statistics import AgainstChance
+from MedUSISLib.study.analysis.result_statistics import AgainstChance, Share
 from MedUSISLib.study.analysis.results import StudyResults
 from MedUSISLib.study.report import words
 from MedUSISLib.study.report.shared_parts import narrow
@@ -45,7 +45,7 @@ def _single(found: VisualTuring, pictures: Mapping[str, bytes]) -> list[Html]:
                 page.picture(forest, "Share right of each reader") if forest else None,
                 page.picture(roc, "ROC curves of the confidence") if roc else None,
             ),
-            _reader_table(found),
+            *_reader_tables(found),
             page.paragraph(
                 f"Sensitivity is of {found.positive} images. Shares are of definite answers; the interval and p of all "
                 "readers together take answers of several readers to one image for independent, which they are not: "
@@ -57,7 +57,13 @@ def _single(found: VisualTuring, pictures: Mapping[str, bytes]) -> list[Html]:
     ]
 
 
-def _reader_table(found: VisualTuring) -> Html:
+def _reader_tables(found: VisualTuring) -> list[Html]:
+    """Two, for one would be wider than a page."""
+    everybody = (*found.readers, found.pooled)
+
+    def share(of: Share) -> str:
+        return f"{words.count(of)} {words.exact(of)}"
+
     def row(one: ReaderTuring) -> tuple[object, ...]:
         d = one.d_prime
         return (
@@ -65,15 +71,17 @@ def _reader_table(found: VisualTuring) -> Html:
             words.count(one.correct),
             words.exact(one.correct),
             words.p(one.correct.p_chance),
-            f"{words.count(one.sensitivity)} {words.exact(one.sensitivity)}",
-            f"{words.count(one.specificity)} {words.exact(one.specificity)}",
             one.unsure,
             words.number(one.auc, 2),
             f"{d.value:.2f} {words.interval(d.low, d.high, 2)}" if d is not None else words.NONE,
         )
 
-    head = ("Reader", "Right", "Exact interval", "p against 1/2", "Sensitivity", "Specificity", "Unsure", "AUC", "d'")
-    return page.table(head, [row(one) for one in (*found.readers, found.pooled)], numbers=tuple(range(1, 9)))
+    sides = [(one.reader, share(one.sensitivity), share(one.specificity)) for one in everybody]
+    head = ("Reader", "Right", "Exact interval", "p against 1/2", "Unsure", "AUC", "d'")
+    return [
+        page.table(head, [row(one) for one in everybody], numbers=tuple(range(1, 7))),
+        page.table(("Reader", "Sensitivity", "Specificity"), sides, numbers=(1, 2)),
+    ]
 
 
 def _pairs(found: ForcedChoice, pictures: Mapping[str, bytes]) -> list[Html]:
