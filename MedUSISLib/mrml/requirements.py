@@ -66,6 +66,7 @@ TRAINING: tuple[NeededPackage, ...] = (
 # The reading room and its administrator's pages need no PyTorch. SQLAlchemy 2.1.9 for Python 3.12 on 2026-11-20: 4.8 MB
 # on Linux, 2.5 MB on Windows and macOS; the others as above.
 READING: tuple[NeededPackage, ...] = (
+    NeededPackage("nibabel", "nibabel", "image files", 3.3),
     NeededPackage("pydantic>=2", "pydantic", "checked questions and answers", 2.6),
     NeededPackage("SQLAlchemy>=2", "sqlalchemy", "the file of answers, which survives a power cut", 4.8),
 )
@@ -74,7 +75,6 @@ READING: tuple[NeededPackage, ...] = (
 STUDIES: tuple[NeededPackage, ...] = (
     *READING,
     NeededPackage("matplotlib", "matplotlib", "the figures of the results", 17.2),
-    NeededPackage("nibabel", "nibabel", "headers of the trials, for the leak check", 3.3),
     NeededPackage("openpyxl", "openpyxl", "the Excel file for RJafroc", 0.3),
     NeededPackage("psutil", "psutil", "ending a job cleanly", 0.3),
     NeededPackage("scikit-image", "skimage", "finding the body in an MR", 14.2),

@@ -138,9 +138,9 @@ def test_installing_for_training_takes_the_training_packages(tmp_path: Path) -> 
     assert Installation([str(tmp_path)], (*NEEDED, *TRAINING)).status().missing == tuple(p.name for p in TRAINING)
 
 
-def test_reading_a_study_asks_for_two_packages_and_no_torch(tmp_path: Path) -> None:
+def test_reading_a_study_asks_for_three_packages_and_no_torch(tmp_path: Path) -> None:
     status = dependency_status([str(tmp_path)], needed=READING, with_torch=False)
-    assert status.missing == ("pydantic>=2", "SQLAlchemy>=2") and not status.complete
+    assert status.missing == ("nibabel", "pydantic>=2", "SQLAlchemy>=2") and not status.complete
     assert "PyTorch" not in status.sentence and status.torch == "present"
     for package in READING:
         add_package(tmp_path, package.name, "9.0", package.module)
@@ -160,11 +160,33 @@ def test_torch_requirement_is_that_of_the_package() -> None:
 
 @pytest.mark.parametrize(
     "part",
-    ["anatomy", "imaging", "networks", "generators", "synthesis", "segmentation", "jobs", ".", "study", *OF_TRAINING],
+    [
+        "anatomy",
+        "imaging",
+        "dicom",
+        "networks",
+        "generators",
+        "synthesis",
+        "segmentation",
+        "jobs",
+        ".",
+        "study",
+        *OF_TRAINING,
+    ],
 )
 def test_what_the_jobs_import_is_there_or_is_asked_for(part: str) -> None:
     asked_for = (*NEEDED, *TRAINING) if part in OF_TRAINING else STUDIES if part == "study" else NEEDED
-    known = {"PIL", "SimpleITK", "pydicom", "scipy", "numpy", "torch", "MedUSISLib", *(p.module for p in asked_for)}
+    known = {
+        "PIL",
+        "SimpleITK",
+        "highdicom",
+        "pydicom",
+        "scipy",
+        "numpy",
+        "torch",
+        "MedUSISLib",
+        *(p.module for p in asked_for),
+    }
     known -= {"torch"} if part == "study" else set()
     optional = {"totalsegmentator", "tensorboard"}
     package = REPOSITORY / "MedUSISLib" / part
