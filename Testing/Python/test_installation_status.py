@@ -147,7 +147,6 @@ def test_reading_a_study_asks_for_three_packages_and_no_torch(tmp_path: Path) ->
     assert dependency_status([str(tmp_path)], needed=READING, with_torch=False).complete
     assert dependency_status([str(tmp_path)], needed=STUDIES, with_torch=False).missing == (
         "matplotlib",
-        "nibabel",
         "openpyxl",
         "psutil",
         "scikit-image",
