@@ -223,8 +223,9 @@ class _Builder:
         extents = []
         for number, row in enumerate(self._rows):
             self._progress.checkpoint()
-            reference, body = self._reference(self._read(row, self._needed(row)))
-            extents.append(form_of.body_extent_mm(reference.geometry, body))
+            volumes = self._read(row, self._needed(row))
+            role = self._reference(volumes)
+            extents.append(form_of.body_extent_mm(volumes[role].geometry, _body(role, volumes[role])))
             self._progress.step(number + 1, len(self._rows))
         return form_of.common_size(extents, self._form)
 
@@ -243,16 +244,14 @@ class _Builder:
             volumes[role] = volume
         return volumes
 
-    def _reference(self, volumes: Mapping[ImageRole, Volume]) -> tuple[Volume, np.ndarray]:
-        """The image whose axes the case's grid follows, and the body in it."""
-        if self._body_from_ct:
-            return volumes["ct"], body_mask(volumes["ct"])
-        role = next(role for role in _REFERENCES if role in volumes)
-        volume = volumes[role]
-        return volume, body_mask(volume) if role == "ct" else form_of.mr_body_mask(volume)
+    def _reference(self, volumes: Mapping[ImageRole, Volume]) -> ImageRole:
+        """The image whose axes the case's grid follows, and in which the grid's middle is found."""
+        return "ct" if self._body_from_ct else next(role for role in _REFERENCES if role in volumes)
 
-    def _keep(self, volumes: Mapping[ImageRole, Volume], grid: Geometry) -> np.ndarray:
-        """Body and common coverage: what is shown of every image of the case."""
+    def _keep(
+        self, volumes: Mapping[ImageRole, Volume], grid: Geometry, known: Mapping[ImageRole, np.ndarray]
+    ) -> np.ndarray:
+        """Body and common coverage: what is shown of every image of the case; ``known`` are bodies found before."""
         keep = np.ones(grid.shape_kji, dtype=bool)
         for role, volume in volumes.items():
             if role in self._roles:
@@ -267,16 +266,17 @@ class _Builder:
         body = np.zeros(grid.shape_kji, dtype=bool)
         for role in sources:
             volume = volumes[role]
-            own = body_mask(volume) if role == "ct" else form_of.mr_body_mask(volume)
+            own = known[role] if role in known else _body(role, volume)
             mask = resample(volume.with_array(own.astype(np.uint8)), grid, Interpolation.NEAREST, fill=0)
             body |= mask.array_kji.astype(bool)
         return keep & body
 
     def _case(self, case: str, row: CaseRow, size: tuple[int, int, int]) -> tuple[KeyCase, list[KeyImage]]:
         volumes = self._read(row, self._needed(row))
-        reference, body = self._reference(volumes)
-        grid = form_of.case_grid(reference.geometry, body, size, self._form)
-        keep = self._keep(volumes, grid)
+        reference = self._reference(volumes)
+        body = _body(reference, volumes[reference])
+        grid = form_of.case_grid(volumes[reference].geometry, body, size, self._form)
+        keep = self._keep(volumes, grid, {reference: body})
         if not keep.any():
             raise _wrong(row, "has images that do not lie at the same place, so that nothing of the body is in all")
         cut = self._cut(case, row, keep)
@@ -289,7 +289,10 @@ class _Builder:
             if role == "ct":
                 array = form_of.blinded_ct(volumes[role], grid, keep)
             else:
-                array = form_of.blinded_grey(volumes[role], grid, keep, self._form, random)
+                try:
+                    array = form_of.blinded_grey(volumes[role], grid, keep, self._form, random)
+                except MedUSISError as error:
+                    raise _wrong(row, f"has no {role} image to read: {error.message}") from None
             name = self._names[row.row, role]
             path = self._folder / TRIALS_FOLDER / f"{name}{IMAGE_SUFFIX}"
             write_volume(self._neutral(array, cut), path, form_of.DESCRIPTION)
@@ -362,6 +365,10 @@ class _Builder:
         for path in (self._folder / TRIALS_FOLDER).iterdir():
             os.chmod(path, 0o644)
             os.utime(path, (FILE_TIME, FILE_TIME))
+
+
+def _body(role: str, volume: Volume) -> np.ndarray:
+    return body_mask(volume) if role == "ct" else form_of.mr_body_mask(volume)
 
 
 def _sha256(path: Path) -> str:

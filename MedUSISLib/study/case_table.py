@@ -109,8 +109,12 @@ def _row(number: int, values: Mapping[str, str], table: Path) -> CaseRow:
         text = values.get(column, "")
         if not text:
             return None
-        found = (table.parent / Path(text).expanduser()).resolve()
-        if not found.exists():
+        try:
+            found = (table.parent / Path(text).expanduser()).resolve()
+            there = found.exists()
+        except (OSError, RuntimeError, ValueError):  # a name too long, "~" of somebody unknown, a character of no path
+            found, there = table, False
+        if not there:
             raise MedUSISError(
                 ErrorCode.INPUT_NOT_READABLE,
                 f"the file in line {number}, column {column} of the table of cases does not exist",

@@ -16,7 +16,7 @@ import pytest
 from study_reader_child import answer_of, long_package, read_on
 
 from MedUSISLib.errors import ErrorCode, MedUSISError
-from MedUSISLib.study import answers as answers_module
+from MedUSISLib.study import answer_database
 from MedUSISLib.study.answers import AnswerStore, Owner
 from MedUSISLib.study.questions import Scale
 from MedUSISLib.study.session import ReadingSession
@@ -183,11 +183,70 @@ def test_what_is_no_database_of_answers_is_refused(tmp_path: Path) -> None:
 
 
 def test_answers_of_a_newer_medusis_are_not_touched(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(answers_module, "SCHEMA_VERSION", 2)
+    monkeypatch.setattr(answer_database, "SCHEMA_VERSION", 2)
     AnswerStore(path).close()
     monkeypatch.undo()
     with pytest.raises(MedUSISError, match="newer MedUSIS"):
         AnswerStore(path)
+
+
+def test_answers_of_an_older_medusis_are_brought_up_to_date(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two steps of a made-up migration, once; rows, hashes and the chain stay, and more can be answered."""
+    with AnswerStore(path) as store:
+        before = [store.add("answer", OWNER, f"{n:016x}", values=GOOD, seconds=1.5) for n in range(3)]
+    steps: list[int] = []
+
+    def migration(version: int):
+        def migrate(connection) -> None:
+            steps.append(version)
+            connection.exec_driver_sql(f"ALTER TABLE medusis_rows ADD COLUMN later{version} INTEGER DEFAULT {version}")
+
+        return migrate
+
+    monkeypatch.setattr(answer_database, "SCHEMA_VERSION", 3)
+    monkeypatch.setattr(answer_database, "SCHEMA_MIGRATIONS", {1: migration(1), 2: migration(2)})
+    for _ in range(2):
+        with AnswerStore(path) as store:
+            assert store.rows()[:3] == before
+            store.add("answer", OWNER, f"{len(store.rows()):016x}", values=GOOD)
+            store.check()
+    assert steps == [1, 2]
+    with sqlite3.connect(path) as connection:
+        assert connection.execute("SELECT later1, later2 FROM medusis_rows LIMIT 1").fetchone() == (1, 2)
+        assert connection.execute("SELECT value FROM medusis_about").fetchall() == [("3",)]
+    connection.close()
+
+
+def test_a_migration_that_fails_leaves_everything_as_it_was(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with AnswerStore(path) as store:
+        before = [store.add("answer", OWNER, f"{1:016x}", values=GOOD)]
+
+    def migrate(connection) -> None:
+        connection.exec_driver_sql("ALTER TABLE medusis_rows ADD COLUMN later INTEGER")
+        connection.exec_driver_sql("no SQL")
+
+    monkeypatch.setattr(answer_database, "SCHEMA_VERSION", 2)
+    monkeypatch.setattr(answer_database, "SCHEMA_MIGRATIONS", {1: migrate})
+    with pytest.raises(MedUSISError):
+        AnswerStore(path)
+    monkeypatch.undo()
+    with AnswerStore(path) as store:
+        assert store.rows() == before
+        assert "later" not in {c[1] for c in store._engine.connect().exec_driver_sql("PRAGMA table_info(medusis_rows)")}
+
+
+@pytest.mark.parametrize(
+    "change", ["\"values\" = 'no JSON'", "\"values\" = '[1]'", "kind = 'guess'", "seconds = 'long'"]
+)
+def test_rows_that_are_none_are_refused_by_name(change: str, path: Path) -> None:
+    with AnswerStore(path) as store:
+        store.add("answer", OWNER, f"{1:016x}", values=GOOD)
+    with sqlite3.connect(path) as connection:
+        connection.execute(f"UPDATE medusis_rows SET {change}")
+    connection.close()
+    with AnswerStore(path) as store, pytest.raises(MedUSISError, match="outside MedUSIS") as caught:
+        store.rows()
+    assert caught.value.code is ErrorCode.INPUT_NOT_READABLE
 
 
 def test_a_session_goes_on_where_it_stopped(path: Path) -> None:
