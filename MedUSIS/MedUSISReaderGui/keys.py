@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 
 import qt
 
+ONCE = ("Return", "Enter", "Ctrl+Return", "Esc")
+
 
 class Keys:
     """Shortcuts of one page.
@@ -22,6 +24,7 @@ class Keys:
         self.shortcuts = {}
         for key, action in actions.items():
             shortcut = qt.QShortcut(qt.QKeySequence(key), page)
+            shortcut.autoRepeat = key not in ONCE  # a key held down must not confirm the next trial as well
             shortcut.connect("activated()", _without_result(action))
             self.shortcuts[key] = shortcut
 

@@ -145,10 +145,13 @@ class Room:
     def _show_trial(self) -> None:
         try:
             self._show_images()
-        except MedUSISError as error:
+        except Exception as error:  # whatever it is: a reader must not look at the images of the trial before
+            from MedUSISLib.jobs.failures import named_error
+
+            _logger.exception("a trial could not be shown")
             self._clear_trial()
             self.window.show_page_only()
-            self.message.show(_("The images cannot be shown"), error_text(error), "", _("Leave"))
+            self.message.show(_("The images cannot be shown"), error_text(named_error(error)), "", _("Leave"))
             return
         values = self.flow.begin_with()
         question = self.trial.marks.question.id if self.trial.marks is not None else None

@@ -13,7 +13,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from MedUSISLib.errors import MedUSISError
+from MedUSISLib.errors import ErrorCode, MedUSISError
 from MedUSISLib.mrml.reading_clock import ReadingClock
 
 if TYPE_CHECKING:
@@ -154,11 +154,15 @@ class ReadingFlow:
         ------
         MedUSISError
             What the session raises. The answer is not stored then and the trial stays; the clock stands still until
-            it is tried again.
+            it is tried again. BAD_SETTING when the trial was not ``shown``: nobody answers what he did not see.
         """
         now = self.now()
         if now is None or self._step is not Step.TRIAL:
             return
+        if self._shown != (now.trial.id, now.stage_number):
+            raise MedUSISError(
+                ErrorCode.BAD_SETTING, "the trial that has its turn is not on the screen", "leave and open it again"
+            )
         self._clock.hold()
         seconds = self._clock.seconds
         if self._past is not None:

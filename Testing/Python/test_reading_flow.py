@@ -147,6 +147,15 @@ def test_time_is_that_of_the_trial_without_pauses(path: Path) -> None:
     assert [row.seconds for row in flow.session.rows if row.kind == "answer"] == [7.0, 2.0]
 
 
+def test_what_was_not_shown_cannot_be_answered(path: Path) -> None:
+    flow = flow_of(long_package(3), path)
+    flow.proceed()
+    answer(flow)
+    with pytest.raises(MedUSISError, match="not on the screen"):
+        flow.answer(answer_of(2))
+    assert len([row for row in flow.session.rows if row.kind == "answer"]) == 1
+
+
 def test_going_back_is_possible_only_where_the_protocol_allows_it(path: Path) -> None:
     flow = flow_of(long_package(3), path)
     flow.proceed()

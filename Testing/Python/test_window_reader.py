@@ -378,6 +378,25 @@ class TestTrouble:
         assert room.flow.session.answers_to(now.trial.id)
         assert room.flow.now() != now and not room.ui.answerErrorLabel.text
 
+    def test_a_trial_whose_image_is_gone_is_not_replaced_by_the_one_before(self, slicer_window, opened):
+        reader = opened("turing")
+        room = reader.room
+        room._load_ahead = lambda: None
+        wanted = {panel.image for panel in room.flow.session.upcoming().stages[0].panels}
+        room._images.keep_only(set(room._images.loaded()) - wanted)
+        for image in wanted:
+            (room._opened.folder / "trials" / f"{image}.nii").unlink()
+        reader.answer()
+        assert "cannot be shown" in room.ui.messageTitleLabel.text and str(room._opened.folder) not in "".join(
+            (room.ui.messageTextLabel.text, room.ui.messageTitleLabel.text)
+        )
+        assert slicer_window.slicer.util.mainWindow().centralWidget().isHidden()
+        count = len(room.flow.session.rows)
+        reader.press("Return")
+        assert len(room.flow.session.rows) == count and not room.ui.leaveButton.isHidden()
+        room.ui.leaveButton.click()
+        assert not room.is_open
+
     def test_one_reader_in_two_windows_is_refused(self, slicer_window, module, study_of):
         study = study_of("turing")
         room = open_room(module, study)
