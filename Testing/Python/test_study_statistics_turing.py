@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -93,6 +94,12 @@ def test_readers_who_know_differ_from_chance_and_are_not_equivalent() -> None:
     assert found.accuracy.equivalence is not None and not found.accuracy.equivalence.shown
     assert "different from chance" in found.accuracy.sentence()
     assert found.d_prime.estimate.value == pytest.approx(2 * stats.norm.ppf(0.8), abs=0.4)
+
+
+def test_the_sentence_names_no_share_above_one() -> None:
+    found = analyse_turing(study(0.8), margin=0.1).accuracy
+    wide = replace(found, estimate=replace(found.estimate, low=-0.4, high=1.3), logit=(0.12, 0.97))
+    assert "[0.120, 0.970]" in wide.sentence() and "1.300" not in wide.sentence()
 
 
 def test_readers_who_guess_are_equivalent_when_there_are_enough_pictures() -> None:

@@ -95,7 +95,10 @@ class ChanceTest:
                 f"{self.title} {e.value:.3f}, chance {self.chance:g}: the figure does not vary with cases and readers, "
                 "so that no test over them is possible; the exact test of each reader is"
             )
-        text = f"{self.title} {e.value:.3f} [{e.low:.3f}, {e.high:.3f}], chance {self.chance:g}: "
+        low, high = e.low, e.high
+        if self.logit is not None and (low < 0 or high > 1):
+            low, high = self.logit
+        text = f"{self.title} {e.value:.3f} [{low:.3f}, {high:.3f}], chance {self.chance:g}: "
         differs = self.p_value < 1 - self.confidence
         if self.equivalence is not None and self.equivalence.shown:
             text += f"equivalent to chance within {self.equivalence.margin:g} (p = {self.equivalence.p_value:.4f})"
