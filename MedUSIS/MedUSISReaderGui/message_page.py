@@ -31,6 +31,7 @@ class MessagePage:
         self.continued = Signal()
         self.left = Signal()
         self.fields: list = []
+        ui.formContents.layout().addStretch(1)
         dark.set_size(ui.messageTitleLabel, 26, True)
         dark.set_size(ui.messageTextLabel, 15)
         dark.color(ui.messageErrorLabel, "WindowText", dark.WORRY)
@@ -79,8 +80,8 @@ class MessagePage:
             field.widget.hide()
             field.widget.deleteLater()
         self.fields = [field for field in map(field_for, questions) if field is not None]
-        for field in self.fields:
-            layout.addWidget(field.widget)
+        for place, field in enumerate(self.fields):
+            layout.insertWidget(place, field.widget)  # above the stretch
         self._ui.formScrollArea.visible = bool(self.fields)
         page = self._ui.messageFrame.layout()
         page.setStretch(page.indexOf(self._ui.formScrollArea), 20 if self.fields else 0)
