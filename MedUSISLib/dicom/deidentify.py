@@ -63,7 +63,6 @@ class Deidentifier:
         header.DeidentificationMethodCodeSequence = [
             CodedConcept.from_code(codes.DCM.BasicApplicationConfidentialityProfile)
         ]
-        header.LongitudinalTemporalInformationModified = "REMOVED"
         return header
 
     def _uid(self, original: str) -> str:
@@ -71,7 +70,8 @@ class Deidentifier:
 
 
 def clean_dates(dataset: Any) -> None:
-    """Take the time of the export out of a finished object."""
+    """Take the time of the export out of a finished object, and say so."""
+    dataset.LongitudinalTemporalInformationModified = "REMOVED"
     for keyword in ("InstanceCreationDate", "InstanceCreationTime", "SeriesDate", "SeriesTime"):
         if keyword in dataset:
             delattr(dataset, keyword)

@@ -13,10 +13,12 @@ from MedUSISLib.anatomy.schema import LabelSchema
 from MedUSISLib.errors import ErrorCode, MedUSISError
 from MedUSISLib.imaging.body import body_mask
 from MedUSISLib.imaging.coverage import align_labels, require_coverage
+from MedUSISLib.imaging.dicom_regions import segmentation_object
 from MedUSISLib.imaging.modality import clean_ct
 from MedUSISLib.imaging.reading import read_label_map, read_volume
 from MedUSISLib.imaging.volume import Volume
 from MedUSISLib.progress import Progress
+from MedUSISLib.synthesis.dicom_labels import read_dicom_labels
 from MedUSISLib.synthesis.request import SynthesisRequest
 
 
@@ -64,14 +66,20 @@ def read_case(request: SynthesisRequest, schema: LabelSchema, progress: Progress
     # two steps, so that what was read is freed as soon as it is int16 CT and uint8 class indices
     ct, ct_hashes = _cleaned_ct(read_volume(request.ct, role="the CT"), progress)
     progress.checkpoint()
-    segmentation = read_label_map(request.segmentation, role="the segmentation")
+    was_resampled = request.segmentation_was_resampled
+    if (found := segmentation_object(request.segmentation)) is not None:
+        segmentation, chosen, moved = read_dicom_labels(*found, ct, schema, request.labels, request.unmapped, progress)
+        was_resampled = was_resampled or moved
+        named: LabelMapping | None = chosen
+    else:
+        segmentation, named = read_label_map(request.segmentation, role="the segmentation"), None
     segmentation_hash = voxel_sha256(segmentation)
     progress.checkpoint()
     progress.stage("preparing")
-    indices, mapping = _class_indices(segmentation, schema, progress, request.labels, request.unmapped)
+    indices, mapping = _class_indices(segmentation, schema, progress, request.labels, request.unmapped, named)
     del segmentation
     hashes = {**ct_hashes, "segmentation": segmentation_hash}
-    return _aligned_case(ct, indices, mapping, hashes, progress, request.segmentation_was_resampled)
+    return _aligned_case(ct, indices, mapping, hashes, progress, was_resampled)
 
 
 def prepare_case(
@@ -112,10 +120,15 @@ def _cleaned_ct(ct: Volume, progress: Progress) -> tuple[Volume, dict[str, str]]
 
 
 def _class_indices(
-    segmentation: Volume, schema: LabelSchema, progress: Progress, labels: str | None, unmapped: str | None
+    segmentation: Volume,
+    schema: LabelSchema,
+    progress: Progress,
+    labels: str | None,
+    unmapped: str | None,
+    named: LabelMapping | None = None,
 ) -> tuple[Volume, str]:
     _pass_notes_on(segmentation, progress)
-    mapping = choose_mapping(labels, segmentation, schema, progress)
+    mapping = named or choose_mapping(labels, segmentation, schema, progress)
     return segmentation.with_array(mapping.apply(segmentation.array_kji, unmapped)), mapping.name
 
 

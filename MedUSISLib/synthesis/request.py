@@ -29,7 +29,9 @@ class SynthesisRequest(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     ct: Path = Field(description="the CT in HU: NIfTI, NRRD, MHA or a DICOM folder")
-    segmentation: Path = Field(description="label map of the CT; another grid is resampled with nearest")
+    segmentation: Path = Field(
+        description="label map of the CT, DICOM SEG or RTSTRUCT; another grid is resampled with nearest"
+    )
     labels: str | None = Field(
         default=None,
         description="what the label values mean: a mapping's name or a CSV file; guessed from the values when absent",

@@ -1,0 +1,157 @@
+"""Named regions of a DICOM SEG or RTSTRUCT on the grid of a CT: what both kinds of object have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from MedUSISLib.errors import ErrorCode, MedUSISError
+from MedUSISLib.imaging.dicom_series import is_dicom_file
+from MedUSISLib.imaging.volume import Volume
+
+ROLE = "the segmentation"
+_TAGS = ["Modality", "SOPClassUID", "SeriesInstanceUID"]
+_KINDS = ("SEG", "RTSTRUCT")
+_MANY = 10_000
+
+
+@dataclass(frozen=True)
+class NamedRegion:
+    """One segment or region of interest.
+
+    Attributes
+    ----------
+    number : int
+        Segment number or ROI number; 1 or more.
+    name : str
+    mask : callable
+        Gives the region as bool ``[k, j, i]`` on the CT's grid; made when it is called.
+    snomed_code : str
+        SNOMED CT code of what it is, "" when the object says none.
+    kind : str
+        Interpreted type of an ROI ("ORGAN", "EXTERNAL", "PTV", ...), "" when the object says none.
+    """
+
+    number: int
+    name: str
+    mask: Callable[[], np.ndarray]
+    snomed_code: str = ""
+    kind: str = ""
+
+
+@dataclass
+class Regions:
+    """What a SEG or RTSTRUCT holds.
+
+    Attributes
+    ----------
+    regions : list of NamedRegion
+        In the order of the object.
+    notes : list of (code, message)
+        What the user should know.
+    resampled : bool
+        The voxels of the object are not the CT's: the nearest ones are taken.
+    """
+
+    regions: list[NamedRegion]
+    notes: list[tuple[str, str]] = field(default_factory=list)
+    resampled: bool = False
+
+
+def segmentation_object(path: Path) -> tuple[Path, str] | None:
+    """The file and kind ("SEG", "RTSTRUCT") of the object that a path stands for; None when it is something else.
+
+    Parameters
+    ----------
+    path : Path
+        A file, or a folder with exactly one such object (images beside it do not matter).
+
+    Raises
+    ------
+    MedUSISError
+        INPUT_NOT_READABLE for a folder with several of them.
+    """
+    path = Path(path)
+    if path.is_file():
+        kind = _kind(path)
+        return (path, kind) if kind else None
+    if not path.is_dir():
+        return None
+    files = [one for one in sorted(path.rglob("*"))[:_MANY] if one.is_file()]
+    found = [(one, kind) for one in files if (kind := _kind(one))]
+    if len(found) > 1:
+        raise unreadable(f"is a folder with {len(found)} DICOM SEG or RTSTRUCT objects", "give one of the files", path)
+    return found[0] if found else None
+
+
+def read_regions(path: Path, kind: str, ct: Volume) -> Regions:
+    """Read a SEG or RTSTRUCT for a CT.
+
+    Raises
+    ------
+    MedUSISError
+        INPUT_NOT_READABLE, GEOMETRY_MISMATCH (another frame of reference, contours between the slices),
+        EMPTY_SEGMENTATION, DEPENDENCY_MISSING.
+    """
+    try:
+        if kind == "SEG":
+            from MedUSISLib.imaging.dicom_segments import read_segments
+
+            return read_segments(path, ct)
+        from MedUSISLib.imaging.dicom_contours import read_contours
+
+        return read_contours(path, ct)
+    except (MedUSISError, MemoryError):
+        raise
+    except ImportError as error:
+        raise MedUSISError(
+            ErrorCode.DEPENDENCY_MISSING,
+            f"the package {error.name} is not installed: it reads DICOM SEG",
+            'pip install "medusis[dicom]"; 3D Slicer brings it along',
+        ) from None
+    except Exception:  # of a damaged object the libraries complain in every way there is
+        raise unreadable(f"is a damaged or incomplete DICOM {kind}", "export it again", path) from None
+
+
+def require_frame(frame_uid: str, ct: Volume) -> list[tuple[str, str]]:
+    """Refuse an object in another frame of reference than the CT; a note when one of them does not say.
+
+    Raises
+    ------
+    MedUSISError
+        GEOMETRY_MISMATCH.
+    """
+    own = str(ct.meta.get("frame_of_reference_uid", ""))
+    if own and frame_uid and own != frame_uid:
+        raise MedUSISError(
+            ErrorCode.GEOMETRY_MISMATCH,
+            f"{ROLE} is in another DICOM frame of reference than the CT: its positions mean other places",
+            "give the segmentation that was drawn on this CT, or register and resample it first",
+        )
+    if own and frame_uid:
+        return []
+    return [
+        ("FRAME_NOT_CHECKED", "CT or segmentation have no frame of reference: that they belong together is trusted")
+    ]
+
+
+def unreadable(what: str, hint: str, path: Path) -> MedUSISError:
+    """``INPUT_NOT_READABLE`` about the segmentation."""
+    return MedUSISError(ErrorCode.INPUT_NOT_READABLE, f"{ROLE} {what}", hint, path)
+
+
+def _kind(path: Path) -> str:
+    if not is_dicom_file(path):
+        return ""
+    import pydicom
+
+    try:
+        header: Any = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=_TAGS)
+    except Exception:  # not a file that anybody can read
+        return ""
+    modality = str(header.get("Modality", ""))
+    return modality if modality in _KINDS else ""

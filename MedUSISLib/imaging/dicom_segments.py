@@ -1,0 +1,88 @@
+"""DICOM SEG: segments of any of its types (binary, fractional, label map) on the grid of a CT."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from MedUSISLib.errors import ErrorCode, MedUSISError
+from MedUSISLib.imaging.axis_operator import Interpolation
+from MedUSISLib.imaging.dicom_regions import ROLE, NamedRegion, Regions, require_frame
+from MedUSISLib.imaging.geometry import Geometry
+from MedUSISLib.imaging.resampling import resample
+from MedUSISLib.imaging.volume import Volume
+from MedUSISLib.imaging.voxel_match import carried_over
+
+
+def read_segments(path: Path, ct: Volume) -> Regions:
+    """The segments of a SEG object, in the order of their numbers.
+
+    A segment of a fractional object is where it is at least one half. Frames that are left out are empty. Segments on
+    the CT's own voxels (a part of its slices, turned axes) are taken over; others are resampled with nearest.
+
+    Raises
+    ------
+    MedUSISError
+        GEOMETRY_MISMATCH, EMPTY_SEGMENTATION; whatever highdicom raises for a damaged object.
+    """
+    import highdicom
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # they may quote names
+        seg = highdicom.seg.segread(str(path))
+    notes = require_frame(str(seg.get("FrameOfReferenceUID", "")), ct)
+    regions = []
+    numbers = [int(number) for number in seg.segment_numbers if int(number) > 0]
+    for number in numbers:
+        described = seg.get_segment_description(number)
+        code = described.segmented_property_type
+        regions.append(
+            NamedRegion(
+                number,
+                str(described.segment_label),
+                _mask_of(seg, number, ct),
+                str(code.value) if str(code.scheme_designator) in ("SCT", "SRT") else "",
+            )
+        )
+    if not regions:
+        raise MedUSISError(ErrorCode.EMPTY_SEGMENTATION, f"{ROLE} has no segment", "give one made from this CT")
+    probe = _segment(seg, numbers[0])
+    resampled = carried_over(probe, ct.geometry) is None
+    return Regions(regions, notes, resampled)
+
+
+def _mask_of(seg: Any, number: int, ct: Volume) -> Callable[[], np.ndarray]:
+    def mask() -> np.ndarray:
+        segment = _segment(seg, number)
+        array = carried_over(segment, ct.geometry)
+        if array is None:
+            as_numbers = segment.with_array(segment.array_kji.astype(np.uint8))
+            array = resample(as_numbers, ct.geometry, Interpolation.NEAREST).array_kji > 0
+        return array
+
+    return mask
+
+
+def _segment(seg: Any, number: int) -> Volume:
+    """One segment on the object's own grid."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        volume = seg.get_volume(segment_numbers=[number], combine_segments=False, rescale_fractional=True)
+    if not str(volume.coordinate_system.value).upper().startswith("PATIENT"):
+        raise MedUSISError(
+            ErrorCode.GEOMETRY_MISMATCH, f"{ROLE} is not in the coordinates of a patient", "give one made from this CT"
+        )
+    array = np.asarray(volume.array).reshape(volume.spatial_shape) >= 0.5
+    return Volume(array, _geometry(np.asarray(volume.affine, dtype=float), array.shape))
+
+
+def _geometry(affine: np.ndarray, shape: tuple[int, ...]) -> Geometry:
+    """highdicom counts slices, rows, columns; the array is [k, j, i] already."""
+    columns = affine[:3, [2, 1, 0]]
+    spacing = np.linalg.norm(columns, axis=0)
+    k, j, i = shape
+    return Geometry((i, j, k), tuple(spacing), tuple(affine[:3, 3]), tuple((columns / spacing).ravel()))
