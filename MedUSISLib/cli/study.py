@@ -14,9 +14,11 @@ from MedUSISLib.cli import (
     study_new,
     study_package,
     study_plan,
+    study_protocol,
 )
 
 app = typer.Typer(no_args_is_help=True, help="Reader studies: plan, run, analyse.")
+app.command("protocol")(study_protocol.protocol)
 app.command("new")(study_new.new)
 app.command("check")(study_check.check)
 app.command("package")(study_package.package)

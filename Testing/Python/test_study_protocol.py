@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import pytest
 from pydantic import ValidationError
+from study_readers import run
 
 from MedUSISLib.errors import ErrorCode, MedUSISError
 from MedUSISLib.study.protocol import (
@@ -159,3 +160,17 @@ def test_an_ordinal_scale_takes_whole_points_only() -> None:
     for bad in (0, 6, 2.5, "3"):
         with pytest.raises(MedUSISError):
             checked_values(closing, {"quality": bad, "ease": 1, "trust": 3})
+
+
+def test_a_usual_protocol_is_written_to_be_edited(tmp_path: Path) -> None:
+    path = tmp_path / "protocol.json"
+    assert "--protocol protocol.json" in run("protocol", "lesion-sequential", "--readers", "R1, R2", "--out", path)
+    written = load_protocol(path)
+    assert (written.design, written.readers) == ("sequential", ("R1", "R2"))
+    path.write_text(path.read_text().replace('"synthetic"', '"second"'))
+    assert load_protocol(path).arms[1].panels == ("ct", "second")
+    assert "exists already" in run("protocol", "visual-turing", "--out", path, code=2)
+    assert "no usual protocol" in run("protocol", "turing", "--out", tmp_path / "other.json", code=2)
+    assert "readers must differ" in run(
+        "protocol", "visual-turing", "--readers", "R1,r1", "--out", tmp_path / "x", code=2
+    )
