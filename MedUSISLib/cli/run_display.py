@@ -35,12 +35,14 @@ def print_table(statuses: Sequence[RunStatus]) -> None:
     """One line for each run."""
     table = Table(box=None, pad_edge=False)
     for title in ("id", "name", "state", "done", "time left", "what"):
-        table.add_column(title, overflow="fold")
+        table.add_column(title, overflow="fold", no_wrap=title == "id")  # to be copied
     for status in statuses:
         table.add_row(
             status.id, escape(status.name), _coloured(status), _done(status), _left(status), escape(_what(status))
         )
-    Console(highlight=False).print(table)
+    console = Console(highlight=False)
+    # Into a file or a pipe, lines are better long than folded.
+    (console if console.is_terminal else Console(highlight=False, width=200)).print(table)
 
 
 def print_status(status: RunStatus) -> None:

@@ -12,7 +12,7 @@ from MedUSISLib.dataset.file_entries import label_problems
 from MedUSISLib.dataset.fingerprint import voxel_fingerprints
 from MedUSISLib.dataset.items import Item
 from MedUSISLib.dataset.measuring import read_item
-from MedUSISLib.dataset.model import Dataset, FileEntry, load_dataset
+from MedUSISLib.dataset.model import CaseEntry, Dataset, FileEntry, load_dataset
 from MedUSISLib.errors import ErrorCode, MedUSISError
 from MedUSISLib.imaging.dicom_series import is_dicom_file
 from MedUSISLib.progress import Progress
@@ -119,6 +119,10 @@ def _check_content(dataset: Dataset, file: FileEntry) -> None:
         )
 
 
+def _roles_of(case: CaseEntry) -> Iterable[tuple[str, str]]:
+    return ((role, file) for role, file in (("ct", case.ct), ("mr", case.mr), ("labels", case.labels)) if file)
+
+
 def _remarks(dataset: Dataset) -> Iterable[str]:
     splits = {split: sum(1 for _ in dataset.used_cases(split)) for split in ("train", "validation")}
     if not splits["validation"]:
@@ -127,6 +131,10 @@ def _remarks(dataset: Dataset) -> Iterable[str]:
     used = {file for case in dataset.used_cases() for file in case.files()}
     if errors & used:
         yield f"{len(errors & used)} files are used although an error was found in them"
+    used_as = [(role, file) for case in dataset.cases for role, file in _roles_of(case)]
+    odd = sum(dataset.file(file).use and dataset.file(file).role != role for role, file in used_as)
+    if odd:
+        yield f"{odd} files are left out, because a case takes them for something else than their role says"
     if not any(case.mr for case in dataset.used_cases()):
         yield "there is no MR: a generator has nothing to learn from"
     if not any(case.labels or case.ct for case in dataset.used_cases()):

@@ -15,6 +15,8 @@ from MedUSISLib.jobs.failures import named_error
 RUNS_VARIABLE = "MEDUSIS_RUNS"
 """Environment variable that names the folder of the runs."""
 
+CHECKPOINT_NAME = "last.ckpt"
+"""Of a training, in its own folder: what it goes on from."""
 JOB_NAME = "job.json"
 STATE_NAME = "state.json"
 WISH_NAME = "wish"

@@ -13,7 +13,7 @@ from MedUSISLib.jobs.specification import JobSpecification
 from MedUSISLib.jobs.wishes import WishFile
 from MedUSISLib.progress import Wish
 from MedUSISLib.runs.claim import Claim, guarded
-from MedUSISLib.runs.files import JOB_NAME, LOCK_NAME, LOG_NAME, OWNER_NAME, WISH_NAME, named_trouble
+from MedUSISLib.runs.files import CHECKPOINT_NAME, JOB_NAME, LOCK_NAME, LOG_NAME, OWNER_NAME, WISH_NAME, named_trouble
 from MedUSISLib.runs.looking import damaged_record, status_of
 from MedUSISLib.runs.record import RunRecord, now
 from MedUSISLib.runs.removal import delete, written_by_training, written_into_cache
@@ -22,8 +22,6 @@ from MedUSISLib.runs.status import RunState, RunStatus
 if TYPE_CHECKING:
     from MedUSISLib.runs.store import RunStore
     from MedUSISLib.training.log import TrainingLog
-
-_CHECKPOINT = "last.ckpt"
 
 
 class Run:
@@ -163,7 +161,7 @@ class Run:
     def _has_trained(self, record: RunRecord) -> bool:
         if record.kind != "train" or record.stage.startswith("training"):
             return True
-        return record.started is not None and (Path(record.out) / _CHECKPOINT).is_file()
+        return record.started is not None and (Path(record.out) / CHECKPOINT_NAME).is_file()
 
     def _refuse(self, what: str, state: RunState) -> NoReturn:
         stands = "it has failed" if state is RunState.FAILED else f"it is {state.value}"

@@ -16,6 +16,7 @@ from MedUSISLib.jobs.specification import JobSpecification
 from MedUSISLib.runs.claim import Claim
 from MedUSISLib.runs.detach import start_detached
 from MedUSISLib.runs.files import (
+    CHECKPOINT_NAME,
     JOB_NAME,
     WORKER_LOG_NAME,
     WORKER_NAME,
@@ -27,8 +28,6 @@ from MedUSISLib.runs.queue import run_folders, waiting
 from MedUSISLib.runs.record import Records, RunRecord, now
 from MedUSISLib.runs.run import Run
 from MedUSISLib.runs.status import RunState
-
-_CHECKPOINT = "last.ckpt"
 
 
 class RunStore:
@@ -165,7 +164,7 @@ class RunStore:
 
 
 def _check_out(out: Path, resume: bool | None) -> None:
-    if resume is False and (out / _CHECKPOINT).is_file():
+    if resume is False and (out / CHECKPOINT_NAME).is_file():
         raise MedUSISError(
             ErrorCode.BAD_SETTING,
             "the output folder holds an earlier training",

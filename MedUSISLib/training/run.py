@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -33,12 +34,14 @@ def train(configuration: GeneratorTraining | SegmentatorTraining, progress: Prog
     Raises
     ------
     MedUSISError
-        ``BAD_SETTING`` for settings that contradict one another or an output folder in use, those of reading the
-        data, ``CANCELLED``.
+        ``BAD_SETTING`` for settings that contradict one another or an output folder that is in use or cannot be
+        written, those of reading the data, ``CANCELLED``.
     """
     from MedUSISLib.training.export import export_generator, export_segmentator
 
     _refuse_an_earlier_training(configuration)
+    _check_writable(configuration.out, "the output folder")
+    _check_writable(configuration.cache, "the cache")
     bundle = configuration.out / "bundle" / configuration.name
     if isinstance(configuration, GeneratorTraining):
         from MedUSISLib.training.dataset_data import with_dataset
@@ -82,6 +85,21 @@ def _refuse_an_earlier_training(configuration: GeneratorTraining | SegmentatorTr
             "continue it with --resume, or choose another folder",
             configuration.out,
         )
+
+
+def _check_writable(folder: Path, role: str) -> None:
+    """Before the data is read, too: try a nameless file in the folder, or in the first one above it that is there."""
+    try:
+        there = next(place for place in (folder, *folder.parents) if place.exists())
+        with tempfile.TemporaryFile(dir=there):
+            pass
+    except OSError as error:
+        raise MedUSISError(
+            ErrorCode.BAD_SETTING,
+            f"{role} cannot be written ({error.strerror})",
+            "choose a folder that you may write to",
+            folder,
+        ) from None
 
 
 @contextmanager

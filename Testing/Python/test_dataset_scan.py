@@ -374,6 +374,15 @@ def test_check_names_what_an_edit_broke(tmp_path: Path, change, code: ErrorCode,
     assert caught.value.code is code and words in str(caught.value) and "Mueller" not in str(caught.value)
 
 
+def test_check_remarks_on_files_that_a_case_takes_for_something_else(tmp_path: Path) -> None:
+    save(mr(1), tmp_path / "data" / "a_t1.nii.gz")
+    save(mr(2), tmp_path / "data" / "b_t1.nii.gz")
+    scan(tmp_path / "data", tmp_path / "out")
+    assert not any("something else" in remark for remark in check_dataset(tmp_path / "out").remarks)
+    edit(tmp_path / "out", lambda c: c["cases"][0].update(labels=c["cases"][0]["mr"]))
+    assert any("1 files are left out" in remark for remark in check_dataset(tmp_path / "out").remarks)
+
+
 def test_check_sees_other_content(tmp_path: Path) -> None:
     save(mr(1), tmp_path / "data" / "a_t1.nii.gz")
     scan(tmp_path / "data", tmp_path / "out")

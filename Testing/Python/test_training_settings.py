@@ -13,6 +13,7 @@ from MedUSISLib.errors import ErrorCode, MedUSISError
 from MedUSISLib.generators.devices import choose_device
 from MedUSISLib.training.configuration import configuration_from, read_configuration
 from MedUSISLib.training.generator_run import GeneratorRun
+from MedUSISLib.training.run import train
 
 GENERATOR = """
 name: knees
@@ -138,6 +139,16 @@ def test_data_that_is_not_there_is_said_before_the_rest_is_prepared(
     with pytest.raises(MedUSISError, match=words):
         run.prepare()
     assert not configuration.cache.exists()
+
+
+@pytest.mark.parametrize("role", ["out", "cache"])
+def test_folders_that_cannot_be_written_are_said_before_the_data_is_read(tmp_path: Path, role: str) -> None:
+    (tmp_path / "file").write_text("")
+    configuration = tiny_training(tmp_path, **{role: "file/below"})
+    recorder = Recorder()
+    with pytest.raises(MedUSISError, match="cannot be written") as refusal:
+        train(configuration, recorder)
+    assert refusal.value.code is ErrorCode.BAD_SETTING and not recorder.stages
 
 
 def test_paired_images_without_labels_are_counted(tmp_path: Path) -> None:
