@@ -13,6 +13,7 @@ from . import readiness_check
 from .default_nodes import select_default_nodes
 from .dependency_banner import DependencyBanner
 from .dialogs import Dialogs
+from .dicom_export import DicomExportButton
 from .error_panel import ErrorPanel
 from .fine_tune_section import FineTuneSection
 from .generator_section import GeneratorSection
@@ -60,6 +61,7 @@ class Panel:
         self.run_section = RunSection(ui)
         self.run = RunController(logic.synthesis, logic.segmentation, self.run_section, self.errors, self.inputs)
         self.results = ResultsSection(ui, dialogs)
+        self.dicom = DicomExportButton(ui, logic.background, dialogs, lambda: self.results.nodes)
         self.review = ReviewSection(ui)
         self.fine_tune = FineTuneSection(ui, logic, dialogs, self.generator, self.settings)
         self._watch = NodeWatch(self.refresh)
@@ -67,7 +69,8 @@ class Panel:
         register_layouts(slicer.mrmlScene)  # a scene that was saved in the review asks for them
 
     def _connect(self) -> None:
-        parts = (self.banner, self.inputs, self.generator, self.settings, self.results, self.review, self.fine_tune)
+        parts = (self.banner, self.inputs, self.generator, self.settings, self.results, self.review)
+        parts = (*parts, self.dicom, self.fine_tune)
         for part in parts:
             part.failed.connect(self.errors.show)
         self.banner.changed.connect(self._on_packages_changed)
@@ -107,6 +110,7 @@ class Panel:
         """The module goes away: a run is ended, nothing is observed any more. May be called again."""
         self.exit()
         self.fine_tune.close()
+        self.dicom.close()
         self._logic.close()
         self._set_parameters(None)
 
@@ -132,6 +136,7 @@ class Panel:
         self.settings.refresh(self.generator.entry, busy)
         self.inputs.refresh(schema, busy)
         self.results.refresh()
+        self.dicom.refresh(self.results.nodes is not None and self.banner.complete)
         self.review.set_result(self.results.nodes, parameters.segmentation if parameters is not None else None)
         found = readiness_check.findings(
             parameters,

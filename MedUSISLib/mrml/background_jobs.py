@@ -1,4 +1,4 @@
-"""Jobs that have nothing to do with the scene: devices, installing a generator, scanning and estimating a training."""
+"""Jobs that have nothing to do with the scene: devices, installing a generator, a training's data, DICOM files."""
 
 from __future__ import annotations
 
@@ -86,6 +86,13 @@ class BackgroundJobs:
         ``on_done({"memory_bytes": ..., "free_bytes": ..., "seconds": ..., "device": ...})``.
         """
         return self._start("estimate-training", parameters, on_done, on_error)
+
+    def export_dicom(self, parameters: Mapping[str, Any], on_done: OnDone, on_error: OnError) -> Cancel:
+        """Write a result as DICOM; parameters as ``dicom.request.ExportDicomRequest``. Returns how to cancel it.
+
+        ``on_done({"files": ..., "objects": [...], "error_bound": ...})``.
+        """
+        return self._start("export-dicom", parameters, on_done, on_error)
 
     def remove_generator(self, identifier: str) -> None:
         """Remove a generator that the user installed; at once, it is a folder only.

@@ -207,7 +207,6 @@ def test_the_report_is_exported_and_a_failure_is_explained(reviewed, tmp_path):
     assert reviewed.panel.errors.shown or (tmp_path / "no such folder" / "report.html").exists()
 
 
-def test_save_opens_slicers_window_and_dicom_waits_for_a_later_version(reviewed):
+def test_save_opens_slicers_window(reviewed):
     reviewed.ui.saveButton.click()
     assert reviewed.dialogs.asked == ["save_scene"]
-    assert not reviewed.ui.dicomButton.enabled and "later version" in reviewed.ui.dicomButton.toolTip

@@ -90,6 +90,7 @@ class FakeBackground:
         self.sources: list[tuple[str, str | None]] = []
         self.replaced: list[bool] = []
         self.scans: list[tuple[Any, ...]] = []
+        self.exports: list[tuple[Any, Callable, Callable]] = []
         self.estimates: list[tuple[Any, Callable, Callable]] = []
         self.cancelled: list[str] = []
         self.answer: Callable[[Callable, Callable], None] = lambda done, error: done({"id": "head-t1w"})
@@ -113,6 +114,10 @@ class FakeBackground:
     def estimate_training(self, parameters: Any, on_done: Callable, on_error: Callable) -> Callable[[], None]:
         self.estimates.append((parameters, on_done, on_error))
         return lambda: self.cancelled.append("estimate")
+
+    def export_dicom(self, parameters: Any, on_done: Callable, on_error: Callable) -> Callable[[], None]:
+        self.exports.append((parameters, on_done, on_error))
+        return lambda: self.cancelled.append("dicom")
 
     def close(self) -> None:
         self.closed = True
