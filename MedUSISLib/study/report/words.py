@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from MedUSISLib.study.analysis.result_statistics import AgainstChance, CoefficientOf, DifferenceOf, EstimateOf, Share
-from MedUSISLib.study.statistics.mrmc_text import p_text
 
 NONE = "–"
 
@@ -25,8 +24,15 @@ def signed(value: float | None, digits: int = 3) -> str:
 
 
 def interval(low: float | None, high: float | None, digits: int = 3) -> str:
-    """Both ends in brackets, or a dash."""
-    return NONE if low is None or high is None else f"[{low:.{digits}f}, {high:.{digits}f}]"
+    """Both ends in brackets, or a dash; an interval without width is none: of a figure that does not vary, such as an
+    area of 1 of all readers, the error is not known, and it is not 0.
+
+    Examples
+    --------
+    >>> interval(0.5, 0.75), interval(1.0, 1.0)
+    ('[0.500, 0.750]', '–')
+    """
+    return NONE if low is None or high is None or low == high else f"[{low:.{digits}f}, {high:.{digits}f}]"
 
 
 def count(share: Share) -> str:
@@ -43,7 +49,7 @@ def exact(share: Share) -> str:
 
 def p(value: float | None) -> str:
     """A p-value, or a dash where there is none."""
-    return NONE if value is None else p_text(value)
+    return NONE if value is None else "< 0.0001" if value < 1e-4 else f"{value:.4f}"
 
 
 def estimate(found: EstimateOf | AgainstChance | DifferenceOf) -> str:
