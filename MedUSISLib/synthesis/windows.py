@@ -72,16 +72,19 @@ def window_layout(shape: Sequence[int], window: Sequence[int], overlap: float = 
 
 
 def gaussian_weights(window: Sequence[int]) -> np.ndarray:
-    """Weights of a window's pixels: a Gaussian around its middle, float32, at least 1e-3 of the highest.
+    """Weights of a window's pixels: a Gaussian around its middle, float32, along each axis at least 1e-3 of its top.
 
-    The floor keeps the division by the sum of weights well-behaved where only a window's corner covers the image.
+    The floor keeps the division by the sum of weights well-behaved where only a window's corner covers the image. It is
+    laid under each axis by itself: under their product, all pixels near a face would weigh the same, and two windows
+    would meet there without any blending.
     """
     weights = np.ones(tuple(window), np.float32)
     for axis, size in enumerate(window):
         position = np.arange(size) - (size - 1) / 2
         profile = np.exp(-0.5 * (position / (_SIGMA * size)) ** 2)
+        profile = np.maximum(profile / profile.max(), 1e-3)
         weights *= profile.reshape([-1 if other == axis else 1 for other in range(len(window))]).astype(np.float32)
-    return np.maximum(weights / weights.max(), 1e-3)
+    return weights
 
 
 def total_weights(layout: WindowLayout, weights: np.ndarray) -> np.ndarray:

@@ -83,6 +83,18 @@ def test_tiles_of_other_brightness_show_unless_they_overlap_and_are_weighted() -
     assert found["side by side"] > 1.8, found  # type: ignore[operator]
 
 
+def test_windows_are_blended_near_the_faces_of_the_volume_too() -> None:
+    """A floor under the product of the axes let two windows meet there with equal weights, and the seam showed."""
+    window, shape = (16, 16, 16), (24, 16, 16)
+    layout, weights = window_layout(shape, window), gaussian_weights((16, 16, 16))
+    blended = np.zeros(shape, np.float32)
+    for number in range(len(layout.corners)):
+        blended[layout.slices(number)] += weights * number
+    blended /= total_weights(layout, weights)
+    assert np.abs(np.diff(blended[:, 8, 8])).max() < 0.5
+    np.testing.assert_allclose(blended[:, 0, 0], blended[:, 8, 8], atol=1e-4)
+
+
 def test_what_cannot_be_measured_is_none_and_flat_images_have_no_seam() -> None:
     flat = np.full((20, 20, 20), 0.5, np.float32)
     assert seam_index(flat, ((10,), (), ())) == 1
