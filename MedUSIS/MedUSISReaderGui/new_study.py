@@ -144,6 +144,11 @@ class NewStudySection:
 
         folder = self.folder
         table = folder.with_name(f"{folder.name}-cases.csv")
+        there = (folder / "key.json").exists()
+        if there and not self._dialogs.confirm(
+            _("There is a study in this folder. Its key is replaced, and its packages and answers are lost. Go on?")
+        ):
+            return
         try:
             protocol = self.protocol()
             write_cells(table, self.cases.cells)
@@ -154,7 +159,7 @@ class NewStudySection:
         except (MedUSISError, OSError) as error:
             self._fail(error)
             return
-        parameters = {"table": str(table), "protocol": str(file), "out": str(folder)}
+        parameters = {"table": str(table), "protocol": str(file), "out": str(folder), "overwrite": there}
 
         def done(summary) -> None:
             self.close()

@@ -98,7 +98,7 @@ class RoomWindow:
 
 
 def hide_view_bars() -> None:
-    """The bar above a view names its image and lets another one be chosen."""
+    """The bar above a view names its image and lets another one be chosen; the corners may still hold a text."""
     from MedUSISLib.mrml.reading_layout import MOST_VIEWS, view_name
 
     manager = slicer.app.layoutManager()
@@ -106,12 +106,14 @@ def hide_view_bars() -> None:
         widget = manager.sliceWidget(view_name(number))
         if widget is not None:
             widget.sliceController().setVisible(False)
+            widget.sliceView().cornerAnnotation().ClearAllTexts()
 
 
 def _annotate_views(on: bool):
     """Names and dates that the module Data Probe writes into the corners of views; what it was before, None without.
 
-    The user's setting is not touched: only this session's switch.
+    The user's setting is not touched: only this session's switch. Its texts are not updated when it is switched off,
+    because it stops looking at the views then, for good.
     """
     probe = getattr(slicer.modules, "DataProbeInstance", None)
     annotations = getattr(getattr(probe, "infoWidget", None), "sliceAnnotations", None)
@@ -119,7 +121,8 @@ def _annotate_views(on: bool):
         return None
     before = bool(annotations.sliceViewAnnotationsEnabled)
     annotations.sliceViewAnnotationsEnabled = int(on)
-    annotations.updateSliceViewFromGUI()
+    if on:
+        annotations.updateSliceViewFromGUI()
     return before
 
 
