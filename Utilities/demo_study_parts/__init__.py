@@ -1,0 +1,1 @@
+"""Parts of ``demo_study.py``: cases from public data, and simulated readers."""
