@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from MedUSISLib.cli.options import JSON_EVENTS, OVERWRITE, VERBOSE, absolute
+from MedUSISLib.cli.options import JSON_EVENTS, VERBOSE, absolute
 
 KINDS = ("visual-turing", "forced-choice", "lesion-reading", "lesion-sequential", "lesion-crossover")
 """As ``study.requests.USUAL_PROTOCOLS``, which loads too slowly for the help text."""
@@ -35,7 +35,9 @@ def new(
         typer.Option("--accept", metavar="CODE", help="A leak that you take responsibility for; may be repeated."),
     ] = None,
     reason: Annotated[str, typer.Option("--reason", help="Why it does no harm; goes into the report.")] = "",
-    overwrite: bool = OVERWRITE,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Also where a study is: its key, packages and answers are lost.")
+    ] = False,
     json_events: bool = JSON_EVENTS,
     verbose: bool = VERBOSE,
 ) -> None:

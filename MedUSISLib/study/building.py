@@ -84,6 +84,8 @@ def new_study(
     protocol : Protocol
     out : str or Path
         The study's folder; appears when everything is done and no leak was found.
+    overwrite : bool
+        Also where a study is, or other files: its key is lost with it, and every package and answer that needs it.
     secret : str, optional
         From the key of an earlier study, to make the same names and orders again; random when not given.
     progress : Progress, optional
@@ -98,9 +100,17 @@ def new_study(
     Raises
     ------
     MedUSISError
-        BAD_SETTING for a table that does not fit the protocol, or a study that leaks; what reading images raises.
+        BAD_SETTING for a table that does not fit the protocol, a study that leaks, or a folder that holds a study
+        already; what reading images raises.
     """
     progress = progress or Progress()
+    if not overwrite and (Path(out).expanduser() / KEY_NAME).exists():
+        raise MedUSISError(
+            ErrorCode.BAD_SETTING,
+            "the folder holds a study; its key would be lost, and every package and answer that needs it",
+            "give a new folder, or allow to overwrite it when nobody has read it",
+            path=out,
+        )
     rows = read_case_table(table)
     _check_rows(rows, protocol)
     secret = secret or secrets.token_hex(32)
@@ -126,7 +136,7 @@ def new_study(
         images=len(key.images),
         trials=len(key.trials),
         lesions=sum(len(case.lesions) for case in key.cases),
-        remarks=tuple(f"{finding.title}: {finding.what}" for finding in report.findings),
+        remarks=(*builder.remarks, *(f"{finding.title}: {finding.what}" for finding in report.findings)),
     )
 
 
@@ -172,6 +182,7 @@ class _Builder:
         self._body_from_ct = all("ct" in row.images for row in rows)
         self._names = self._image_names()
         self._inputs: dict[str, int] = {}
+        self.remarks: list[str] = []
         (folder / TRIALS_FOLDER).mkdir()
         (folder / TRUTH_FOLDER).mkdir(mode=0o700)
 
@@ -359,6 +370,12 @@ class _Builder:
         if mask.array_kji.any() and not on_grid.array_kji.any():
             raise _wrong(row, "has a lesion mask that lies outside its images")
         write_volume(labels, self._folder / TRUTH_FOLDER / f"{case}.nii.gz")
+        _, drawn = connected_lesions(mask, self._protocol.lesion_rule.model_copy(update={"smallest_mm3": 0.0}))
+        if cut is None and len(lesions) < len(drawn):
+            self.remarks.append(
+                f"lesions: of the {len(drawn)} in the mask of line {row.row}, {len(lesions)} count; the others are too "
+                "small for the rule or the trials' voxels, or touch there, and a mark on them is a false one"
+            )
         return lesions
 
     def _settle_files(self) -> None:

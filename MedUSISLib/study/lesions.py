@@ -124,7 +124,8 @@ def score_marks(marks: Sequence[Mark], labels: Volume, rule: HitRule) -> list[Sc
     from scipy.optimize import linear_sum_assignment
 
     distance = _distances_mm(marks, labels)
-    reach = distance <= (rule.radius_mm if rule.kind == "distance" else 0.0)
+    # A mark at exactly the radius is a hit, whatever the last bit of an oblique grid says.
+    reach = distance <= (rule.radius_mm + 1e-6 if rule.kind == "distance" else 0.0)
     hit = np.zeros(len(marks), dtype=int)
     if distance.size:
         confidence = np.array([mark.confidence for mark in marks])

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from study_example import grid
 
 from MedUSISLib.imaging.geometry import Geometry
 from MedUSISLib.imaging.volume import Volume
@@ -70,6 +71,33 @@ def test_inside_means_inside_and_distance_is_in_millimetres() -> None:
     assert outcomes(near, labels, HitRule(kind="inside"))[0][0] == "false-positive"
     assert outcomes(near, labels, HitRule(radius_mm=3.0))[0][0] == "hit"
     assert outcomes(near, labels, HitRule(radius_mm=2.9))[0][0] == "false-positive"
+
+
+@given(
+    degrees=st.floats(0, 360),
+    spacing=st.tuples(*[st.sampled_from([0.47, 1.0, 3.3])] * 3),
+    radius=st.sampled_from([3.0, 5.0]),
+)
+def test_the_radius_is_the_same_on_every_grid(
+    degrees: float, spacing: tuple[float, float, float], radius: float
+) -> None:
+    """Oblique, anisotropic grids: at the radius it is a hit in every direction, a hundredth beyond none."""
+    geometry = grid((9, 9, 9), spacing, degrees)
+    array = np.zeros((9, 9, 9), np.uint8)
+    array[4, 4, 4] = 1
+    labels = Volume(array, geometry)
+    centre = geometry.index_to_lps([(4, 4, 4)])[0]
+    for direction in (*np.eye(3), np.ones(3) / np.sqrt(3)):
+        for factor, expected in ((1.0, "hit"), (1.01, "false-positive")):
+            x, y, z = (float(v) for v in centre + factor * radius * direction)
+            mark = Mark(position_lps_mm=(x, y, z), confidence=50)
+            assert outcomes([mark], labels, HitRule(radius_mm=radius))[0][0] == expected
+
+
+def test_marks_equally_near_and_sure_give_one_hit_and_one_duplicate() -> None:
+    labels, _ = connected_lesions(mask_with((5, 5, 5, 3)))
+    same = [mark_at(labels, (6, 6, 8)), mark_at(labels, (6, 6, 4))]  # as far on both sides
+    assert sorted(outcomes(same, labels, HitRule(radius_mm=1))) == [("duplicate", 1), ("hit", 1)]
 
 
 def test_two_lesions_within_reach_of_two_marks_are_both_hit() -> None:

@@ -102,6 +102,11 @@ def test_the_sentence_names_no_share_above_one() -> None:
     assert "[0.120, 0.970]" in wide.sentence() and "1.300" not in wide.sentence()
 
 
+def test_no_p_value_is_printed_as_zero() -> None:
+    found = replace(analyse_turing(study(0.8), margin=0.1).accuracy, p_value=3e-9)
+    assert "(p < 0.0001)" in found.sentence() and "0.0000" not in found.sentence()
+
+
 def test_readers_who_guess_are_equivalent_when_there_are_enough_pictures() -> None:
     found = analyse_turing(study(cases=400), margin=0.1)
     assert found.accuracy.equivalence is not None and found.accuracy.equivalence.shown

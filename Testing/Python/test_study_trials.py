@@ -12,6 +12,7 @@ from study_example import (
     FORM,
     SECRET,
     Head,
+    grid,
     lesion_protocol,
     turing_protocol,
     write_case,
@@ -22,6 +23,7 @@ from study_example import (
 from MedUSISLib.errors import ErrorCode, MedUSISError
 from MedUSISLib.imaging.reading import read_label_map, read_volume
 from MedUSISLib.imaging.volume import Volume
+from MedUSISLib.imaging.writing import write_volume
 from MedUSISLib.study.building import NewStudy, new_study
 from MedUSISLib.study.case_table import read_case_table
 from MedUSISLib.study.common_form import DESCRIPTION, blinded_grey, mr_body_mask
@@ -140,6 +142,27 @@ def test_a_failed_study_leaves_nothing(table: Path, tmp_path: Path) -> None:
         new_study(write_table(broken / "t.csv", [row]), turing_protocol(), tmp_path / "study")
     assert caught.value.code is ErrorCode.INPUT_NOT_READABLE and "Doe" not in str(caught.value)
     assert "line 2" in str(caught.value) and list(tmp_path.iterdir()) == [broken]
+
+
+def test_a_study_is_not_made_over_another_one(study: Path, table: Path) -> None:
+    """Packages that are out need its key."""
+    before = all_bytes(study)
+    with pytest.raises(MedUSISError, match="its key would be lost"):
+        new_study(table, turing_protocol(), study)
+    assert all_bytes(study) == before
+
+
+def test_lesions_too_small_for_the_trials_are_told(tmp_path: Path) -> None:
+    """A mask finer than the trials' voxels of 5 mm: one speck of it vanishes."""
+    row = write_case(tmp_path, Head(1, ((20.0, 10.0, 0.0),)), "a")
+    geometry = grid((96, 116, 96), (1.5, 1.5, 1.5))
+    mask = Head(1, ((20.0, 10.0, 0.0),)).mask(geometry)
+    mask[40, 30, 40] = 1
+    write_volume(Volume(mask, geometry), tmp_path / "a_mask.nii.gz")
+    out = tmp_path / "study"
+    made = new_study(write_table(tmp_path / "t.csv", [row | {"training": "no"}]), lesion_protocol(), out)
+    assert made.lesions == 1
+    assert [r for r in made.remarks if r.startswith("lesions: of the 2 in the mask of line 2, 1 count")]
 
 
 def test_forced_choice_shows_both_and_knows_the_side(table: Path, tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from typing import Any
 from MedUSISLib.errors import ErrorCode, MedUSISError
 from MedUSISLib.study.statistics.figures import Figure
 from MedUSISLib.study.statistics.mrmc import MrmcResult, analyse_mrmc
+from MedUSISLib.study.statistics.mrmc_text import p_equals
 from MedUSISLib.study.statistics.obuchowski_rockette import Estimate, Generalisation, Student
 
 
@@ -101,10 +102,10 @@ class ChanceTest:
         text = f"{self.title} {e.value:.3f} [{low:.3f}, {high:.3f}], chance {self.chance:g}: "
         differs = self.p_value < 1 - self.confidence
         if self.equivalence is not None and self.equivalence.shown:
-            text += f"equivalent to chance within {self.equivalence.margin:g} (p = {self.equivalence.p_value:.4f})"
+            text += f"equivalent to chance within {self.equivalence.margin:g} ({p_equals(self.equivalence.p_value)})"
             return text + (", though measurably different from it" if differs else "")
         text += "different from chance" if differs else "no difference from chance was found"
-        text += f" (p = {self.p_value:.4f})"
+        text += f" ({p_equals(self.p_value)})"
         if self.equivalence is not None:
             return text + f"; equivalence within {self.equivalence.margin:g} was not shown"
         return text + ("" if differs else "; that does not prove that there is none")

@@ -50,7 +50,7 @@ def _analysis(analysis: Analysis) -> list[str]:
         ddf = f", {analysis.ddf:.2f}" if analysis.ddf is not None and math.isfinite(analysis.ddf) else ""
         lines.append(
             f"  equal tests: {analysis.statistic_name}({analysis.ndf:.0f}{ddf}) = {analysis.statistic:.3f}, "
-            f"p = {p_text(analysis.p_value)}"
+            f"{p_equals(analysis.p_value)}"
         )
     lines += [f"  {_difference(d)}" for d in analysis.differences]
     for test in analysis.tests:
@@ -64,7 +64,7 @@ def _difference(d: Difference) -> str:
     e = d.estimate
     return (
         f"{d.first} - {d.second}: {e.value:+.4f} [{e.low:+.4f}, {e.high:+.4f}], SE {e.standard_error:.4f}, "
-        f"p = {p_text(d.p_value)}"
+        f"{p_equals(d.p_value)}"
     )
 
 
@@ -94,3 +94,15 @@ def p_text(p: float | None) -> str:
     if p is None or math.isnan(p):
         return "not defined"
     return "< 0.0001" if p < 0.0001 else f"{p:.4f}"
+
+
+def p_equals(p: float | None) -> str:
+    """A p-value in a sentence.
+
+    Examples
+    --------
+    >>> p_equals(0.05166), p_equals(3e-9), p_equals(None)
+    ('p = 0.0517', 'p < 0.0001', 'p not defined')
+    """
+    text = p_text(p)
+    return f"p = {text}" if text[0].isdigit() else f"p {text}"
