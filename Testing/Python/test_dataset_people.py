@@ -147,6 +147,7 @@ def test_few_people_are_for_training_first_and_validation_next() -> None:
     assert sorted(split_people({"a": "ct", "b": "ct"}, SHARES, 0).values()) == ["train", "validation"]
     assert sorted(split_people({x: "ct" for x in "abc"}, SHARES, 0).values()) == ["train", "train", "validation"]
     assert sorted(split_people({x: "ct" for x in "abcd"}, SHARES, 0).values()) == ["train"] * 3 + ["validation"]
-    assert sorted(split_people({x: "ct" for x in "abcde"}, SHARES, 0).values()) == ["test"] + ["train"] * 3 + ["validation"]
+    of_five = sorted(split_people({x: "ct" for x in "abcde"}, SHARES, 0).values())
+    assert of_five == ["test", "train", "train", "train", "validation"]
     only = split_people({x: "ct" for x in "abcd"}, {"train": 1.0, "validation": 0.0, "test": 0.0}, 0)
     assert set(only.values()) == {"train"}
