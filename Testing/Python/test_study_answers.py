@@ -5,14 +5,16 @@ from __future__ import annotations
 import multiprocessing
 import os
 import random
-import signal
 import sqlite3
 import threading
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import postgres_server
 import pytest
+from sqlalchemy import create_engine
 from study_reader_child import answer_of, long_package, read_on
 
 from MedUSISLib.errors import ErrorCode, MedUSISError
@@ -48,8 +50,8 @@ def test_the_file_is_written_through_to_the_disk(path: Path) -> None:
 
 def kill_and_resume(path: Path, kills: int, count: int, seed: int) -> None:
     """Start the reader's program again and again, kill it at any moment, and look whether its word was true."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["study_reader_child", "sqlalchemy.dialects.sqlite"])
+    # Not forkserver: each of its children reads the main program, which is pytest, again.
+    context = multiprocessing.get_context("fork" if "fork" in multiprocessing.get_all_start_methods() else "spawn")
     moments = random.Random(seed)
     confirmed: list[str] = []
     for _ in range(kills):
@@ -62,8 +64,7 @@ def kill_and_resume(path: Path, kills: int, count: int, seed: int) -> None:
             assert reading.poll(PATIENCE_S), "the reader's program says nothing"
             confirmed.append(reading.recv_bytes().decode())
         time.sleep(moments.uniform(0.0, 0.02))
-        assert child.pid is not None
-        os.kill(child.pid, signal.SIGKILL)
+        child.kill()
         child.join()
         try:
             while True:
@@ -341,10 +342,22 @@ def test_answers_to_another_package_are_not_continued(path: Path) -> None:
         ReadingSession(long_package(3), AnswerStore(path))
 
 
-@pytest.mark.skipif("MEDUSIS_TEST_POSTGRES" not in os.environ, reason="MEDUSIS_TEST_POSTGRES names no database")
-def test_a_postgresql_database_holds_answers_too() -> None:
-    """Give a URL of an empty database, such as postgresql+psycopg2://user@localhost/empty."""
-    with AnswerStore(os.environ["MEDUSIS_TEST_POSTGRES"]) as store:
+@pytest.fixture
+def postgres() -> Iterator[str]:
+    """The database that MEDUSIS_TEST_POSTGRES names (postgresql+psycopg://user@host/empty), else one of its own."""
+    given = os.environ.get("MEDUSIS_TEST_POSTGRES")
+    if given:
+        yield given
+    elif postgres_server.available():
+        with postgres_server.server() as url:
+            yield url
+    else:
+        pytest.skip("no PostgreSQL server or no psycopg here, and MEDUSIS_TEST_POSTGRES names no database")
+
+
+def test_a_postgresql_database_holds_answers_too(postgres: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Same rows, refusals and chains as a file, with four writers at once; older tables are migrated."""
+    with AnswerStore(postgres) as store:
         owner = Owner(f"s{time.time_ns()}", "0" * 64, "1" * 64, "R1")
         package = long_package(3, study=owner.study)
         one, other = ReadingSession(package, store), ReadingSession(package, store)
@@ -355,4 +368,14 @@ def test_a_postgresql_database_holds_answers_too() -> None:
             other.answer(now, GOOD, 1)
         store.check()
         assert [r.values for r in store.rows("R1") if r.study == owner.study] == [GOOD]
-    write_at_once(os.environ["MEDUSIS_TEST_POSTGRES"], f"{owner.study}b")
+    write_at_once(postgres, f"{owner.study}b")
+    monkeypatch.setattr(answer_database, "SCHEMA_VERSION", 2)
+    add = "ALTER TABLE medusis_rows ADD COLUMN IF NOT EXISTS later INTEGER DEFAULT 7"
+    monkeypatch.setattr(answer_database, "SCHEMA_MIGRATIONS", {1: lambda connection: connection.exec_driver_sql(add)})
+    with AnswerStore(postgres) as store:
+        store.check()
+    monkeypatch.undo()
+    with pytest.raises(MedUSISError, match="newer MedUSIS"):
+        AnswerStore(postgres)
+    with create_engine(postgres).begin() as connection:  # a database that was given can be given again
+        connection.exec_driver_sql("UPDATE medusis_about SET value = '1'")
