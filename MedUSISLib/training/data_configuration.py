@@ -95,6 +95,8 @@ class DataConfiguration(Part):
         Share of axial, coronal and sagittal slices; the latter two only from volumes with thin slices.
     merge_classes : float
         Probability with which each class of a slice is replaced by its coarser one.
+    public : bool
+        Whether the finished bundle may name the people (their pseudonyms) and show their real slices.
     """
 
     dataset: Path | None = None
@@ -108,6 +110,7 @@ class DataConfiguration(Part):
     field_of_view: Crop | None = None
     views: dict[Literal["axial", "coronal", "sagittal"], NonNegative] = {"axial": 1.0}
     merge_classes: float = Field(default=0.15, ge=0, le=1)
+    public: bool = False
     bottom_mm: float = Field(default=200.0, description="slices further below the vertex than this are not used")
 
     @property

@@ -88,7 +88,7 @@ def export_generator(run: GeneratorRun, directory: Path, state: str | None = Non
         arguments["sharpening"] = network.sharpening
     validation, fake = run.judge(network, channels)
     # A hospital's own data: neither its pseudonyms nor its images leave with the bundle.
-    private = configuration.data.dataset is not None
+    private = not configuration.data.public
     volumes = []
     for number, case in enumerate(run.data.held_out_cases):
         run.progress.checkpoint()

@@ -20,6 +20,7 @@ from MedUSISLib.training.configuration import configuration_from
 from MedUSISLib.training.dataset_data import with_dataset
 from MedUSISLib.training.export_job import export_training
 from MedUSISLib.training.export_request import ExportRequest
+from MedUSISLib.training.kept_configuration import keep_configuration
 from MedUSISLib.training.run import train
 
 SIDES = {"mueller": "train", "meier": "train", "schulze": "validation", "kunze": "test"}
@@ -85,8 +86,15 @@ def test_a_bundle_from_a_hospitals_data_holds_neither_its_names_nor_its_pictures
     assert row.use == (
         "2 people for training (2 MR, 1 label maps or CT without MR); 1 person held out for validation (1 MR)"
     )
-    exported = export_training(ExportRequest(training=tmp_path / "run", state="last", out=tmp_path / "e"), Recorder())
-    assert exported.iteration == 2 and load_bundle(tmp_path / "e").model_card
+    listed = with_dataset(of_dataset(tmp_path, heads))  # as `show --as-training` writes it
+    data = listed.data.model_copy(update={"dataset": None, "sequence": None})
+    for name, public in (("e", None), ("listed", False), ("shown", True)):
+        if public is not None:
+            keep_configuration(listed.model_copy(update={"data": data.model_copy(update={"public": public})}))
+        request = ExportRequest(training=tmp_path / "run", state="last", out=tmp_path / name)
+        assert export_training(request, Recorder()).iteration == 2
+        exported = load_bundle(tmp_path / name)
+        assert ("schulze" in exported.model_card + exported.manifest.to_json()) == bool(public)
     assert bundle.manifest.results["volumes"][0]["person"] == "person 1"
     from matplotlib.image import imread
 
