@@ -20,6 +20,12 @@ STUDY = (
 )  # fmt: skip
 """General Study, Patient Study and Clinical Trial Study modules (PS3.3 C.7.2)."""
 
+TYPE_2 = (
+    "PatientName", "PatientID", "PatientBirthDate", "PatientSex", "StudyDate", "StudyTime", "ReferringPhysicianName",
+    "StudyID", "AccessionNumber", "PositionReferenceIndicator",
+)  # fmt: skip
+"""Must be there, and may be empty."""
+
 PLACE = (
     "FrameOfReferenceUID", "PositionReferenceIndicator", "PatientPosition", "Rows", "Columns", "PixelSpacing",
     "ImagePositionPatient", "ImageOrientationPatient", "SliceThickness", "SpacingBetweenSlices", "SliceLocation",

@@ -19,8 +19,8 @@ from MedUSISLib.dicom.request import ExportDicomRequest
 from MedUSISLib.dicom.result_folder import has_map, read_map, read_provenance
 from MedUSISLib.dicom.segments import CONSISTENCY, segmentation, values_of_schema
 from MedUSISLib.dicom.source import SourceSeries, on_series, read_source, require_source
-from MedUSISLib.dicom.validation import values_taken_as_they_are
 from MedUSISLib.errors import ErrorCode, MedUSISError
+from MedUSISLib.imaging.dicom_values import values_taken_as_they_are
 from MedUSISLib.imaging.writing import written_file_error
 from MedUSISLib.output_directory import atomic_output_directory
 from MedUSISLib.progress import Progress

@@ -42,7 +42,7 @@ def parametric_map(name: str, array_kji: np.ndarray, source: SourceSeries, origi
         quantity_definition=variance,
     )
     dataset = hd.pm.ParametricMap(
-        source_images=source.headers,
+        source_images=source.references(),
         pixel_array=values,
         series_instance_uid=generate_uid(prefix=None),
         series_number=SERIES_NUMBERS[name],

@@ -7,14 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from MedUSISLib.dicom.attributes import PATIENT, STUDY
 from MedUSISLib.dicom.origin import MANUFACTURER, SERIES_NUMBERS, Origin, mark
 from MedUSISLib.dicom.quantisation import Quantisation
-
-_TYPE_2 = (
-    "PatientName", "PatientID", "PatientBirthDate", "PatientSex", "StudyDate", "StudyTime", "ReferringPhysicianName",
-    "StudyID", "AccessionNumber", "PositionReferenceIndicator",
-)  # fmt: skip
 
 
 def new_mr(sop_class: str, series_uid: str, header: Any, origin: Origin, now: datetime) -> Any:
@@ -40,12 +34,9 @@ def new_mr(sop_class: str, series_uid: str, header: Any, origin: Origin, now: da
     meta.TransferSyntaxUID = ExplicitVRLittleEndian
     ds = FileDataset("", {}, file_meta=meta, preamble=b"\0" * 128)
     ds.SpecificCharacterSet = "ISO_IR 192"
-    for keyword in (*PATIENT, *STUDY, "FrameOfReferenceUID", "PositionReferenceIndicator", "PatientPosition"):
+    for keyword in ("FrameOfReferenceUID", "PositionReferenceIndicator", "PatientPosition"):
         if keyword in header:
             ds[keyword] = header[keyword]
-    for keyword in _TYPE_2:
-        if keyword not in ds:
-            setattr(ds, keyword, "")
     ds.SOPClassUID, ds.SOPInstanceUID = sop_class, meta.MediaStorageSOPInstanceUID
     ds.InstanceCreationDate = ds.SeriesDate = ds.ContentDate = now.strftime("%Y%m%d")
     ds.InstanceCreationTime = ds.SeriesTime = ds.ContentTime = now.strftime("%H%M%S")

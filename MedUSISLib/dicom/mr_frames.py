@@ -79,7 +79,7 @@ def _shared(source: SourceSeries, origin: Origin, quantisation: Quantisation, wi
     group = Dataset()
     measures = Dataset()
     measures.PixelSpacing = first.PixelSpacing
-    measures.SliceThickness = first.get("SliceThickness") or f"{source.ct.geometry.spacing_mm[2]:.6g}"
+    measures.SliceThickness = first.SliceThickness
     measures.SpacingBetweenSlices = f"{source.ct.geometry.spacing_mm[2]:.9g}"
     group.PixelMeasuresSequence = [measures]
     orientation = Dataset()

@@ -37,8 +37,6 @@ def mr_slices(
         for keyword in _PLACE:
             if keyword in header:
                 ds[keyword] = header[keyword]
-        if "SliceThickness" not in ds:
-            ds.SliceThickness = ""
         ds.SourceImageSequence = [source_image(header)]
         ds.ReferencedSeriesSequence = [referenced_series([header])]
         ds.ScanningSequence, ds.SequenceVariant, ds.ScanOptions = "RM", "NONE", ""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from MedUSISLib import __version__
+from MedUSISLib.dicom.attributes import PATIENT, STUDY
 from MedUSISLib.synthesis.result import SYNTHETIC_NOTICE
 
 MANUFACTURER = "MedUSIS"
@@ -127,7 +128,10 @@ def equipment(origin: Origin, header: Any) -> list[Any]:
 
 
 def mark(dataset: Any, origin: Origin, name: str, header: Any) -> None:
-    """Write into a derived object, of whatever kind, what it is: synthetic, not for diagnosis, made by whom."""
+    """Write into a derived object, of whatever kind, whose it is, and what: synthetic, not for diagnosis, by whom."""
+    for keyword in (*PATIENT, *STUDY):
+        if keyword in header:
+            dataset[keyword] = header[keyword]
     dataset.SeriesDescription = origin.description(name)
     dataset.ImageComments = SYNTHETIC_NOTICE
     dataset.DerivationDescription = origin.derivation(name)

@@ -87,7 +87,7 @@ def segmentation(
     for number, value in enumerate(present, start=1):
         numbers[value.value] = number
     dataset = hd.seg.Segmentation(
-        source_images=source.headers,
+        source_images=source.references(),
         pixel_array=numbers[array_kji],
         segmentation_type=hd.seg.SegmentationTypeValues.BINARY,
         segment_descriptions=[_described(n, value, origin) for n, value in enumerate(present, start=1)],

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from MedUSISLib.dicom.attributes import COPIED
+from MedUSISLib.dicom.attributes import COPIED, INSTANCE, PLACE, TYPE_2
 from MedUSISLib.errors import ErrorCode, MedUSISError
 from MedUSISLib.imaging.dicom_series import sorted_series
 from MedUSISLib.imaging.geometry import Geometry
@@ -40,6 +40,24 @@ class SourceSeries:
         """Header of slice 0, for what all slices share."""
         return self.headers[0]
 
+    def references(self) -> list[Any]:
+        """The headers without the person, for highdicom: it stops at what it holds for a wrong sex, name or time.
+
+        What the CT says of the patient goes into a finished object as it is (``origin.mark``).
+        """
+        import pydicom
+
+        plain = []
+        for header in self.headers:
+            reference = pydicom.Dataset()
+            for keyword in ("StudyInstanceUID", *PLACE, *INSTANCE, "SpecificCharacterSet"):
+                if keyword in header:
+                    reference[keyword] = header[keyword]
+            for keyword in TYPE_2:
+                setattr(reference, keyword, "")
+            plain.append(reference)
+        return plain
+
     def forget_values(self) -> None:
         """Give the memory of the CT's values back; its grid stays."""
         self.ct = self.ct.with_array(np.broadcast_to(np.int16(0), self.ct.geometry.shape_kji))
@@ -64,7 +82,8 @@ def read_source(folder: Path, series_uid: str | None = None) -> SourceSeries:
             "give the series that the result was made from",
             folder,
         )
-    return SourceSeries([_header(path) for path in files], ct)
+    thickness = f"{ct.geometry.spacing_mm[2]:.6g}"
+    return SourceSeries([_header(path, thickness) for path in files], ct)
 
 
 def require_source(source: SourceSeries, map_grid: Volume, provenance: dict[str, Any]) -> None:
@@ -136,18 +155,27 @@ def _rounded(spacing_mm: tuple[float, float, float]) -> tuple[float, ...]:
     return tuple(round(value, 3) for value in spacing_mm)
 
 
-def _header(path: Path) -> Any:
+def _header(path: Path, thickness: str) -> Any:
+    """``COPIED`` of a slice; a slice that does not say how thick it is has the thickness of the stack's steps."""
     import pydicom
 
-    whole = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=[*COPIED, "SpecificCharacterSet"])
-    whole.decode()
-    missing = [keyword for keyword in _NEEDED if not whole.get(keyword)]
+    try:
+        whole = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=[*COPIED, "SpecificCharacterSet"])
+        whole.decode()
+        header = pydicom.Dataset()
+        for keyword in COPIED:
+            if keyword in whole:
+                header[keyword] = whole[keyword]
+    except Exception:  # values that cannot even be decoded, in every way there is
+        raise _unreadable("has a slice whose header is damaged", "export the series again", path) from None
+    missing = [keyword for keyword in _NEEDED if not header.get(keyword)]
     if missing:
         raise _unreadable(f"has slices without {', '.join(missing)}", "export the original series", path)
-    header = pydicom.Dataset()
-    for keyword in COPIED:
-        if keyword in whole:
-            header[keyword] = whole[keyword]
+    for keyword in TYPE_2:
+        if keyword not in header:
+            setattr(header, keyword, "")
+    if not header.get("SliceThickness"):
+        header.SliceThickness = thickness
     header.SpecificCharacterSet = "ISO_IR 192"
     return header
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from MedUSISLib.errors import ErrorCode, MedUSISError
 from MedUSISLib.imaging.dicom_series import is_dicom_file
+from MedUSISLib.imaging.dicom_values import values_taken_as_they_are
 from MedUSISLib.imaging.volume import Volume
 
 ROLE = "the segmentation"
@@ -99,12 +100,11 @@ def read_regions(path: Path, kind: str, ct: Volume) -> Regions:
     """
     try:
         if kind == "SEG":
-            from MedUSISLib.imaging.dicom_segments import read_segments
-
-            return read_segments(path, ct)
-        from MedUSISLib.imaging.dicom_contours import read_contours
-
-        return read_contours(path, ct)
+            from MedUSISLib.imaging.dicom_segments import read_segments as read
+        else:
+            from MedUSISLib.imaging.dicom_contours import read_contours as read
+        with values_taken_as_they_are():
+            return read(path, ct)
     except (MedUSISError, MemoryError):
         raise
     except ImportError as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import numpy as np
 from MedUSISLib.errors import ErrorCode, MedUSISError
 from MedUSISLib.imaging.axis_operator import Interpolation
 from MedUSISLib.imaging.dicom_regions import ROLE, NamedRegion, Regions, require_frame
+from MedUSISLib.imaging.dicom_values import values_taken_as_they_are
 from MedUSISLib.imaging.geometry import Geometry
 from MedUSISLib.imaging.resampling import resample
 from MedUSISLib.imaging.volume import Volume
@@ -31,8 +31,7 @@ def read_segments(path: Path, ct: Volume) -> Regions:
     """
     import highdicom
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # they may quote names
+    with values_taken_as_they_are():
         seg = highdicom.seg.segread(str(path))
     notes = require_frame(str(seg.get("FrameOfReferenceUID", "")), ct)
     regions = []
@@ -69,8 +68,7 @@ def _mask_of(seg: Any, number: int, ct: Volume) -> Callable[[], np.ndarray]:
 
 def _segment(seg: Any, number: int) -> Volume:
     """One segment on the object's own grid."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with values_taken_as_they_are():
         volume = seg.get_volume(segment_numbers=[number], combine_segments=False, rescale_fractional=True)
     if not str(volume.coordinate_system.value).upper().startswith("PATIENT"):
         raise MedUSISError(

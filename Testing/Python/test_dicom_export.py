@@ -337,29 +337,39 @@ def test_foreign_files_stay_and_a_failed_export_leaves_nothing(tmp_path: Path, m
     assert len(every_file(tmp_path / "other")) == 4  # the earlier export's files are gone
 
 
-def test_nothing_of_the_patient_is_printed_whatever_the_ct_holds(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str], recwarn: pytest.WarningsRecorder
+def test_values_against_the_standard_pass_and_nothing_of_the_patient_is_printed(
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+    recwarn: pytest.WarningsRecorder,
 ) -> None:
-    def careless(k: int, ds: Any) -> None:
-        pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
-        ds.add_new("PatientBirthDate", "DA", pydicom.valuerep.DA("19610203"))
-        ds.PatientName = "Mueller"  # highdicom holds this for an unlikely name
-        ds._dict[pydicom.tag.Tag("PatientBirthDate")] = pydicom.dataelem.RawDataElement(
-            pydicom.tag.Tag("PatientBirthDate"), "DA", 10, b"1961.02.03", 0, False, True
-        )
+    """What highdicom would refuse or pydicom quote: a sex, a date, a time, a name and a thickness as real CTs have."""
+    odd = {"PatientBirthDate": ("DA", b"1961.02.03"), "PatientSex": ("CS", b"W "), "StudyTime": ("TM", b"25:61:00")}
 
-    before = pydicom.config.settings.reading_validation_mode
-    try:
+    def careless(k: int, ds: Any) -> None:
+        ds.PatientName = "Mueller"
+        del ds.SliceThickness
+        for keyword, (vr, value) in odd.items():
+            tag = pydicom.tag.Tag(keyword)
+            ds._dict[tag] = pydicom.dataelem.RawDataElement(tag, vr, len(value), value, 0, False, True)
+
+    settings_of = pydicom.config.settings
+    with pytest.MonkeyPatch.context() as patch:
+        for mode in ("reading_validation_mode", "writing_validation_mode"):
+            patch.setattr(settings_of, mode, pydicom.config.IGNORE)
         ct = write_ct(tmp_path / "ct", STRAIGHT, careless)
-    finally:
-        pydicom.config.settings.reading_validation_mode = before
+    before = settings_of.reading_validation_mode
     write_result(tmp_path / "result", ct)
     capfd.readouterr()
     recwarn.clear()
+    caplog.set_level("INFO")
     export(tmp_path)
-    shown = "".join(capfd.readouterr()) + "".join(str(w.message) for w in recwarn)
-    assert not [secret for secret in (*SECRETS, "1961.02.03") if secret in shown]
-    assert pydicom.config.settings.reading_validation_mode == before
+    instance = pydicom.dcmread(next((tmp_path / "ct").iterdir())).SOPInstanceUID
+    shown = "".join(capfd.readouterr()) + caplog.text + "".join(str(w.message) for w in recwarn)
+    assert not [secret for secret in (*SECRETS, "1961.02.03", "25:61", instance[:40]) if secret in shown]
+    assert settings_of.reading_validation_mode == before
+    for path in every_file(tmp_path / "dicom"):
+        assert (pydicom.dcmread(path).PatientSex, pydicom.dcmread(path).PatientName) == ("W", "Mueller")
 
 
 # Values
