@@ -162,9 +162,8 @@ class DataConfiguration(Part):
 
     @model_validator(mode="after")
     def _split_by_person(self) -> DataConfiguration:
-        for kind, sources in (("images", self.images), ("label_maps", self.label_maps)):
-            split_of: dict[str, str] = {}
-            for source in sources:
-                if split_of.setdefault(source.person, source.split) != source.split:
-                    raise ValueError(f"{kind}: one person is in both train and validation; split by person")
+        split_of: dict[str, str] = {}
+        for source in self.sources:  # labels of somebody who is judged on are his anatomy
+            if split_of.setdefault(source.person, source.split) != source.split:
+                raise ValueError("images and label_maps: one person is in both train and validation; split by person")
         return self

@@ -30,9 +30,10 @@ def blocky_case(person: str, thickness: float = 1.0, seed: int = 0) -> Case:
     return Case(person, labels, BRIGHTNESS[labels].astype(np.float16), thickness)
 
 
-def test_one_person_on_both_sides_of_the_split_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind, number, person", [("images", 2, "a"), ("label_maps", 0, "c")])
+def test_one_person_on_both_sides_of_the_split_is_refused(tmp_path: Path, kind: str, number: int, person: str) -> None:
     content = tiny_training(tmp_path).model_dump(mode="json")
-    content["data"]["images"][2]["person"] = "a"
+    content["data"][kind][number]["person"] = person
     with pytest.raises(MedUSISError, match="split by person"):
         configuration_from(content, tmp_path)
 
