@@ -78,6 +78,16 @@ def plan(
         r1, r2, r3 = _three(correlations)
         guess = AreaGuess(auc, positive_share, r1, r2, r3, test_reader_sd)
         components = _pilot(pilot) if pilot is not None else guess.components()
+        # Half of it lies above the mean area, which an area cannot leave.
+        room = 1 - auc if pilot is None else 0.5
+        if not abs(difference) / 2 < room - 1e-9 or (difference == 0 and cases is None):
+            raise MedUSISError(
+                ErrorCode.BAD_SETTING,
+                "there are no two areas that differ so"
+                if difference
+                else "no number of cases shows that nothing differs",
+                "give a difference that fits the area, such as 0.05" if difference else "give --cases, or a difference",
+            )
         if pilot is not None and simulate:
             raise MedUSISError(
                 ErrorCode.BAD_SETTING, "with a pilot study nothing is simulated", "leave one of them out"
@@ -88,6 +98,8 @@ def plan(
 
         if design is Design.DETECT and accuracy == 0.5:
             raise MedUSISError(ErrorCode.BAD_SETTING, "a share right of one half cannot be detected", "give --accuracy")
+        if design is Design.EQUIVALENCE and not 0 < margin < 0.5:
+            raise MedUSISError(ErrorCode.BAD_SETTING, "the margin must lie between 0 and 0.5", "give one such as 0.1")
         turing = TuringGuess(accuracy, reader_sd, case_correlation)
         rows = [_turing(turing, design, r, cases, margin, wanted, alpha, simulate, seed) for r in counts]
     if as_json:

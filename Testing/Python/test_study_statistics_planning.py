@@ -113,5 +113,13 @@ def test_the_command_plans_all_designs() -> None:
         assert [row["readers"] for row in found["rows"]] == [3, 4, 5, 6, 8, 10, 12]
     seeded = ["study", "plan", "equivalence", "--readers", "4", "--cases", "40", "--simulate", "20", "--json"]
     assert runner.invoke(app, seeded).output == runner.invoke(app, seeded).output
-    assert isinstance(runner.invoke(app, ["study", "plan", "detect"]).exception, MedUSISError)
+    for wrong in (
+        ["detect"],
+        ["compare", "--difference", "0"],
+        ["compare", "--difference", "nan"],
+        ["compare", "--difference", "0.3", "--auc", "0.85"],
+        ["equivalence", "--margin", "0"],
+        ["equivalence", "--margin", "0.5"],
+    ):
+        assert isinstance(runner.invoke(app, ["study", "plan", *wrong]).exception, MedUSISError), wrong
     assert isinstance(runner.invoke(app, ["study", "plan", "compare", "--readers", "x"]).exception, MedUSISError)

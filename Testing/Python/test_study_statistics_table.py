@@ -172,9 +172,17 @@ def test_marks_must_fit_the_lesions() -> None:
     lesions = [{"case": "1", "lesion": "a"}, {"case": "2", "lesion": ""}]
     mark = {"reader": "x", "test": "CT", "case": "1", "lesion": "a", "rating": 3}
     assert LesionTable.from_rows(lesions, [mark]).lesion_ratings.tolist() == [[[3.0]]]
-    for fault in ({"case": "9"}, {"lesion": "b"}):
+    assert LesionTable.from_rows(lesions, [{**mark, "rating": "2,5"}]).lesion_ratings.tolist() == [[[2.5]]]
+    for fault, problem in (
+        ({"case": "9"}, TableProblem.BAD_LESION),
+        ({"lesion": "b"}, TableProblem.BAD_LESION),
+        ({"reader": ""}, TableProblem.EMPTY_FIELD),
+        ({"test": " "}, TableProblem.EMPTY_FIELD),
+        ({"rating": "-inf"}, TableProblem.NOT_A_NUMBER),
+        ({"rating": "high"}, TableProblem.NOT_A_NUMBER),
+    ):
         with pytest.raises(TableError) as caught:
             LesionTable.from_rows(lesions, [{**mark, **fault}])
-        assert caught.value.problem is TableProblem.BAD_LESION
+        assert caught.value.problem is problem
     with pytest.raises(TableError, match="both without"):
         LesionTable.from_rows([*lesions, {"case": "1", "lesion": ""}], [mark])

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from MedUSISLib.study.statistics.rating_table import RatingTable
-from MedUSISLib.study.statistics.table_file import read_rows
+from MedUSISLib.study.statistics.table_file import number_of, read_rows
 from MedUSISLib.study.statistics.table_problems import TableError, TableProblem
 
 UNMARKED = -math.inf
@@ -98,6 +98,11 @@ class LesionTable:
         """
         known = _Lesions.of(lesions)
         marked = list(marks)
+        for count, row in enumerate(marked, 1):
+            for name in ("reader", "test"):
+                if not _text(row, name):
+                    where = f"row {row.get('line', count)} of the marks"
+                    raise TableError(TableProblem.EMPTY_FIELD, f"the {name} is empty in {where}")
         reader_index = _numbered([*readers, *(str(m["reader"]) for m in marked)])
         test_index = _numbered([*tests, *(str(m["test"]) for m in marked)])
         if not reader_index or not test_index:
@@ -203,9 +208,9 @@ def _text(row: Mapping[str, object], name: str) -> str:
 
 def _number(text: str, what: str) -> float:
     try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
+        value = number_of(text)
+    except ValueError as error:
+        raise TableError(TableProblem.NOT_A_NUMBER, f"{what} is not a number", str(error)) from None
     if not math.isfinite(value):
-        raise TableError(TableProblem.NOT_A_NUMBER, f"{what} is not a number")
+        raise TableError(TableProblem.NOT_A_NUMBER, f"{what} is infinite", "leave out what was not marked")
     return value

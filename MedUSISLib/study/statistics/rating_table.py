@@ -7,14 +7,13 @@ wrong with a table is said with a name (`TableProblem`) and the row, because suc
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from MedUSISLib.study.statistics.table_file import read_rows
+from MedUSISLib.study.statistics.table_file import number_of, read_rows
 from MedUSISLib.study.statistics.table_problems import TableError, TableProblem
 
 COLUMN_NAMES: Mapping[str, tuple[str, ...]] = {
@@ -30,8 +29,6 @@ COLUMN_NAMES: Mapping[str, tuple[str, ...]] = {
 _TRUE = {"true", "t", "yes", "y", "positive", "pos", "abnormal", "diseased", "present"}
 _FALSE = {"false", "f", "no", "n", "negative", "neg", "normal", "healthy", "absent"}
 _MISSING = {"", "na", "n/a", "#n/a", "nan", "none", "null", ".", "-"}
-_DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
-_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}")
 
 
 @dataclass(frozen=True)
@@ -248,21 +245,13 @@ def _truth(text: str) -> bool | None:
 
 
 def _number(text: str, line: int, problem: _Reporter) -> float:
-    """A rating; NaN for a missing cell, which `RatingTable.require_crossed` names. A decimal comma is understood."""
+    """A rating; NaN for a missing cell, which `RatingTable.require_crossed` names."""
     if text.lower() in _MISSING:
         return math.nan
-    hint = "use a decimal point"
-    if _THOUSANDS.fullmatch(text):
-        hint = "the comma may be a decimal one or one of thousands; use a decimal point"
-    elif _DECIMAL_COMMA.fullmatch(text):
-        text = text.replace(",", ".")
     try:
-        value = math.nan if "_" in text else float(text)  # Python takes "1_0" for 10
-    except ValueError:
-        value = math.nan
-    if math.isnan(value):
-        raise problem(TableProblem.NOT_A_NUMBER, f"the rating in line {line} is not a number", hint)
-    return value
+        return number_of(text)
+    except ValueError as error:
+        raise problem(TableProblem.NOT_A_NUMBER, f"the rating in line {line} is not a number", str(error)) from None
 
 
 class _Reporter:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import math
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from MedUSISLib.study.statistics.table_problems import TableError, TableProblem
 
+_DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
+_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}")
 _SEPARATOR_LINE = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)
 
 
@@ -67,6 +70,32 @@ def read_rows(
             path,
         ) from error
     return rows
+
+
+def number_of(text: str) -> float:
+    """A number as people write it: a decimal comma is understood where it cannot be one of thousands.
+
+    Raises
+    ------
+    ValueError
+        With what to do.
+
+    Examples
+    --------
+    >>> number_of("2,5"), number_of("-1e-3")
+    (2.5, -0.001)
+    """
+    if _THOUSANDS.fullmatch(text):
+        raise ValueError("the comma may be a decimal one or one of thousands; use a decimal point")
+    if _DECIMAL_COMMA.fullmatch(text):
+        text = text.replace(",", ".")
+    try:
+        value = math.nan if "_" in text else float(text)  # Python takes "1_0" for 10
+    except ValueError:
+        value = math.nan
+    if math.isnan(value):
+        raise ValueError("use a decimal point")
+    return value
 
 
 def _text_of(path: Path) -> str:
