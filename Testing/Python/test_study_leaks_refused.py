@@ -163,6 +163,15 @@ def test_times_within_a_second_are_told_apart(study: Path) -> None:
     assert "leak: FILE_TIME" in refusal("check", study)
 
 
+def test_a_copied_study_is_not_refused_for_its_times(study: Path) -> None:
+    """As many times as files, in the order of their random names."""
+    for number, path in enumerate(sorted((study / "trials").iterdir())):
+        os.utime(path, (FILE_TIME + 3 * number, FILE_TIME + 3 * number))
+    said = run("check", study)
+    assert "remark: FILE_TIME" in said and "0 leak(s)" in said
+    run("package", study, "--reader", "R1", "--out", study.parent / "R1.zip")
+
+
 def as_others_write_it(path: Path) -> None:
     """A synthetic image as another program leaves it: floats of 8 bytes, an offset, axes that run the other way, more
     air around, a text, the fastest packing."""
