@@ -237,7 +237,9 @@ def _fixed_findings(measured: Sequence[tuple[KeyImage, Measured]]) -> list[Findi
         other = [image for image in images if image not in usual]
         values = _values_text(code, groups)
         harmless = code == "FILE_TIME" and not _times_tell(measured)
-        findings.append(Finding(code, "remark" if harmless else "leak", f"{_counted(other, images)} differ from the others{values}"))
+        findings.append(
+            Finding(code, "remark" if harmless else "leak", f"{_counted(other, images)} differ from the others{values}")
+        )
     texts = [image for image, m in measured if m.text]
     if texts:
         fields = sorted({name for _, m in measured for name in m.text})
