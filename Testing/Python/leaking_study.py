@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from MedUSISLib.study.building import FILE_TIME
 from MedUSISLib.study.key import Key, load_key
+from MedUSISLib.study.trial_writing import FILE_TIME
 from MedUSISLib.study.versioned import to_json
 
 HEADER = 352

@@ -15,9 +15,10 @@ from study_example import SECRET, turing_protocol, write_cases
 
 from MedUSISLib.errors import MedUSISError
 from MedUSISLib.study import leaks
-from MedUSISLib.study.building import FILE_TIME, new_study
+from MedUSISLib.study.building import new_study
 from MedUSISLib.study.key import load_key
 from MedUSISLib.study.leaks import LeakReport, check_study
+from MedUSISLib.study.trial_writing import FILE_TIME
 
 
 @pytest.fixture(scope="module")

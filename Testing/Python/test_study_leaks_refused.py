@@ -22,8 +22,9 @@ from MedUSISLib.imaging.geometry import Geometry
 from MedUSISLib.imaging.reading import read_volume
 from MedUSISLib.imaging.volume import Volume
 from MedUSISLib.imaging.writing import write_volume
-from MedUSISLib.study.building import FILE_TIME, new_study
+from MedUSISLib.study.building import new_study
 from MedUSISLib.study.key import load_key
+from MedUSISLib.study.trial_writing import FILE_TIME
 from MedUSISLib.study.versioned import to_json
 
 EVERY = ("real", "synthetic")

@@ -337,12 +337,12 @@ def test_names_that_part_the_arms_by_chance_are_drawn_again(
     table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without this, one study of 8 real and 8 synthetic images in a thousand would be refused by its own check."""
-    from MedUSISLib.study import building
+    from MedUSISLib.study.trial_writing import TrialWriter
 
     drawn = []
-    original = building._Builder._random_names
+    original = TrialWriter._random_names
 
-    def unlucky(self: building._Builder, purpose: str, count: int) -> list[str]:
+    def unlucky(self: TrialWriter, purpose: str, count: int) -> list[str]:
         names = original(self, purpose, count)
         if purpose.startswith("images"):
             drawn.append(purpose)
@@ -351,6 +351,6 @@ def test_names_that_part_the_arms_by_chance_are_drawn_again(
             return [half[n // 2 + (count // 2 if n % 2 else 0)] for n in range(count)]
         return names
 
-    monkeypatch.setattr(building._Builder, "_random_names", unlucky)
+    monkeypatch.setattr(TrialWriter, "_random_names", unlucky)
     new_study(table, turing_protocol(), tmp_path / "s", secret=SECRET)
     assert drawn[:2] == ["images 0", "images 1"]
