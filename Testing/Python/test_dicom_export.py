@@ -13,11 +13,11 @@ import numpy as np
 import pydicom
 import pytest
 import SimpleITK as sitk
-from dicom_example import NOTICE, SECRETS, maps_on, write_ct, write_result
+from dicom_example import NOTICE, SECRETS, identity, maps_on, write_ct, write_result
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from imaging_phantom import geometry_about, rotation
-from test_imaging_dicom import OBLIQUE, STRAIGHT
+from test_imaging_dicom import OBLIQUE, STRAIGHT, ct_on, write_series
 
 from MedUSISLib.dicom.export import ExportedDicom, export_dicom
 from MedUSISLib.dicom.quantisation import STEPS, Quantisation
@@ -258,8 +258,6 @@ def test_a_tilted_gantry_is_refused(tmp_path: Path) -> None:
         position = [float(v) for v in ds.ImagePositionPatient]
         ds.ImagePositionPatient = [position[0], position[1] + 1.5 * k, position[2]]
 
-    from test_imaging_dicom import ct_on, write_series
-
     write_series(tmp_path / "ct", ct_on(STRAIGHT), change=tilt)
     refused(tmp_path, ErrorCode.GEOMETRY_MISMATCH, "tilted")
 
@@ -405,6 +403,44 @@ def test_dciodvfy_finds_no_error(exported: Path, out: str) -> None:
         said = subprocess.run([program, str(path)], capture_output=True, text=True, errors="replace")
         errors = [line for line in (said.stdout + said.stderr).splitlines() if line.startswith("Error")]
         assert not [line for line in errors if "0x0008,0x001c" not in line], path.name
+
+
+def test_what_the_engine_makes_of_a_series_goes_back_into_its_study(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The whole way: DICOM CT, synthesis with a tiny generator, DICOM MR; and through NIfTI with other axes."""
+    from tiny_generator import head_phantom, tiny_bundle
+
+    from MedUSISLib.imaging.writing import write_volume
+    from MedUSISLib.synthesis.engine import synthesize
+    from MedUSISLib.synthesis.request import SynthesisRequest
+    from MedUSISLib.synthesis.second_look import SecondLook
+
+    nothing = MedUSISError(ErrorCode.INTERNAL, "not wanted in this test")
+    monkeypatch.setattr("MedUSISLib.synthesis.report.write_report", lambda result, path: path.write_text("report"))
+    monkeypatch.setattr("MedUSISLib.synthesis.engine.look_again", lambda *_: SecondLook(None, nothing))
+    ct, labels = head_phantom(geometry_about((4, 5, 6), (40, 36, 10), (5.0, 5.0, 15.0)))
+    write_series(tmp_path / "ct", ct.with_array(np.rint(ct.array_kji).astype(np.int16)), change=identity)
+    read = read_volume(tmp_path / "ct")
+    order, flips = [0, 1, 2], [1, -1, 1]  # as dcm2niix turns the rows
+    write_volume(turned_volume(read, order, flips), tmp_path / "ct.nii.gz")
+    write_volume(labels, tmp_path / "seg.nrrd")
+    generator = tiny_bundle(tmp_path / "tiny").directory
+    written = {}
+    for name, source in (("dicom", tmp_path / "ct"), ("nifti", tmp_path / "ct.nii.gz")):
+        synthesize(
+            SynthesisRequest(
+                ct=source, segmentation=tmp_path / "seg.nrrd", labels="head", generator=str(generator),
+                out=tmp_path / name, passes=1, device="cpu",
+            )
+        )  # fmt: skip
+        export(tmp_path, f"{name}-out", result=tmp_path / name)
+        written[name] = read_volume(tmp_path / f"{name}-out" / "mr-0001.dcm", role="the MR")
+        made = read_volume(tmp_path / name / "mr.nii.gz").array_kji
+        expected = made if name == "dicom" else back_again(made, order, flips)
+        assert np.abs(written[name].array_kji - expected).max() <= 1e-4
+    assert written["dicom"].geometry.same_grid(written["nifti"].geometry, 1e-9)
+    assert written["dicom"].array_kji.max() > 0
 
 
 def test_the_command_writes_the_files_and_tells_the_bound(exported: Path, tmp_path: Path) -> None:
