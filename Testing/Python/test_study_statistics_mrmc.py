@@ -233,6 +233,24 @@ def test_differences_that_are_equal_on_paper_leave_no_variance_of_rounding() -> 
     assert fixed_cases.as_dict()["statistic"] is None and fixed_cases.as_dict()["p_value"] is None
 
 
+def test_negative_terms_of_the_cases_count_as_none() -> None:
+    """Hillis 2007: max(Cov2 - Cov3, 0) between tests, max(Cov2, 0) of one test."""
+    matrix = np.full((2, 5, 2, 5), 0.0003)
+    for t in range(2):
+        matrix[t, :, t, :] = -0.0001
+        for r in range(5):
+            matrix[t, r, t, r] = 0.0008
+    model = ObuchowskiRockette(VAN_DYKE_AREAS, matrix, ("SE", "CINE"), 0.95)
+    squares = model.squares
+    assert squares.test is not None and squares.interaction is not None and squares.single[0] is not None
+    both, cases = analysis_of(model, BOTH), analysis_of(model, CASES)
+    assert both.statistic == pytest.approx(squares.test / squares.interaction)
+    assert both.ddf == pytest.approx(4)
+    assert cases.error == pytest.approx(0.0008 - 0.0003)
+    assert both.tests[0].estimate.standard_error == pytest.approx(math.sqrt(squares.single[0] / 5))
+    assert cases.tests[0].estimate.standard_error == pytest.approx(math.sqrt(0.0008 / 5))
+
+
 def test_areas_below_one_half_are_named() -> None:
     table = made_table()
     turned = RatingTable(table.readers, table.tests, table.cases, table.truth, -table.ratings)

@@ -115,6 +115,7 @@ def test_marks_become_hits_and_false_marks_and_duplicates_nothing() -> None:
     table = lesion_marks([one, *others])
     assert table.lesion_ratings[0, 0].tolist() == [80, float("-inf")]
     assert AfrocArea(table).values()[0, 0] == pytest.approx((1 + 1 + 0 + 0.5) / 4)
+    assert table.false_counts[0, 0].tolist() == [0, 0, 1, 0]  # the second mark on the lesion is no false one
     with pytest.raises(TableError, match="no lesion mask"):
         lesion_marks([reading("a", "c", {})])
 
