@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -70,7 +71,9 @@ def main(data: Path, out: Path, names: list[str]) -> int:
         folder.mkdir(exist_ok=True)
         table = lesion_cases(data, out / "slabs") if name == "lesions" else head_cases(data, out / "heads")
         (folder / "protocol.json").write_text(to_json(protocol), encoding="utf-8")
-        medusis("new", table, "--protocol", folder / "protocol.json", "--out", folder / "study", "--overwrite")
+        # Answers that were merged into an earlier one belong to it.
+        shutil.rmtree(folder / "study", ignore_errors=True)
+        medusis("new", table, "--protocol", folder / "protocol.json", "--out", folder / "study")
         print(medusis("check", folder / "study"))
         answers = []
         for reader in READERS:

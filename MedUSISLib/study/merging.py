@@ -17,6 +17,8 @@ from MedUSISLib.study.key import Key, load_study
 from MedUSISLib.study.package import package_of
 from MedUSISLib.study.protocol import Protocol
 
+_EARLIER = "the file that answers are merged into"
+
 
 @dataclass(frozen=True)
 class ReaderState:
@@ -72,8 +74,9 @@ def merge_answers(study: str | Path, sources: Sequence[str | Path], out: str | P
     is_url = "://" in str(out)
     before = [out] if is_url or Path(out).is_file() else []
     chains: dict[str, list[Row]] = {}
-    for number, source in enumerate([*sources, *before], start=1):
-        for reader, rows in _chains(source, protocol, key, f"file {number} of the answers").items():
+    roles = [f"file {number} of the answers" for number in range(1, len(sources) + 1)]
+    for source, role in zip([*sources, *before], [*roles, *([_EARLIER] if before else [])], strict=True):
+        for reader, rows in _chains(source, protocol, key, role).items():
             chains[reader] = _longer(chains.get(reader, []), rows)
     if is_url:
         with AnswerStore(out) as store:
@@ -124,7 +127,9 @@ def _chains(source: str | Path, protocol: Protocol, key: Key, role: str) -> dict
             raise MedUSISError(
                 ErrorCode.BAD_SETTING,
                 f"{role} holds answers to another study, or to another package of it",
-                "give the answers to this study",
+                "give another place; when the study was made again, move the old answers away"
+                if role == _EARLIER
+                else "give the answers to this study",
                 path,
             )
         trial = key.trial_of.get(row.trial)

@@ -202,6 +202,12 @@ def test_answers_to_another_study_are_refused(turing: Path, lesions: Path, tmp_p
     read_all(package_of(*load_study(turing), "R1"), tmp_path / "R1.sqlite", guess, stop=1)
     with pytest.raises(MedUSISError, match="another study"):
         merge_answers(lesions, [tmp_path / "R1.sqlite"], tmp_path / "all.sqlite")
+    # A study that was made again beside the answers to the old one.
+    nothing = {"present": "no", "confidence": 10.0, "marks": []}
+    read_all(package_of(*load_study(lesions), "R1"), tmp_path / "new.sqlite", lambda now: nothing, stop=1)
+    with pytest.raises(MedUSISError, match="the file that answers are merged into") as caught:
+        merge_answers(lesions, [tmp_path / "new.sqlite"], tmp_path / "R1.sqlite")
+    assert "move the old answers away" in caught.value.hint
     with pytest.raises(MedUSISError, match="does not exist"):
         merge_answers(turing, [tmp_path / "none.sqlite"], tmp_path / "all.sqlite")
 
