@@ -59,7 +59,7 @@ def plain_reasons(error: ValidationError, model: type[BaseModel] | None = None) 
     ...     plain_reasons(error, Phase)
     ['iterations: is missing', "iteratons: there is no such setting; is 'iterations' meant?"]
     """
-    reasons: dict[str, str] = {}
+    reasons: dict[str, list[str]] = {}
     for finding in error.errors(include_url=False, include_input=False):
         where = ".".join(str(part) for part in finding["loc"] if not _is_type(part))
         words = _WORDS.get(finding["type"])
@@ -68,8 +68,10 @@ def plain_reasons(error: ValidationError, model: type[BaseModel] | None = None) 
         text = _PATTERNS.get(known.get("pattern", ""), text)
         if finding["type"] == "extra_forbidden" and model is not None:
             text += _meant(str(finding["loc"][-1]), _fields_at(model, finding["loc"][:-1]))
-        reasons.setdefault(where, text)  # of the forms that a value may have, the first one speaks
-    return [f"{where}: {text}" if where else text for where, text in reasons.items()]
+        texts = reasons.setdefault(where, [])  # one for each of the forms that a value may have
+        if text not in texts:
+            texts.append(text)
+    return [f"{where}: {' or '.join(texts)}" if where else " or ".join(texts) for where, texts in reasons.items()]
 
 
 def _is_type(part: int | str) -> bool:

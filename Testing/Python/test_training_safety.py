@@ -173,7 +173,13 @@ def test_the_last_state_is_exported_unless_asked_otherwise(tmp_path: Path) -> No
 
 @pytest.mark.parametrize(
     ("criterion", "worse", "better"),
-    [("mean_error", 0.2, 0.1), ("correlation", 0.5, 0.9), ("high_frequency", 1.5, 0.8), ("mean_error", math.nan, 9.0)],
+    [
+        ("mean_error", 0.2, 0.1),
+        ("correlation", 0.5, 0.9),
+        ("high_frequency", 0.4, 1.2),
+        ("diversity", 1.5, 0.8),
+        ("mean_error", math.nan, 9.0),
+    ],
 )
 def test_better_is_what_the_criterion_says(criterion: Any, worse: float, better: float) -> None:
     selection = Selection(SelectionSettings(criterion=criterion))

@@ -56,6 +56,7 @@ def changed(**settings: Any) -> str:
         (changed(phases=[{"iteratons": 3, "name": "a"}]), ErrorCode.BAD_SETTING, "is 'iterations' meant?"),
         (changed(augmentation={"rotate": 5}), ErrorCode.BAD_SETTING, "there are: flip, deform, turn_deg"),
         (changed(data={"crop": [64]}), ErrorCode.BAD_SETTING, "data.crop.1: is missing"),
+        (changed(data={"crop": [64] * 4}), ErrorCode.BAD_SETTING, "no more than 2 entries or must have no more than 3"),
         (changed(data={"crop": "64"}), ErrorCode.BAD_SETTING, "data.crop: must be a list"),
         (changed(data={"views": {"axial": 0}}), ErrorCode.BAD_SETTING, "views needs a share above 0"),
         (changed(data={"views": {"koronal": 1}}), ErrorCode.BAD_SETTING, "must be 'axial', 'coronal' or 'sagittal'"),
