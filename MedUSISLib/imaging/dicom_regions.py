@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -98,13 +99,31 @@ def read_regions(path: Path, kind: str, ct: Volume) -> Regions:
         INPUT_NOT_READABLE, GEOMETRY_MISMATCH (another frame of reference, contours between the slices),
         EMPTY_SEGMENTATION, DEPENDENCY_MISSING.
     """
-    try:
+    with _damage_named(path, kind):
         if kind == "SEG":
             from MedUSISLib.imaging.dicom_segments import read_segments as read
         else:
             from MedUSISLib.imaging.dicom_contours import read_contours as read
+        found = read(path, ct)
+    found.regions = [replace(region, mask=_guarded(region.mask, path, kind)) for region in found.regions]
+    return found
+
+
+def _guarded(mask: Callable[[], np.ndarray], path: Path, kind: str) -> Callable[[], np.ndarray]:
+    """Voxels are decoded when they are asked for, and may be damaged then."""
+
+    def guarded() -> np.ndarray:
+        with _damage_named(path, kind):
+            return mask()
+
+    return guarded
+
+
+@contextmanager
+def _damage_named(path: Path, kind: str) -> Iterator[None]:
+    try:
         with values_taken_as_they_are():
-            return read(path, ct)
+            yield
     except (MedUSISError, MemoryError):
         raise
     except ImportError as error:

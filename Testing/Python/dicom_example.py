@@ -122,3 +122,25 @@ def loop_on(geometry: Geometry, k: float, corners_ij: list[tuple[float, float]])
 def box(i0: float, i1: float, j0: float, j1: float) -> list[tuple[float, float]]:
     """Corners of a rectangle between pixel positions."""
     return [(i0, j0), (i1, j0), (i1, j1), (i0, j1)]
+
+
+def turned_volume(ct: Volume, order: list[int], flips: list[int]) -> Volume:
+    """The same voxels in the same places with axes in another order (array axes k, j, i) and direction."""
+    array = ct.array_kji.transpose(order)[tuple(slice(None, None, flip) for flip in flips)]
+    ijk = [2 - axis for axis in order][::-1]  # old matrix axis of each new one
+    flips_ijk = np.array(flips[::-1])
+    grid = ct.geometry
+    size = np.asarray(grid.size_ijk)[ijk]
+    start = np.zeros(3)
+    for new, old in enumerate(ijk):
+        start[old] = size[new] - 1 if flips_ijk[new] < 0 else 0
+    directions = grid.axes[:, ijk] * flips_ijk
+    origin = grid.index_to_lps([start])[0]
+    spacing = np.asarray(grid.spacing_mm)[ijk]
+    geometry = Geometry(tuple(size), tuple(spacing), tuple(origin), tuple(directions.ravel()))
+    return Volume(np.ascontiguousarray(array), geometry)
+
+
+def back_again(array: np.ndarray, order: list[int], flips: list[int]) -> np.ndarray:
+    """An array of ``turned_volume`` in the order that it had before."""
+    return array[tuple(slice(None, None, flip) for flip in flips)].transpose(np.argsort(order))

@@ -13,7 +13,16 @@ import numpy as np
 import pydicom
 import pytest
 import SimpleITK as sitk
-from dicom_example import NOTICE, SECRETS, identity, maps_on, write_ct, write_result
+from dicom_example import (
+    NOTICE,
+    SECRETS,
+    back_again,
+    identity,
+    maps_on,
+    turned_volume,
+    write_ct,
+    write_result,
+)
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from imaging_phantom import geometry_about, rotation
@@ -25,7 +34,6 @@ from MedUSISLib.dicom.request import ExportDicomRequest
 from MedUSISLib.errors import ErrorCode, MedUSISError
 from MedUSISLib.imaging.geometry import Geometry
 from MedUSISLib.imaging.reading import read_volume
-from MedUSISLib.imaging.volume import Volume
 from MedUSISLib.progress import Progress
 
 hd = pytest.importorskip("highdicom")
@@ -227,27 +235,6 @@ def test_any_series_lies_on_its_ct(tmp_path_factory: pytest.TempPathFactory, dat
             assert np.array_equal(in_place(volume, ct.geometry).astype(np.float32), expected)
     finally:
         shutil.rmtree(folder)
-
-
-def turned_volume(ct: Volume, order: list[int], flips: list[int]) -> Volume:
-    """The same voxels in the same places with axes in another order (array axes k, j, i) and direction."""
-    array = ct.array_kji.transpose(order)[tuple(slice(None, None, flip) for flip in flips)]
-    ijk = [2 - axis for axis in order][::-1]  # old matrix axis of each new one
-    flips_ijk = np.array(flips[::-1])
-    grid = ct.geometry
-    size = np.asarray(grid.size_ijk)[ijk]
-    start = np.zeros(3)
-    for new, old in enumerate(ijk):
-        start[old] = size[new] - 1 if flips_ijk[new] < 0 else 0
-    directions = grid.axes[:, ijk] * flips_ijk
-    origin = grid.index_to_lps([start])[0]
-    spacing = np.asarray(grid.spacing_mm)[ijk]
-    geometry = Geometry(tuple(size), tuple(spacing), tuple(origin), tuple(directions.ravel()))
-    return Volume(np.ascontiguousarray(array), geometry)
-
-
-def back_again(array: np.ndarray, order: list[int], flips: list[int]) -> np.ndarray:
-    return array[tuple(slice(None, None, flip) for flip in flips)].transpose(np.argsort(order))
 
 
 def test_a_tilted_gantry_is_refused(tmp_path: Path) -> None:

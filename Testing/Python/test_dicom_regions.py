@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pydicom
 import pytest
-from dicom_example import SECRETS, box, identity, loop_on, write_ct, write_result, write_rtstruct
+from dicom_example import SECRETS, box, identity, loop_on, turned_volume, write_ct, write_result, write_rtstruct
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from imaging_phantom import geometry_about, rotation
@@ -294,8 +294,6 @@ def test_a_case_is_read_from_a_ct_series_and_a_structure_set(tmp_path: Path) -> 
 @settings(max_examples=25, deadline=None, phases=QUICK)
 @given(st.permutations([0, 1, 2]), st.lists(st.sampled_from([1, -1]), min_size=3, max_size=3), st.booleans())
 def test_voxels_are_carried_over_whatever_the_order_of_axes(order: list[int], flips: list[int], part: bool) -> None:
-    from test_dicom_export import turned_volume
-
     grid = geometry_about((12, -34, 56), (6, 5, 4), (1.5, 2.0, 4.0), rotation((0.2, 0.1, -0.3)))
     array = np.arange(120, dtype=np.int16).reshape(4, 5, 6) + 1
     volume = Volume(array, grid)
