@@ -187,7 +187,7 @@ def test_what_the_jobs_import_is_there_or_is_asked_for(part: str) -> None:
         *(p.module for p in asked_for),
     }
     known -= {"torch"} if part == "study" else set()
-    optional = {"totalsegmentator", "tensorboard"}
+    optional = {"totalsegmentator", "tensorboardX"}
     package = REPOSITORY / "MedUSISLib" / part
     for path in sorted(package.glob("*.py") if part == "." else package.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
