@@ -99,9 +99,38 @@ def test_the_same_seed_gives_the_same_voxels_and_another_seed_others(
     assert not np.array_equal(voxels(1), stored)
 
 
+def test_the_generator_of_volumes_draws_the_same_contrast_without_seams(
+    part: tuple[Path, Path], tmp_path: Path
+) -> None:
+    """Half of the part, so that it takes two windows."""
+    box = (slice(None), slice(None), slice(0, 110))
+    ct = crop_to_box(read_volume(part[0]), box)
+    seg = crop_to_box(read_label_map(part[1]), box)
+    request = SynthesisRequest(
+        ct=write_volume(ct, tmp_path / "ct.nii.gz"),
+        segmentation=write_volume(seg, tmp_path / "seg.nii.gz"),
+        labels="head",
+        generator="head-t1w-3d",
+        out=tmp_path / "out",
+        passes=2,
+        device="cpu",
+    )
+    result = synthesize(request, Progress())
+    assert result.provenance["mode"] == "window"
+    assert result.mr.geometry.same_grid(ct.geometry)
+    rows = class_table(result.mr.array_kji, result.labels.array_kji, SCHEMA)
+    mean = {row.name: row.mean for row in rows if row.mean is not None}
+    assert mean["fat"] > mean["white_matter"] > mean["cortex"] > mean["csf"]
+    assert mean["cortical_bone"] < 0.45
+    assert abs(mean["white_matter"] - 0.7) < 0.08
+    assert result.quality["seam_index"] is None or result.quality["seam_index"] < 1.5
+    assert result.quality["body"]["dice"] > 0.95
+    assert result.quality["uncertainty"]["global"] > 0
+
+
 def test_the_shipped_bundles_are_whole_and_small() -> None:
     total = 0
-    for name, kind in (("head-t1w", "generator"), ("head-seg", "segmentator")):
+    for name, kind in (("head-t1w", "generator"), ("head-t1w-3d", "generator"), ("head-seg", "segmentator")):
         bundle = load_bundle(name, kind=kind)
         total += (bundle.directory / "weights.safetensors").stat().st_size
         assert "not for diagnosis" in bundle.model_card
@@ -115,4 +144,15 @@ def test_the_shipped_generator_reached_its_aims_on_held_out_people() -> None:
     assert reached["mean_error"] <= 0.05
     assert reached["correlation"] >= 0.97
     assert 0.5 <= reached["high_frequency"] <= 2.0
+    assert manifest.review.uncertainty is not None
+
+
+def test_the_shipped_generator_of_volumes_has_the_right_classes_on_held_out_people() -> None:
+    """It is smoother than head-t1w, and its card says so; its classes must be right all the same."""
+    manifest = load_bundle("head-t1w-3d").manifest
+    assert manifest.spatial_dims == 3
+    reached = manifest.results["held_out"]
+    assert reached["mean_error"] <= 0.05
+    assert reached["correlation"] >= 0.97
+    assert all(volume["seams"] < 1.5 for volume in manifest.results["volumes"])
     assert manifest.review.uncertainty is not None
