@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from MedUSISLib.cli.options import OVERWRITE, absolute, answer_place
+from MedUSISLib.cli.options import absolute, answer_place
 
 
 class FormatName(StrEnum):
@@ -32,7 +32,7 @@ def export(
             help="Files from readers, or a database; may be repeated. answers.sqlite in the study if not given.",
         ),
     ] = None,
-    overwrite: bool = OVERWRITE,
+    overwrite: bool = typer.Option(False, "--overwrite", help="Replace the file, or write between other files."),
 ) -> None:
     """Write the answers beside the truth for another program.
 

@@ -115,6 +115,11 @@ def test_imrmc(lesions: Path, tmp_path: Path) -> None:
 
 def test_imrmc_of_a_visual_turing_test_has_images_as_cases(turing: Path, tmp_path: Path) -> None:
     export_study(turing, [], ExportFormat.IMRMC, tmp_path / "t.imrmc")
+    before = (tmp_path / "t.imrmc").read_bytes()
+    with pytest.raises(MedUSISError, match="such a file"):
+        export_study(turing, [], ExportFormat.IMRMC, tmp_path / "t.imrmc")
+    assert (tmp_path / "t.imrmc").read_bytes() == before
+    export_study(turing, [], ExportFormat.IMRMC, tmp_path / "t.imrmc", overwrite=True)
     header, truth, scores = parsed_imrmc(tmp_path / "t.imrmc")
     assert header == {"NR": 2, "N0": 6, "N1": 6, "NM": 1}
     sign = {"real": -1, "synthetic": 1, "unsure": 0}

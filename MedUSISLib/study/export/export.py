@@ -56,12 +56,12 @@ def export_study(
     out : str or Path
         A file with the suffix of the format (added when there is none); for CSV a folder.
     overwrite : bool
-        For CSV: write although the folder holds files that MedUSIS did not write.
+        Replace a file; for CSV: write although the folder holds files that MedUSIS did not write.
 
     Raises
     ------
     MedUSISError
-        BAD_SETTING for a wrong suffix and as the formats' writers; as ``merge_answers``.
+        BAD_SETTING for a wrong suffix, a file that exists, and as the formats' writers; as ``merge_answers``.
     """
     study, out = Path(study), Path(out)
     protocol, _ = load_study(study)
@@ -78,4 +78,6 @@ def export_study(
     out = out if out.suffix else out.with_suffix(suffix)
     if out.suffix.lower() != suffix or out.is_dir():
         raise MedUSISError(ErrorCode.BAD_SETTING, f"a file of this format is called *{suffix}", "give such a name", out)
+    if out.exists() and not overwrite:  # it could be the table of cases, the only way back to the patients
+        raise MedUSISError(ErrorCode.BAD_SETTING, "there is such a file", "give another name, or --overwrite", out)
     return write(found, out, protocol)
