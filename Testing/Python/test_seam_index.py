@@ -32,11 +32,12 @@ def anatomy(seed: int, shape: tuple[int, int, int] = (48, 52, 56)) -> tuple[np.n
 
 
 @settings(max_examples=25, deadline=None)
-@given(seed=st.integers(0, 1000), places=st.lists(st.integers(10, 38), min_size=2, max_size=4, unique=True))
-def test_anatomy_texture_and_fields_are_no_seams(seed: int, places: list[int]) -> None:
+@given(seed=st.integers(0, 1000), first=st.integers(10, 20), apart=st.integers(8, 18))
+def test_anatomy_texture_and_fields_are_no_seams(seed: int, first: int, apart: int) -> None:
     volume, labels = anatomy(seed)
-    index = seam_index(volume, (tuple(places), tuple(places), tuple(places)), labels)
-    assert index is not None and 0.4 < index < 1.4  # 167 such heads: 0.56 to 1.19
+    places = (first, first + apart)  # borders of windows are never nearer to one another
+    index = seam_index(volume, (places, places, places), labels)
+    assert index is not None and 0.5 < index < 1.7  # 501 such heads: 0.81 to 1.36
 
 
 @settings(max_examples=15, deadline=None)
