@@ -65,6 +65,8 @@ class Validation:
         Why there is no re-segmentation; empty when there is.
     samples : dict of str to int
         What the figures rest on: people, slices, patches (of the Frechet distance).
+    checkerboard_real : float
+        Checkerboard index of the real slices.
     """
 
     mean_error: float | None
@@ -87,6 +89,7 @@ class Validation:
     swapped: list[tuple[str, str]] = field(default_factory=list)
     unavailable: str = ""
     samples: dict[str, int] = field(default_factory=dict)
+    checkerboard_real: float | None = None
 
     def figures(self) -> dict[str, float]:
         """The numbers that a state is judged by, without those that could not be measured."""
@@ -106,7 +109,7 @@ class Validation:
 
     def yardsticks(self) -> dict[str, float]:
         """What the real slices reach in the same measure; the same in every validation of a training."""
-        return self._measured(("resegmentation_dice_real", "frechet_between_people"))
+        return self._measured(("resegmentation_dice_real", "frechet_between_people", "checkerboard_real"))
 
     def dice_per_class(self) -> dict[str, float]:
         """Dice of the re-segmentation by class name."""
@@ -146,6 +149,7 @@ class Judge:
     ) -> None:
         self.slices, self.schema, self._draw = slices, schema, draw
         self.rows_real = class_table(slices.images, slices.labels, schema)
+        self._checkerboard_real = checkerboard_index(slices.images)
         self.texture = TextureDistance(slices, others)
         self.resegmentation = Resegmentation(schema, device)
         self._dice_real: list[DiceRow] = [] if self.resegmentation.reason else self._segmented(slices.images)
@@ -209,6 +213,7 @@ class Judge:
                 "patches": self.texture.patches,
                 "other_people": self.texture.other_people,
             },
+            checkerboard_real=self._checkerboard_real,
         )
         return result, fake
 

@@ -54,7 +54,7 @@ def test_every_validation_has_all_figures_with_their_yardsticks(tuned) -> None:
     assert recorder.metrics["validation_ssim"] == pytest.approx([f["ssim"] for _, f in log.validations], abs=1e-5)
     results = load_bundle(result.bundle).manifest.results
     assert results["held_out"].keys() == OF_SMALL_SLICES
-    assert results["yardsticks"].keys() == {"resegmentation_dice_real"}
+    assert results["yardsticks"].keys() == {"checkerboard_real", "resegmentation_dice_real"}
     assert (results["samples"]["people"], results["samples"]["slices"]) == (1, 16)
     assert results["resegmentation"]["white_matter"].keys() == {"synthetic", "real"}
 
@@ -177,11 +177,12 @@ def test_real_slices_are_perfect_by_every_figure(judge: Judge) -> None:
     result, _ = perfect(torch.nn.Identity(), 0)
     figures = result.figures()
     assert figures.keys() == FIGURES - {"psnr"}
-    assert result.yardsticks().keys() == {"resegmentation_dice_real", "frechet_between_people"}
+    assert result.yardsticks().keys() == {"checkerboard_real", "frechet_between_people", "resegmentation_dice_real"}
     assert figures["ssim"] == pytest.approx(1) and figures["absolute_error"] == 0
     assert figures["frechet"] == pytest.approx(0, abs=1e-9)
     assert figures["diversity"] == pytest.approx(1) and figures["high_frequency"] == pytest.approx(1)
     assert figures["resegmentation_dice"] == result.yardsticks()["resegmentation_dice_real"]
+    assert figures["checkerboard"] == pytest.approx(result.yardsticks()["checkerboard_real"])
 
 
 def test_what_is_wrong_with_an_image_is_seen_by_the_figure_that_is_there_for_it(judge: Judge) -> None:
