@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -11,6 +9,7 @@ from typing import Literal
 from MedUSISLib.errors import ErrorCode, MedUSISError
 from MedUSISLib.generators.manifest import MANIFEST_NAME, Manifest, read_manifest
 from MedUSISLib.resources import resource_path
+from MedUSISLib.user_folders import user_folder
 
 GENERATORS_VARIABLE = "MEDUSIS_GENERATORS"
 """Environment variable that names the user's generator folder."""
@@ -35,14 +34,7 @@ def user_generator_directory() -> Path:
 
     ``MEDUSIS_GENERATORS`` if set, else the platform's place for application data.
     """
-    chosen = os.environ.get(GENERATORS_VARIABLE)
-    if chosen:
-        return Path(chosen).expanduser()
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "MedUSIS" / "generators"
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Application Support" / "MedUSIS" / "generators"
-    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "medusis" / "generators"
+    return user_folder(GENERATORS_VARIABLE, "generators")
 
 
 def available_bundles() -> list[CatalogueEntry]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -11,6 +10,7 @@ from pathlib import Path
 
 from MedUSISLib.errors import ErrorCode, MedUSISError
 from MedUSISLib.jobs.failures import named_error
+from MedUSISLib.user_folders import user_folder
 
 RUNS_VARIABLE = "MEDUSIS_RUNS"
 """Environment variable that names the folder of the runs."""
@@ -33,14 +33,7 @@ def default_runs_folder() -> Path:
 
     ``MEDUSIS_RUNS`` if set, else the platform's place for application data.
     """
-    chosen = os.environ.get(RUNS_VARIABLE)
-    if chosen:
-        return Path(chosen).expanduser()
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "MedUSIS" / "runs"
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Application Support" / "MedUSIS" / "runs"
-    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "medusis" / "runs"
+    return user_folder(RUNS_VARIABLE, "runs")
 
 
 def write_whole(path: Path, text: str) -> None:

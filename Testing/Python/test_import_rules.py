@@ -20,7 +20,8 @@ LEVELS = [
     {"synthesis", "segmentation", "training", "evaluation", "study", "dataset", "dicom"},
     {"generators"},
     {"networks", "imaging", "anatomy"},
-    {"errors", "progress", "resources", "leftovers", "output_directory", "plain_reasons", "signal", "single_run"},
+    {"errors", "progress", "resources", "leftovers", "output_directory", "plain_reasons", "signal", "single_run",
+     "user_folders"},
 ]
 """Highest first: a module imports from its own level and those below."""
 
