@@ -6,59 +6,22 @@ the parts that need none are run, and those that were left out are named.
 
 from __future__ import annotations
 
-import logging
 import tempfile
 import time
 import unittest
 from pathlib import Path
 from typing import Any
 
+from MedUSISGui.self_test_case import SelfTestCase
+
 PASSES = 2
 SYNTHESIS_S = 1800.0  # minutes on an old computer without an accelerator
 START_S = 300.0
 CANCEL_S = 5.0  # 2 s are promised; a test machine may be busy
 
-_logger = logging.getLogger(__name__)
 
-
-class SelfTest:
-    """Test methods for a ``unittest.TestCase`` to inherit, each with a fresh scene.
-
-    Examples
-    --------
-    In the module::
-
-        class MedUSISTest(SelfTest, ScriptedLoadableModuleTest):
-            pass
-    """
-
-    def setUp(self) -> None:
-        import slicer
-
-        from MedUSISGui.library import make_library_importable
-
-        make_library_importable()
-        slicer.mrmlScene.Clear(0)
-
-    def tearDown(self) -> None:
-        import slicer
-
-        slicer.mrmlScene.Clear(0)
-
-    def runTest(self) -> None:
-        """All tests, one after the other; what was left out is named at the end ("Reload and Test")."""
-        left_out = []
-        for name in unittest.TestLoader().getTestCaseNames(type(self)):  # type: ignore[arg-type]
-            _logger.info("MedUSIS test: %s", name)
-            self.setUp()
-            try:
-                getattr(self, name)()
-            except unittest.SkipTest as reason:
-                left_out.append(f"{name} ({reason})")
-            finally:
-                self.tearDown()
-        for text in left_out:
-            print(f"MedUSIS test left out: {text}")
+class SelfTest(SelfTestCase):
+    """From the sample to a saved scene, and the ways a run can end badly."""
 
     def test_sample_data_loads(self) -> None:
         ct, segmentation = _sample()

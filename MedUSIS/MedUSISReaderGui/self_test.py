@@ -6,44 +6,18 @@ the parts that need none are run, and those that were left out are named.
 
 from __future__ import annotations
 
-import logging
 import tempfile
 import unittest
 from pathlib import Path
 from typing import Any
 
-_logger = logging.getLogger(__name__)
+from MedUSISGui.self_test_case import SelfTestCase
 
 
-class SelfTest:
-    """Test methods for a ``unittest.TestCase`` to inherit, each with a fresh scene."""
+class SelfTest(SelfTestCase):
+    """From a package that is not there to the last answer of a study."""
 
-    def setUp(self) -> None:
-        import slicer
-        from MedUSISGui.library import make_library_importable
-
-        make_library_importable()
-        slicer.mrmlScene.Clear(0)
-
-    def tearDown(self) -> None:
-        import slicer
-
-        slicer.mrmlScene.Clear(0)
-
-    def runTest(self) -> None:
-        """All tests, one after the other; what was left out is named at the end ("Reload and Test")."""
-        left_out = []
-        for name in unittest.TestLoader().getTestCaseNames(type(self)):  # type: ignore[arg-type]
-            _logger.info("MedUSIS Reader test: %s", name)
-            self.setUp()
-            try:
-                getattr(self, name)()
-            except unittest.SkipTest as reason:
-                left_out.append(f"{name} ({reason})")
-            finally:
-                self.tearDown()
-        for text in left_out:
-            print(f"MedUSIS Reader test left out: {text}")
+    module_title = "MedUSIS Reader"
 
     def test_panel_opens_and_wants_a_package(self) -> None:
         widget = _module_widget()
