@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
@@ -18,6 +19,16 @@ VERBOSE = typer.Option(False, "--verbose", help="Show what the libraries print, 
 def absolute(path: Path) -> Path:
     """The path as the child process, whose folder may be another one, must see it."""
     return Path(os.path.abspath(path.expanduser()))
+
+
+StudyAnswers = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--answers",
+        metavar="FILE|URL",
+        help="Files from readers, or a database; may be repeated. answers.sqlite in the study if not given.",
+    ),
+]
 
 
 def answer_place(text: str) -> str | Path:

@@ -7,20 +7,13 @@ from typing import Annotated
 
 import typer
 
-from MedUSISLib.cli.options import JSON_EVENTS, OVERWRITE, VERBOSE, absolute, answer_place
+from MedUSISLib.cli.options import JSON_EVENTS, OVERWRITE, VERBOSE, StudyAnswers, absolute, answer_place
 
 
 def analyse(
     study: Annotated[Path, typer.Argument(metavar="STUDY", help="The folder of a study.")],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for results.json and report.html.")],
-    answers: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--answers",
-            metavar="FILE|URL",
-            help="Files from readers, or a database; may be repeated. answers.sqlite in the study if not given.",
-        ),
-    ] = None,
+    answers: StudyAnswers = None,
     overwrite: bool = OVERWRITE,
     json_events: bool = JSON_EVENTS,
     verbose: bool = VERBOSE,

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from MedUSISLib.cli.options import absolute, answer_place
+from MedUSISLib.cli.options import StudyAnswers, absolute, answer_place
 
 
 class FormatName(StrEnum):
@@ -24,14 +24,7 @@ def export(
     study: Annotated[Path, typer.Argument(metavar="STUDY", help="The folder of a study.")],
     format: Annotated[FormatName, typer.Option("--format", help="Whose format.")],
     out: Annotated[Path, typer.Option("--out", metavar="FILE|DIR", help="The file; a folder for csv.")],
-    answers: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--answers",
-            metavar="FILE|URL",
-            help="Files from readers, or a database; may be repeated. answers.sqlite in the study if not given.",
-        ),
-    ] = None,
+    answers: StudyAnswers = None,
     overwrite: bool = typer.Option(False, "--overwrite", help="Replace the file, or write between other files."),
 ) -> None:
     """Write the answers beside the truth for another program.
