@@ -6,26 +6,14 @@ import os
 import subprocess
 import sys
 
+from blocked_packages import slicer_without
 from window_doubles import REPOSITORY
 
 _BLOCKED = ("pydantic", "psutil", "torch", "monai", "safetensors", "nibabel", "skimage", "yaml", "matplotlib")
 
 _SCRIPT = f"""
-import importlib.abc, importlib.metadata, sys
-
-class Blocker(importlib.abc.MetaPathFinder):
-    def find_spec(self, name, path=None, target=None):
-        if name.split(".")[0] in {_BLOCKED!r}:
-            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
-
-blocker = Blocker()
-sys.meta_path.insert(0, blocker)
-sys.path.insert(0, {str(REPOSITORY / "Testing" / "Harness")!r})
-import slicer_harness
-harness = slicer_harness.start()
-from MedUSISLib.mrml import installation, installation_status
-found = installation_status.dependency_status
-installation.dependency_status = lambda path, *rest: found([], *rest)  # nothing is installed
+{slicer_without(_BLOCKED)}
+import importlib.metadata
 harness.load_module({str(REPOSITORY / "MedUSIS" / "MedUSIS.py")!r})
 slicer = harness.slicer
 slicer.util.selectModule("MedUSIS")

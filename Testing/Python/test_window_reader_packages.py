@@ -6,26 +6,14 @@ import os
 import subprocess
 import sys
 
+from blocked_packages import slicer_without
 from reading_studies import MODULE_FILE, REPOSITORY
 
 BLOCKED = ("pydantic", "sqlalchemy", "psutil", "torch", "nibabel", "skimage", "matplotlib", "yaml", "monai")
 
 SCRIPT = f"""
-import importlib.abc, sys, tempfile, pathlib
-
-class Blocker(importlib.abc.MetaPathFinder):
-    def find_spec(self, name, path=None, target=None):
-        if name.split(".")[0] in {BLOCKED!r}:
-            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
-
-blocker = Blocker()
-sys.meta_path.insert(0, blocker)
-sys.path.insert(0, {str(REPOSITORY / "Testing" / "Harness")!r})
-import slicer_harness
-harness = slicer_harness.start()
-from MedUSISLib.mrml import installation, installation_status
-found = installation_status.dependency_status
-installation.dependency_status = lambda path, *rest: found([], *rest)  # nothing is installed
+{slicer_without(BLOCKED)}
+import tempfile, pathlib
 harness.load_module({str(MODULE_FILE)!r})
 slicer = harness.slicer
 slicer.util.mainWindow().show()
