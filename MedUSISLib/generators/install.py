@@ -18,6 +18,7 @@ from MedUSISLib.generators.unpack import Limits, copy_folder, unpack_zip
 from MedUSISLib.generators.writing import replace_directory
 from MedUSISLib.leftovers import note
 from MedUSISLib.progress import Progress
+from MedUSISLib.trouble import DISK_ERRNO
 
 __all__ = ["Limits", "install_generator", "remove_generator"]
 
@@ -133,7 +134,7 @@ def _staging_folder(root: Path) -> Iterator[Path]:
     try:
         yield staging
     except OSError as error:
-        if error.errno in (28, 122):  # ENOSPC, EDQUOT
+        if error.errno in DISK_ERRNO:
             raise MedUSISError(
                 ErrorCode.DISK_FULL, "the disk of the generator folder is full", "free some space", path=root
             ) from error

@@ -14,6 +14,7 @@ from MedUSISLib.generators.bundle import Bundle, verify_bundle
 from MedUSISLib.generators.manifest import MANIFEST_NAME
 from MedUSISLib.generators.writing import replace_directory
 from MedUSISLib.leftovers import temporary
+from MedUSISLib.trouble import DISK_ERRNO
 
 ZIP_SUFFIX = ".zip"
 
@@ -110,7 +111,7 @@ def _disk_errors(target: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in (28, 122):  # ENOSPC, EDQUOT
+        if error.errno in DISK_ERRNO:
             raise MedUSISError(ErrorCode.DISK_FULL, "the disk is full", "free some space", target) from error
         raise _refused("the generator cannot be written there", "choose another place", target) from error
 

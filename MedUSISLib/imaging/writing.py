@@ -16,12 +16,12 @@ import numpy as np
 from MedUSISLib.errors import ErrorCode, MedUSISError
 from MedUSISLib.imaging.volume import Volume, to_sitk
 from MedUSISLib.leftovers import temporary
+from MedUSISLib.trouble import DISK_ERRNO
 
 _NIFTI = (".nii.gz", ".nii")
 _ITK = (".nrrd", ".mha", ".mhd", ".nhdr")
 # Level 6 takes three times as long as 1 for 8 % smaller float images.
 _GZIP_LEVEL = 1
-_DISK_FULL_ERRNO = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 def volume_suffix(path: Path) -> str:
@@ -99,7 +99,7 @@ def _sync(path: Path) -> None:
 
 def written_file_error(error: OSError, path: Path, what: str = "a result") -> MedUSISError:
     """The named error for what the system said when something was written: DISK_FULL, or BAD_SETTING."""
-    if error.errno in _DISK_FULL_ERRNO:
+    if error.errno in DISK_ERRNO:
         return MedUSISError(
             ErrorCode.DISK_FULL, f"no space is left to write {what}", "free space or choose another folder", path
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import traceback
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,6 +11,7 @@ from pydantic import ValidationError
 
 from MedUSISLib.errors import ErrorCode, MedUSISError
 from MedUSISLib.jobs.specification import bad_setting
+from MedUSISLib.trouble import is_disk_full, is_out_of_memory
 
 EXIT_CODES: Mapping[ErrorCode, int] = MappingProxyType(
     {
@@ -28,13 +28,13 @@ EXIT_CODES: Mapping[ErrorCode, int] = MappingProxyType(
         ErrorCode.DEVICE_NOT_AVAILABLE: 31,
         ErrorCode.DISK_FULL: 32,
         ErrorCode.DEPENDENCY_MISSING: 33,
+        ErrorCode.TIMED_OUT: 34,
         ErrorCode.CANCELLED: 130,
     }
 )
 """Exit code of the child process and of the ``medusis`` command for each named error; part of the interface."""
 
 _PACKAGE = Path(__file__).resolve().parent.parent
-_MEMORY_TEXTS = ("out of memory", "can't allocate memory", "not enough memory", "std::bad_alloc")
 _DEVICE_TEXTS = ("No CUDA GPUs are available", "Torch not compiled with CUDA", "Found no NVIDIA driver")
 
 
@@ -60,13 +60,13 @@ def named_error(error: BaseException) -> MedUSISError:
         return MedUSISError(ErrorCode.CANCELLED, "the job was cancelled")
     if isinstance(error, ValidationError):
         return bad_setting(error, "the settings are not valid")
-    if _is_memory(error):
+    if is_out_of_memory(error):
         return MedUSISError(
             ErrorCode.OUT_OF_MEMORY,
             "the memory does not suffice",
             "close other programs, give a smaller --batch-size, or --device cpu",
         )
-    if _is_disk_full(error):
+    if is_disk_full(error):
         return MedUSISError(ErrorCode.DISK_FULL, "the disk is full", "free some space or choose another output folder")
     if isinstance(error, (RuntimeError, AssertionError)) and any(text in str(error) for text in _DEVICE_TEXTS):
         return MedUSISError(
@@ -84,25 +84,6 @@ def named_error(error: BaseException) -> MedUSISError:
         f"unexpected {type(error).__name__}{_place(error)}",
         "this is a fault of MedUSIS: please report it together with the log",
     )
-
-
-def _is_memory(error: BaseException) -> bool:
-    if isinstance(error, MemoryError) or any(t.__name__ == "OutOfMemoryError" for t in type(error).__mro__):
-        return True
-    return isinstance(error, RuntimeError) and any(text in str(error) for text in _MEMORY_TEXTS)
-
-
-def _is_disk_full(error: BaseException) -> bool:
-    full = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
-    # torch.save reports an error of its own that arose from the system's.
-    chain: BaseException | None = error
-    seen: set[int] = set()
-    while chain is not None and id(chain) not in seen:
-        seen.add(id(chain))
-        if isinstance(chain, OSError) and chain.errno in full:
-            return True
-        chain = chain.__cause__ or chain.__context__
-    return isinstance(error, Exception) and "No space left on device" in str(error)
 
 
 def _place(error: BaseException) -> str:
