@@ -85,6 +85,21 @@ def atomic_output_directory(out: str | Path, overwrite: bool = False) -> Iterato
                 new.rename(out)
 
 
+def check_output_directory(out: str | Path, overwrite: bool = False) -> None:
+    """Say now what `atomic_output_directory` would say of the folder later; nothing is made.
+
+    Raises
+    ------
+    MedUSISError
+        BAD_SETTING when ``out`` is a file, holds foreign files or cannot be written.
+    """
+    out = Path(out).expanduser().resolve()
+    _check_folder(out, overwrite)
+    there = next(folder for folder in (out, *out.parents) if folder.exists())
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise _not_writable(out)
+
+
 def is_medusis_result(folder: Path) -> bool:
     """True when the folder holds an earlier result of MedUSIS and nothing else."""
     written = _written_names(folder)

@@ -99,7 +99,8 @@ def read_weights(paths: list[Path]) -> dict[str, torch.Tensor]:
                 raise MedUSISError(
                     ErrorCode.GENERATOR_CORRUPT, f"the weight '{name}' is there twice", "install the generator again"
                 )
-            value = tensor.to(torch.float32) if tensor.is_floating_point() else tensor
+            # a copy always: what safetensors gives may be the file itself, mapped into memory
+            value = tensor.to(torch.float32, copy=True) if tensor.is_floating_point() else tensor.clone()
             if value.is_floating_point() and not bool(torch.isfinite(value).all()):
                 raise MedUSISError(
                     ErrorCode.GENERATOR_CORRUPT, f"the weight '{name}' is not finite", "install the generator again"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import ndimage
@@ -21,6 +22,9 @@ from MedUSISLib.imaging.writing import write_volume
 from MedUSISLib.progress import Progress
 from MedUSISLib.segmentation.network_scores import Kind
 from MedUSISLib.segmentation.request import SegmentationRequest
+
+if TYPE_CHECKING:
+    from MedUSISLib.generators.loaded_bundles import LoadedBundles
 
 HEAD_SEG = "head-seg"
 
@@ -57,7 +61,14 @@ def mr_head_mask(mr: Volume) -> np.ndarray:
     return ndimage.binary_fill_holes(largest)
 
 
-def segment_volume(volume: Volume, kind: Kind, *, device: str = "auto", progress: Progress | None = None) -> Volume:
+def segment_volume(
+    volume: Volume,
+    kind: Kind,
+    *,
+    device: str = "auto",
+    progress: Progress | None = None,
+    bundles: LoadedBundles | None = None,
+) -> Volume:
     """Labels of the ``head`` schema for a head CT or T1, on the volume's own grid.
 
     Parameters
@@ -65,6 +76,10 @@ def segment_volume(volume: Volume, kind: Kind, *, device: str = "auto", progress
     volume : Volume
         CT in HU, or a T1-weighted MR in any unit.
     kind : {"ct", "mr"}
+    device : str
+    progress : Progress, optional
+    bundles : LoadedBundles, optional
+        Keeps the network for the next time.
 
     Returns
     -------
@@ -81,8 +96,8 @@ def segment_volume(volume: Volume, kind: Kind, *, device: str = "auto", progress
     On a CT grey and white matter are a prior, not anatomy: the network knows where they usually lie, and the CT
     shows hardly more than the outline of the brain and its fluid.
     """
-    from MedUSISLib.generators.bundle import load_bundle
     from MedUSISLib.generators.devices import choose_device
+    from MedUSISLib.generators.loaded_bundles import LoadedBundles
     from MedUSISLib.segmentation.head import ct_labels, mr_labels
     from MedUSISLib.segmentation.network_scores import class_scores
 
@@ -98,7 +113,9 @@ def segment_volume(volume: Volume, kind: Kind, *, device: str = "auto", progress
         volume = conform(volume, plan_grid(target, GridSpec(size_ij=None)), "linear", fill=0.0)
         head = mr_head_mask(volume)
         volume = n4(volume, head)
-    network = load_bundle(HEAD_SEG, kind="segmentator").load_network(choose_device(device))
+    bundles = bundles or LoadedBundles(keep=0)
+    chosen = choose_device(device)
+    network = bundles.network(bundles.verified(HEAD_SEG, kind="segmentator"), chosen).to(chosen)
     progress.stage("segmenting")
     scores = class_scores(network, volume, head, kind, progress, white_matter=schema.index_of("white_matter"))
     progress.stage("applying the intensity rules")

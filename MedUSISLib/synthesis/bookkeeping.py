@@ -13,6 +13,12 @@ from MedUSISLib.synthesis.result import SynthesisWarning
 class RecordingProgress(Progress):
     """Passes everything on to another listener and keeps what the result has to say.
 
+    Parameters
+    ----------
+    listener : Progress, optional
+    timings, warnings : optional
+        Those of the stages before, which are continued.
+
     Attributes
     ----------
     timings : dict of str to float
@@ -20,10 +26,15 @@ class RecordingProgress(Progress):
     warnings : list of SynthesisWarning
     """
 
-    def __init__(self, listener: Progress | None = None) -> None:
+    def __init__(
+        self,
+        listener: Progress | None = None,
+        timings: dict[str, float] | None = None,
+        warnings: list[SynthesisWarning] | None = None,
+    ) -> None:
         self._listener = listener or Progress()
-        self.timings: dict[str, float] = {}
-        self.warnings: list[SynthesisWarning] = []
+        self.timings = {} if timings is None else timings
+        self.warnings = [] if warnings is None else warnings
         self._stage: str | None = None
         self._began = time.perf_counter()
 

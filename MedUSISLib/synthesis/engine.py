@@ -1,6 +1,7 @@
 """The engine: from a request to a result folder.
 
-``synthesize`` reads, computes and writes; ``synthesize_case`` is its middle, on volumes in memory. The way of the data:
+``synthesize`` reads, computes and writes, in three stages that a batch overlaps; ``synthesize_case`` is the middle one,
+on volumes in memory. The way of the data:
 CT and segmentation -> class indices and body on the CT's grid -> the generator's grid -> the network, slice by slice ->
 mean, variance, spread -> mask consistency -> everything back on the CT's own grid.
 """
@@ -8,37 +9,74 @@ mean, variance, spread -> mask consistency -> everything back on the CT's own gr
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from MedUSISLib.anatomy.schema import LabelSchema, load_schema
-from MedUSISLib.errors import ErrorCode, MedUSISError
+from MedUSISLib.anatomy.schema import LabelSchema
 from MedUSISLib.evaluation.mask_consistency import mask_consistency, tissue_threshold
 from MedUSISLib.evaluation.seam_index import seam_index
 from MedUSISLib.evaluation.uncertainty import review_needed
-from MedUSISLib.generators.bundle import Bundle, load_bundle
+from MedUSISLib.generators.bundle import Bundle
 from MedUSISLib.generators.devices import choose_device
-from MedUSISLib.imaging.conform import conform, restore
+from MedUSISLib.generators.loaded_bundles import LoadedBundles
+from MedUSISLib.imaging.conform import restore
 from MedUSISLib.imaging.volume import Volume
-from MedUSISLib.output_directory import atomic_output_directory
+from MedUSISLib.output_directory import atomic_output_directory, check_output_directory
 from MedUSISLib.progress import Progress
-from MedUSISLib.synthesis.absent_classes import CLASSES_ABSENT, absent_classes, absent_in_words
 from MedUSISLib.synthesis.batches import BatchRunner, default_batch_size
 from MedUSISLib.synthesis.bookkeeping import RecordingProgress, peak_memory_bytes
-from MedUSISLib.synthesis.filling import FillReport, fill_unlabelled
 from MedUSISLib.synthesis.grid_maps import GridMaps
 from MedUSISLib.synthesis.inputs import Case, read_case
+from MedUSISLib.synthesis.label_grid import labels_on_ct, labels_on_grid, warn_of_absent_classes
+from MedUSISLib.synthesis.loaded_generators import LoadedGenerators
 from MedUSISLib.synthesis.passes import PassSampler, PassSettings
-from MedUSISLib.synthesis.plan import SynthesisPlan, plan_synthesis
+from MedUSISLib.synthesis.plan import SynthesisPlan, fitting_mode, plan_synthesis
 from MedUSISLib.synthesis.previews import Previews, preview_folder
 from MedUSISLib.synthesis.provenance import provenance
 from MedUSISLib.synthesis.request import SynthesisRequest
-from MedUSISLib.synthesis.result import SynthesisResult
+from MedUSISLib.synthesis.result import SynthesisResult, SynthesisWarning
 from MedUSISLib.synthesis.second_look import look_again
 from MedUSISLib.synthesis.writing import write_json, write_maps
 
+if TYPE_CHECKING:
+    from torch import nn
 
-def synthesize(request: SynthesisRequest, progress: Progress | None = None) -> SynthesisResult:
+
+@dataclass
+class ReadCase:
+    """A case that is ready for the network: what `read_stage` gives to `compute_stage`, once.
+
+    Attributes
+    ----------
+    request : SynthesisRequest
+    case : Case
+    bundle : Bundle
+    schema : LabelSchema
+    network : nn.Module
+        Taken out by `compute_stage`, so that it does not outlive its use; None: the bundle is asked for it.
+    bundles : LoadedBundles
+        Where the segmentation of the MR finds its network.
+    timings : dict of str to float
+        Seconds per stage so far.
+    warnings : list of SynthesisWarning
+    """
+
+    request: SynthesisRequest
+    case: Case
+    bundle: Bundle
+    schema: LabelSchema
+    network: nn.Module | None
+    bundles: LoadedBundles
+    timings: dict[str, float]
+    warnings: list[SynthesisWarning]
+
+
+def synthesize(
+    request: SynthesisRequest, progress: Progress | None = None, generators: LoadedGenerators | None = None
+) -> SynthesisResult:
     """Make a synthetic MR, its maps and its report, and write them to ``request.out``: all of them, or nothing.
 
     Parameters
@@ -46,6 +84,8 @@ def synthesize(request: SynthesisRequest, progress: Progress | None = None) -> S
     request : SynthesisRequest
     progress : Progress, optional
         Hears stages, steps, previews and warnings, and may cancel.
+    generators : LoadedGenerators, optional
+        Keeps the generator in memory for the next run; by default it is gone after this one.
 
     Returns
     -------
@@ -61,52 +101,82 @@ def synthesize(request: SynthesisRequest, progress: Progress | None = None) -> S
     --------
     >>> synthesize(SynthesisRequest(ct="ct.nii.gz", segmentation="seg.nii.gz", out="out"))  # doctest: +SKIP
     """
-    from MedUSISLib.synthesis.quality import quality_report
-    from MedUSISLib.synthesis.report import write_report
-
-    recorder = RecordingProgress(progress)
+    listener = progress or Progress()
+    # the folder is locked from the beginning: two runs into the same one must not both compute
     with atomic_output_directory(request.out, request.overwrite) as folder:
-        # what can fail at once fails before the CT is read
-        bundle, schema = load_generator(request.generator)
-        choose_device(request.device)
-        case = read_case(request, schema, recorder)
-        result = synthesize_case(case, bundle, schema, request, recorder, segment_again=True)
-        recorder.stage("measuring")
-        segmentator = None if result.second_look is None else result.second_look.segmentator()
-        result.quality = quality_report(result, segmentator, recorder)
-        recorder.checkpoint()
-        recorder.stage("writing")
-        write_maps(result, folder, recorder)
-        write_json(result.provenance, folder / "provenance.json")
-        write_report(result, folder / "report.html")
-        recorder.finish()
-        result.timings = recorder.timings
-        result.peak_memory_bytes = peak_memory_bytes()
-        result.quality["timings_s"] = {**result.quality["timings_s"], **result.timings}
-        result.quality["peak_memory_mb"] = result.peak_memory_bytes / 2**20
-        write_json(result.quality, folder / "quality.json")
-        recorder.checkpoint()
+        read = read_stage(request, listener, generators or LoadedGenerators(keep=0))
+        result = compute_stage(read, listener)
+        del read
+        _write_into(folder, result, listener)
     return result
 
 
-def load_generator(path_or_id: str) -> tuple[Bundle, LabelSchema]:
-    """A verified generator and its label schema.
+def read_stage(request: SynthesisRequest, progress: Progress, generators: LoadedGenerators) -> ReadCase:
+    """From files to a case and a loaded generator; what can fail early fails here.
+
+    The stages may run in different threads, each on another case at the same time: this one and `write_stage` use the
+    disk and a core, `compute_stage` the device. A single `compute_stage` runs at a time.
 
     Raises
     ------
     MedUSISError
-        GENERATOR_NOT_FOUND, GENERATOR_CORRUPT (also when it does not fit its schema).
+        BAD_SETTING (the output folder too), DEVICE_NOT_AVAILABLE, GENERATOR_NOT_FOUND, GENERATOR_CORRUPT, and those
+        of `inputs.read_case`.
     """
-    bundle = load_bundle(path_or_id, kind="generator")
-    schema = load_schema(bundle.manifest.schema_id)
-    classes = bundle.manifest.network.arguments.get("number_of_classes")
-    if classes != schema.number_of_classes:
-        raise MedUSISError(
-            ErrorCode.GENERATOR_CORRUPT,
-            f"the generator takes {classes} classes, its label schema '{schema.id}' has {schema.number_of_classes}",
-            "install a version of the generator that fits this MedUSIS",
-        )
-    return bundle, schema
+    recorder = RecordingProgress(progress)
+    check_output_directory(request.out, request.overwrite)
+    bundle, schema = generators.verified(request.generator)
+    fitting_mode(bundle.manifest, request.mode)
+    device = choose_device(request.device)
+    case = read_case(request, schema, recorder)
+    network = generators.bundles.network(bundle, device)
+    recorder.finish()
+    return ReadCase(request, case, bundle, schema, network, generators.bundles, recorder.timings, recorder.warnings)
+
+
+def compute_stage(read: ReadCase, progress: Progress) -> SynthesisResult:
+    """The network at work: from a case to its maps, in memory. A `ReadCase` can be computed once.
+
+    Raises
+    ------
+    MedUSISError
+        OUT_OF_MEMORY, CANCELLED, BAD_SETTING for a mode that the generator does not have.
+    """
+    return _computed(read, RecordingProgress(progress, read.timings, read.warnings), segment_again=True)
+
+
+def write_stage(result: SynthesisResult, progress: Progress) -> None:
+    """Measure a result and write its files and its report into ``result.request.out``: all of them, or nothing.
+
+    Raises
+    ------
+    MedUSISError
+        BAD_SETTING, DISK_FULL (as OSError), CANCELLED; nothing is left behind then.
+    """
+    with atomic_output_directory(result.request.out, result.request.overwrite) as folder:
+        _write_into(folder, result, progress)
+
+
+def _write_into(folder: Path, result: SynthesisResult, progress: Progress) -> None:
+    from MedUSISLib.synthesis.quality import quality_report
+    from MedUSISLib.synthesis.report import write_report
+
+    recorder = RecordingProgress(progress, result.timings, result.warnings)
+    recorder.stage("measuring")
+    segmentator = None if result.second_look is None else result.second_look.segmentator()
+    result.quality = quality_report(result, segmentator, recorder)
+    recorder.checkpoint()
+    recorder.stage("writing")
+    write_maps(result, folder, recorder)
+    write_json(result.provenance, folder / "provenance.json")
+    write_report(result, folder / "report.html")
+    recorder.finish()
+    result.timings = recorder.timings
+    result.peak_memory_bytes = peak_memory_bytes()
+    result.quality["timings_s"] = {**result.quality["timings_s"], **result.timings}
+    result.quality["peak_memory_mb"] = result.peak_memory_bytes / 2**20
+    write_json(result.quality, folder / "quality.json")
+    recorder.checkpoint()
 
 
 def synthesize_case(
@@ -120,38 +190,48 @@ def synthesize_case(
     """Synthesize a case in memory; ``quality`` stays empty.
 
     ``segment_again`` prepares what the quality report needs for its Dice per class (``second_look``).
+    """
+    read = ReadCase(request, case, bundle, schema, None, LoadedBundles(keep=0), {}, [])
+    return _computed(read, progress, segment_again)
 
-    At its peak it holds the CT, labels and body, the maps on the generator's grid, and one finished map: each map is
+
+def _computed(read: ReadCase, progress: RecordingProgress, segment_again: bool) -> SynthesisResult:
+    """At its peak it holds the CT, labels and body, the maps on the generator's grid, and one finished map: each map is
     freed on the generator's grid as soon as it is back on the CT's.
     """
+    request, case, bundle, schema = read.request, read.case, read.bundle, read.schema
     manifest = bundle.manifest
     plan = plan_synthesis(manifest, request.mode, case.body, progress)
-    labels_on_grid, filled = _labels_on_grid(case, schema, plan)
-    _warn_of_absent_classes(labels_on_grid, schema, progress)
-    labels = _labels_on_ct(case, labels_on_grid)
+    on_grid, filled = labels_on_grid(case, schema, plan)
+    warn_of_absent_classes(on_grid, schema, progress)
+    labels = labels_on_ct(case, on_grid)
     settings = PassSettings(request.passes, request.noise_samples, request.truncation, request.seed)
-    sampler = PassSampler(bundle.load_network(), manifest, settings, choose_device(request.device))
+    network, read.network = read.network, None
+    if network is None:
+        network = bundle.load_network()
+    sampler = PassSampler(network, manifest, settings, choose_device(request.device))
+    del network
     _warn_of_settings(request, sampler, progress)
     progress.checkpoint()
     maps = GridMaps.empty(plan.grid.shape_kji, manifest.intensity, with_spread=request.noise_samples > 0)
     progress.stage("synthesizing")
     with preview_folder() as folder:
         previews = Previews(folder, progress, plan.slice_axis, plan.grid.shape_kji[plan.slice_axis])
-        plan.mode(labels_on_grid.array_kji, sampler, _runners(request, sampler, progress), maps, progress, previews)
+        plan.mode(on_grid.array_kji, sampler, _runners(request, sampler, progress), maps, progress, previews)
     device = sampler.device.type
     passes = request.passes if sampler.has_dropout else 1
     del sampler
-    seams = seam_index(maps.mean, plan.mode.borders(labels_on_grid.array_kji), labels_on_grid.array_kji)
+    seams = seam_index(maps.mean, plan.mode.borders(on_grid.array_kji), on_grid.array_kji)
     second_look = None
     if segment_again:
-        on_grid = Volume(maps.mean, plan.grid)
-        second_look = look_again(on_grid, plan.slice_axis, schema, device, progress)
-        del on_grid
+        drawn = Volume(maps.mean, plan.grid)
+        second_look = look_again(drawn, plan.slice_axis, schema, device, progress, read.bundles)
+        del drawn
 
     progress.stage("restoring")
     minimum, maximum = manifest.intensity.minimum, manifest.intensity.maximum
-    consistency = _consistency(maps.mean, labels_on_grid, schema, tissue_threshold(minimum, maximum), plan)
-    del labels_on_grid
+    consistency = _consistency(maps.mean, on_grid, schema, tissue_threshold(minimum, maximum), plan)
+    del on_grid
     target = case.ct.geometry
     mask = restore(consistency, target, "nearest", fill=0)
     del consistency
@@ -202,57 +282,6 @@ def global_uncertainty(variance: np.ndarray, body: np.ndarray) -> float | None:
         total += float(plane[inside].sum(dtype=np.float64))
         count += int(np.count_nonzero(inside))
     return total / count if count else None
-
-
-def _labels_on_grid(case: Case, schema: LabelSchema, plan: SynthesisPlan) -> tuple[Volume, FillReport]:
-    """Class indices on the generator's grid, unlabelled body filled by HU."""
-    labels = conform(case.labels, plan.grid, "nearest")
-    hu = conform(case.ct, plan.grid, "linear", fill=-1024, dtype=np.int16)
-    body = conform(case.body, plan.grid, "nearest")
-    # a volume of ones that takes no memory: where the CT has voxels at all
-    ones = Volume(np.broadcast_to(np.True_, case.ct.geometry.shape_kji), case.ct.geometry)
-    measured = conform(ones, plan.grid, "nearest")
-    i, j, k = plan.grid.spacing_mm
-    report = fill_unlabelled(
-        labels.array_kji, hu.array_kji, body.array_kji, schema, (k, j, i), measured=measured.array_kji
-    )
-    _continue_beyond_the_end(labels.array_kji, measured.array_kji)
-    return labels, report
-
-
-def _continue_beyond_the_end(labels_kji: np.ndarray, measured_kji: np.ndarray) -> None:
-    """Where the last plane of the grid lies just outside of the CT, it is as the one before it.
-
-    Spacings that do not divide the CT's extent leave such a plane; as background it would darken the CT's last slice,
-    which is brought back as the mean of the planes that it covers.
-    """
-    for axis, size in enumerate(labels_kji.shape):
-        for last, before in ((0, 1), (size - 1, size - 2)) if size > 1 else ():
-            planes, seen = np.moveaxis(labels_kji, axis, 0), np.moveaxis(measured_kji, axis, 0)
-            if not seen[last].any():
-                planes[last][seen[before]] = planes[before][seen[before]]
-
-
-def _warn_of_absent_classes(labels: Volume, schema: LabelSchema, progress: RecordingProgress) -> None:
-    found = np.zeros(schema.number_of_classes, dtype=bool)
-    for part in labels.array_kji:
-        found[np.unique(part)] = True
-    absent = absent_classes([schema.names[index] for index in np.flatnonzero(found)], schema)
-    if absent:
-        progress.warning(
-            CLASSES_ABSENT,
-            f"the segmentation holds none of these classes of the generator ({schema.body_region}), so they are not "
-            f"painted: {absent_in_words(absent)}",
-        )
-
-
-def _labels_on_ct(case: Case, labels_on_grid: Volume) -> Volume:
-    """What the generator was given, on the CT's grid: the segmentation, and the filling where it says nothing."""
-    result = restore(labels_on_grid, case.ct.geometry, "nearest", fill=0)
-    for ours, given, body in zip(result.array_kji, case.labels.array_kji, case.body.array_kji, strict=True):
-        keep = (given != 0) | ~body
-        ours[keep] = given[keep]
-    return result
 
 
 def _consistency(

@@ -12,6 +12,7 @@ from math import ceil
 from MedUSISLib.anatomy.schema import LabelSchema
 from MedUSISLib.errors import ErrorCode, MedUSISError
 from MedUSISLib.generators.catalogue import available_generators
+from MedUSISLib.generators.loaded_bundles import LoadedBundles
 from MedUSISLib.imaging.conform import restore
 from MedUSISLib.imaging.geometry import Geometry
 from MedUSISLib.imaging.volume import Volume
@@ -49,7 +50,14 @@ class SecondLook:
         return answer
 
 
-def look_again(mr: Volume, slice_axis: int, schema: LabelSchema, device: str, progress: Progress) -> SecondLook | None:
+def look_again(
+    mr: Volume,
+    slice_axis: int,
+    schema: LabelSchema,
+    device: str,
+    progress: Progress,
+    bundles: LoadedBundles | None = None,
+) -> SecondLook | None:
     """Segment a synthetic MR that is still on the generator's grid.
 
     Parameters
@@ -61,6 +69,8 @@ def look_again(mr: Volume, slice_axis: int, schema: LabelSchema, device: str, pr
     schema : LabelSchema
     device : str
     progress : Progress
+    bundles : LoadedBundles, optional
+        Where the network is kept between runs.
 
     Returns
     -------
@@ -83,7 +93,7 @@ def look_again(mr: Volume, slice_axis: int, schema: LabelSchema, device: str, pr
         from MedUSISLib.segmentation.segment import segment_volume
 
         seen = every_nth_slice(mr, slice_axis, step)
-        return SecondLook(segment_volume(seen, kind="mr", device=device, progress=StepsOnly(progress)))
+        return SecondLook(segment_volume(seen, kind="mr", device=device, progress=StepsOnly(progress), bundles=bundles))
     except MedUSISError as error:
         if error.code == ErrorCode.CANCELLED:
             raise

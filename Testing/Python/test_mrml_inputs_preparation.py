@@ -335,8 +335,9 @@ def synthesized(
     ct: Path, segmentation: Path, labels: str, was_resampled: bool, generator: str = "head-t1w"
 ) -> Any:
     from MedUSISLib.synthesis.bookkeeping import RecordingProgress
-    from MedUSISLib.synthesis.engine import load_generator, synthesize_case
+    from MedUSISLib.synthesis.engine import synthesize_case
     from MedUSISLib.synthesis.inputs import read_case
+    from MedUSISLib.synthesis.loaded_generators import load_generator
     from MedUSISLib.synthesis.request import SynthesisRequest
 
     request = SynthesisRequest(

@@ -17,8 +17,9 @@ from MedUSISLib.imaging.volume import Volume
 from MedUSISLib.imaging.writing import write_volume
 from MedUSISLib.segmentation.segment import mr_head_mask, segment_volume
 from MedUSISLib.synthesis.bookkeeping import RecordingProgress
-from MedUSISLib.synthesis.engine import load_generator, synthesize_case
+from MedUSISLib.synthesis.engine import synthesize_case
 from MedUSISLib.synthesis.inputs import prepare_case
+from MedUSISLib.synthesis.loaded_generators import load_generator
 from MedUSISLib.synthesis.request import SynthesisRequest
 
 GENERATOR = "head-t1w"
