@@ -15,7 +15,7 @@ SUBPACKAGES = sorted(p.parent.name for p in PACKAGE.glob("*/__init__.py"))
 
 LEVELS = [
     {"cli", "mrml"},
-    {"runs"},
+    {"batch", "runs"},
     {"jobs"},
     {"synthesis", "segmentation", "training", "evaluation", "study", "dataset", "dicom"},
     {"generators"},

@@ -1,0 +1,125 @@
+"""The manifest's file: its tables, how it is opened, and what its errors mean."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from MedUSISLib.errors import ErrorCode, MedUSISError
+from MedUSISLib.trouble import is_disk_full
+
+SCHEMA_VERSION = 1
+SCHEMA = """
+CREATE TABLE about (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE cases (
+    number INTEGER PRIMARY KEY,
+    key TEXT NOT NULL UNIQUE,
+    ct TEXT NOT NULL,
+    segmentation TEXT,
+    labels TEXT,
+    ct_series TEXT,
+    state TEXT NOT NULL,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    code TEXT NOT NULL DEFAULT '',
+    message TEXT NOT NULL DEFAULT '',
+    hint TEXT NOT NULL DEFAULT '',
+    started TEXT,
+    ended TEXT,
+    seconds REAL,
+    review INTEGER,
+    worker TEXT NOT NULL DEFAULT ''
+);
+CREATE TABLE problems (id INTEGER PRIMARY KEY, code TEXT, place TEXT, what TEXT, remedy TEXT);
+"""
+_BUSY_S = 15.0
+
+
+def connect(path: Path, read_only: bool) -> sqlite3.Connection:
+    """Open the file; every commit is synced to the disk.
+
+    Write-ahead log, so that readers and the writer do not wait for each other; where the file system cannot do that,
+    SQLite stays with its rollback journal: as safe, and readers wait some milliseconds.
+    """
+    with named_errors(path):
+        if not read_only:
+            connection = _open(path, "rw")
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute("PRAGMA synchronous=FULL")
+            return connection
+        for how in ("ro", "ro&immutable=1"):  # the second where not even SQLite's own small files can be made
+            connection = _open(path, how)
+            try:
+                connection.execute("SELECT 1 FROM about").fetchone()
+                return connection
+            except sqlite3.OperationalError:
+                connection.close()
+                if how != "ro" or os.access(path.parent, os.W_OK):
+                    raise
+        raise AssertionError
+
+
+def _open(path: Path, mode: str) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        f"{path.absolute().as_uri()}?mode={mode}",
+        uri=True,
+        timeout=_BUSY_S,
+        isolation_level=None,  # transactions begin where we say so
+        check_same_thread=False,  # the manifest holds a lock of its own
+    )
+    connection.row_factory = sqlite3.Row
+    return connection
+
+
+def make_private_file(path: Path) -> Path:
+    """An empty file beside ``path`` for this user alone; SQLite gives its own further files the same rights."""
+    half = path.with_name(f".{path.name}.new")
+    with named_errors(path):
+        half.unlink(missing_ok=True)
+        os.close(os.open(half, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    return half
+
+
+def put_in_place(half: Path, path: Path) -> None:
+    """Give the file its name when all of it is on the disk."""
+    with named_errors(path):
+        sync(half)
+        os.replace(half, path)
+        sync(path.parent)
+
+
+def sync(path: Path) -> None:
+    """See to it that a file's content, or a folder's list of names, is on the disk."""
+    with suppress(PermissionError):  # Windows opens no folders, and needs no such thing
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+@contextmanager
+def named_errors(path: Path) -> Iterator[None]:
+    """Errors of SQLite and of the file system as ours."""
+    try:
+        yield
+    except (sqlite3.Error, OSError) as error:
+        if is_disk_full(error):
+            raise MedUSISError(
+                ErrorCode.DISK_FULL, "no space is left for the batch", "free some, then go on", path.parent
+            ) from error
+        if isinstance(error, OSError):
+            raise MedUSISError(
+                ErrorCode.BAD_SETTING,
+                "the output folder cannot be written",
+                "give a folder that you may write to",
+                path.parent,
+            ) from error
+        raise MedUSISError(
+            ErrorCode.INPUT_NOT_READABLE,
+            "the batch's manifest.sqlite cannot be read or written: damaged, locked, or out of reach",
+            "check the disk; results in the folder 'cases' are not touched",
+            path,
+        ) from error
