@@ -57,6 +57,20 @@ def single_run(lock_path: Path) -> Iterator[bool]:
                 lock_path.unlink()  # Windows removes no open file
 
 
+def may_be_held(lock_path: Path) -> bool:
+    """Whether a living process may hold a lock file; True also where the file system knows no locks."""
+    try:
+        descriptor = os.open(lock_path, os.O_RDWR)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+    try:
+        return _lock(descriptor) is not True
+    finally:
+        os.close(descriptor)
+
+
 def remove_abandoned_lock(lock_path: Path) -> None:
     """Remove the lock file of a run that was killed; one that somebody holds stays."""
     if lock_path.is_file():

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
-
 from slicer.i18n import tr as _
 
 from MedUSISLib.mrml.fine_tune_runs import hint_of, warnings_of
 from MedUSISLib.mrml.stage_titles import stage_title
+from MedUSISLib.private_folder import PrivateFolder
 from MedUSISLib.signal import Signal
 
 from .pictures import PictureLabel
@@ -55,7 +53,7 @@ class RunView:
         self._sample: tuple | None = None
         self.installed = Signal()
         self.failed = Signal()
-        self._folder = tempfile.TemporaryDirectory(prefix="medusis-curves-")
+        self._folder = PrivateFolder("curves")
         self._curves = PictureLabel(ui.runCurvesLabel, _HIGHEST)
         self._samples = PictureLabel(ui.runSampleLabel, _HIGHEST_SAMPLES)
         ui.useGeneratorButton.connect("clicked(bool)", self._on_use)
@@ -63,7 +61,7 @@ class RunView:
 
     def close(self) -> None:
         """Remove the drawn curves."""
-        self._folder.cleanup()
+        self._folder.close()
 
     def show(self, line) -> None:
         """Show this run; None hides everything."""
@@ -102,7 +100,7 @@ class RunView:
         if not panels:
             self._curves.show(None)
             return
-        path = write_png(panels, last_iteration(log, facts), Path(self._folder.name) / _CURVES)
+        path = write_png(panels, last_iteration(log, facts), self._folder.path / _CURVES)
         self._curves.show(path)
 
     def _show_sample(self, path) -> None:
@@ -120,7 +118,7 @@ class RunView:
         from MedUSISLib.mrml.sample_picture import folded
 
         try:
-            return self._samples.show(folded(path, Path(self._folder.name) / _SAMPLES))
+            return self._samples.show(folded(path, self._folder.path / _SAMPLES))
         except OSError:
             return False
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 
 from MedUSISGui.combo_box import ValueComboBox
 from slicer.i18n import tr as _
 
 from MedUSISLib.errors import ErrorCode, MedUSISError
+from MedUSISLib.private_folder import PrivateFolder
 from MedUSISLib.signal import Signal
 
 from . import study_texts
@@ -43,7 +43,7 @@ class NewStudySection:
         self._open_room = open_room
         self.failed, self.made = Signal(), Signal()
         self._ready = False
-        self._private: tempfile.TemporaryDirectory | None = None
+        self._private: PrivateFolder | None = None
         self.cases = CaseList(ui, dialogs)
         self.cases.failed.connect(self.failed)
         self.cases.changed.connect(self._show_state)
@@ -82,7 +82,7 @@ class NewStudySection:
     def close(self) -> None:
         """The module goes away."""
         if self._private is not None:
-            self._private.cleanup()
+            self._private.close()
             self._private = None
 
     def protocol(self):
@@ -153,8 +153,8 @@ class NewStudySection:
             protocol = self.protocol()
             write_cells(table, self.cases.cells)
             self.close()
-            self._private = tempfile.TemporaryDirectory(prefix="medusis-")
-            file = Path(self._private.name) / "protocol.json"
+            self._private = PrivateFolder()
+            file = self._private.path / "protocol.json"
             file.write_text(to_json(protocol), encoding="utf-8")
         except (MedUSISError, OSError) as error:
             self._fail(error)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 
 import qt
 from slicer.i18n import tr as _
 
 from MedUSISLib.errors import MedUSISError
+from MedUSISLib.private_folder import PrivateFolder
 from MedUSISLib.signal import Signal
 
 from . import study_texts
@@ -39,7 +39,7 @@ class StudyResultsSection:
         self.failed = Signal()
         self.files: list[Path] = []
         self._ready = False
-        self._private: tempfile.TemporaryDirectory | None = None
+        self._private: PrivateFolder | None = None
         ui.readersTable.setHorizontalHeaderLabels([_("Reader"), _("Answered"), _("Corrected"), _("Closing form")])
         ui.readersTable.horizontalHeader().setSectionResizeMode(qt.QHeaderView.Stretch)
         ui.readersTable.verticalHeader().hide()
@@ -132,12 +132,12 @@ class StudyResultsSection:
     def _pictures(self) -> list[Path]:
         """The figures in the size of the page: a text browser would shrink them coarsely."""
         self.close()
-        self._private = tempfile.TemporaryDirectory(prefix="medusis-")
+        self._private = PrivateFolder()
         made = []
         for name in study_texts.FIGURES:
             image = qt.QImage(str(self.out / "figures" / f"{name}.png"))
             if not image.isNull():
-                target = Path(self._private.name) / f"{name}.png"
+                target = self._private.path / f"{name}.png"
                 image.scaledToWidth(_WIDTH, qt.Qt.SmoothTransformation).save(str(target))
                 made.append(target)
         return made
@@ -145,7 +145,7 @@ class StudyResultsSection:
     def close(self) -> None:
         """The module goes away."""
         if self._private is not None:
-            self._private.cleanup()
+            self._private.close()
             self._private = None
 
     def _on_report(self, _checked: bool = False) -> None:

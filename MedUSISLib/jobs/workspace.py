@@ -10,23 +10,19 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from MedUSISLib.leftovers import WORKSPACE_VARIABLE, remove_leftovers
+from MedUSISLib.private_folder import PREFIX, in_use, private_folder
 
 PRIVATE_VARIABLE = "MEDUSIS_PRIVATE"
 """Names a folder of the launcher's own, with the inputs of the job, that must not outlive the launcher."""
 
-_PREFIX = "medusis-"
 _TEMPORARY_VARIABLES = ("TMPDIR", "TEMP", "TMP")
 
 
 @contextmanager
 def private_workspace() -> Iterator[Path]:
     """A new folder that only this user can open (0700); removed with everything that its job left elsewhere."""
-    workspace = Path(tempfile.mkdtemp(prefix=_PREFIX))
-    try:
+    with private_folder() as workspace:
         yield workspace
-    finally:
-        remove_leftovers(workspace)
-        shutil.rmtree(workspace, ignore_errors=True)
 
 
 def workspace_variables(workspace: Path) -> dict[str, str]:
@@ -40,7 +36,7 @@ def remove_what_the_launcher_left() -> None:
     if workspace:
         remove_leftovers(Path(workspace))
     for folder in filter(None, (workspace, os.environ.get(PRIVATE_VARIABLE))):
-        if Path(folder).name.startswith(_PREFIX):
+        if Path(folder).name.startswith(PREFIX):
             shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -49,7 +45,8 @@ def job_workspace() -> Iterator[Path]:
     """The workspace of this process: the one its launcher made, otherwise an own one (``run`` called by hand)."""
     given = os.environ.get(WORKSPACE_VARIABLE)
     if given and Path(given).is_dir():
-        yield Path(given)
+        with in_use(Path(given)):
+            yield Path(given)
         return
     before = {name: os.environ.get(name) for name in (WORKSPACE_VARIABLE, *_TEMPORARY_VARIABLES)}
     with private_workspace() as workspace:

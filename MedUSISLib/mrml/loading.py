@@ -5,11 +5,11 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 from typing import Any
 
 from MedUSISLib.errors import ErrorCode, MedUSISError
+from MedUSISLib.private_folder import private_folder
 
 _LABEL_MAP, _SINGLE_FILE = 1, 4  # vtkSlicerVolumesLogic's loading options
 _SEGMENTATION_ENDINGS = (".seg.nrrd", ".seg.nhdr", ".vtm")
@@ -77,10 +77,10 @@ def load_scene(path: Path) -> None:
     import slicer
 
     _must_exist(path, "the scene")
-    with tempfile.TemporaryDirectory(prefix="medusis-") as folder:
+    with private_folder() as folder:
         file = str(path)
         if path.suffix.lower() == ".mrb":
-            file = slicer.mrmlScene.UnpackSlicerDataBundle(file, folder)
+            file = slicer.mrmlScene.UnpackSlicerDataBundle(file, str(folder))
         slicer.mrmlScene.SetURL(file or "")
         if not file or not slicer.mrmlScene.Connect():
             raise MedUSISError(

@@ -5,13 +5,12 @@ from __future__ import annotations
 import importlib.util
 import subprocess
 import sys
-import tempfile
-from pathlib import Path
 
 from MedUSISLib.errors import ErrorCode, MedUSISError
 from MedUSISLib.imaging.reading import read_label_map
 from MedUSISLib.imaging.volume import Volume
 from MedUSISLib.imaging.writing import write_volume
+from MedUSISLib.private_folder import private_folder
 from MedUSISLib.progress import Progress
 
 
@@ -41,8 +40,8 @@ def run_totalsegmentator(image: Volume, kind: str, device: str, progress: Progre
             " segmentation of your own",
         )
     progress.stage("running TotalSegmentator")
-    with tempfile.TemporaryDirectory(prefix="medusis-") as folder:
-        source, result = Path(folder) / "image.nii.gz", Path(folder) / "labels.nii.gz"
+    with private_folder() as folder:
+        source, result = folder / "image.nii.gz", folder / "labels.nii.gz"
         write_volume(image, source)
         command = [
             sys.executable,

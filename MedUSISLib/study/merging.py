@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ from pathlib import Path
 
 from MedUSISLib.errors import ErrorCode, MedUSISError
 from MedUSISLib.imaging.writing import atomic_path
+from MedUSISLib.private_folder import private_folder
 from MedUSISLib.study.answers import ANSWERS_NAME, AnswerStore, Row, check_chain
 from MedUSISLib.study.key import Key, load_study
 from MedUSISLib.study.package import package_of
@@ -148,8 +148,8 @@ def _readable(source: str | Path) -> Iterator[str | Path]:
     source = Path(source)
     if not source.is_file():
         raise MedUSISError(ErrorCode.INPUT_NOT_READABLE, "a file of answers does not exist", "check the path", source)
-    with tempfile.TemporaryDirectory(prefix="medusis-") as folder:
-        copy = Path(folder) / "answers.sqlite"
+    with private_folder() as folder:
+        copy = folder / "answers.sqlite"
         shutil.copyfile(source, copy)
         log = source.with_name(source.name + "-wal")
         if log.is_file():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import tempfile
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -23,6 +22,7 @@ from MedUSISLib.generators.manifest import (
 )
 from MedUSISLib.generators.writing import write_bundle
 from MedUSISLib.networks.spectral_norm import fold_spectral_norm
+from MedUSISLib.private_folder import private_folder
 from MedUSISLib.segmentation.encoding import CHANNELS
 from MedUSISLib.training.before_and_after import before_and_after
 from MedUSISLib.training.configuration import CardConfiguration
@@ -170,8 +170,8 @@ def export_generator(run: GeneratorRun, directory: Path, state: str | None = Non
         change,
         held_out=any(image.split == "validation" for image in configuration.data.images),
     )
-    with tempfile.TemporaryDirectory(prefix="medusis-card-") as folder:
-        picture = Path(folder) / "samples.png"
+    with private_folder("card") as folder:
+        picture = folder / "samples.png"
         save_sample_grid(picture, run.data.held_out, fake, schema, count=10, real=not private)
         return write_bundle(directory, manifest, network.state_dict(), text, {"samples.png": picture})
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from MedUSISLib.errors import ErrorCode, MedUSISError
+from MedUSISLib.private_folder import private_folder
 from MedUSISLib.progress import Progress
 from MedUSISLib.training.export_request import ExportRequest
 from MedUSISLib.training.kept_configuration import kept_configuration
@@ -59,8 +59,8 @@ def export_training(request: ExportRequest, progress: Progress) -> Exported:
     run = GeneratorRun(with_dataset(configuration.model_copy(update=known)), progress)
     run.prepare()
     run.state.load(checkpoint, run.data)
-    with tempfile.TemporaryDirectory(prefix="medusis-export-") as folder:
-        bundle = export_generator(run, Path(folder) / configuration.name, state=request.state)
+    with private_folder("export") as folder:
+        bundle = export_generator(run, folder / configuration.name, state=request.state)
         progress.stage("writing")
         pack_bundle(bundle, request.out, request.overwrite)
     return Exported(bundle.manifest.id, bundle.manifest.version, run.state.iteration, request.out)

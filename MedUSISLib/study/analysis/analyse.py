@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-import tempfile
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -11,6 +10,7 @@ from pathlib import Path
 
 from MedUSISLib import __version__
 from MedUSISLib.errors import ErrorCode, MedUSISError
+from MedUSISLib.private_folder import private_folder
 from MedUSISLib.progress import Progress, StepsOnly
 from MedUSISLib.study.analysis.agreement import agreement_of_counts, agreement_on
 from MedUSISLib.study.analysis.asked import (
@@ -79,8 +79,8 @@ def analyse(
     protocol, key = load_study(study)
     sources = answer_sources(study, answers)
     progress.stage("read the answers")
-    with tempfile.TemporaryDirectory(prefix="medusis-") as folder:
-        merged_file = Path(folder) / ANSWERS_NAME
+    with private_folder() as folder:
+        merged_file = folder / ANSWERS_NAME
         merged = merge_answers(study, sources, merged_file)
         found = readings(study, merged_file)
         rows = rows_of_study(study, merged_file)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Sequence
 from enum import StrEnum
 from pathlib import Path
 
 from MedUSISLib.errors import ErrorCode, MedUSISError
 from MedUSISLib.output_directory import atomic_output_directory
+from MedUSISLib.private_folder import private_folder
 from MedUSISLib.study.answers import ANSWERS_NAME
 from MedUSISLib.study.export.imrmc import write_imrmc
 from MedUSISLib.study.export.mrmcaov import write_mrmcaov
@@ -65,8 +65,8 @@ def export_study(
     """
     study, out = Path(study), Path(out)
     protocol, _ = load_study(study)
-    with tempfile.TemporaryDirectory(prefix="medusis-") as folder:
-        merged = Path(folder) / ANSWERS_NAME
+    with private_folder() as folder:
+        merged = folder / ANSWERS_NAME
         merge_answers(study, answer_sources(study, answers), merged)
         found, rows = readings(study, merged), rows_of_study(study, merged)
     if not found:
