@@ -43,6 +43,7 @@ _PERSON_FOLDER = re.compile(
     re.IGNORECASE,
 )
 _SUFFIX = re.compile(r"\.(nii\.gz|nii|nrrd|nhdr|mha|mhd|dcm|ima|seg\.nrrd)$", re.IGNORECASE)
+_COUNTED = re.compile(r"([A-Za-z]+)(\d+)")
 # What `items` calls a DICOM series.
 _MADE_UP = re.compile(r"series-[0-9a-f]{8}")
 _NNUNET_CHANNEL = re.compile(r"_0\d{3}$")
@@ -113,9 +114,39 @@ def _tokens(name: str) -> list[str]:
     return [token for token in re.split(r"[\s_.\-+]+", name.lower()) if token]
 
 
+def is_role_word(word: str) -> bool:
+    """True for a word that says what a file is or what kind of folder it lies in, not whose it is.
+
+    Examples
+    --------
+    >>> is_role_word("ct"), is_role_word("labelsTr"), is_role_word("P012")
+    (True, True, False)
+    """
+    lowered = word.lower()
+    return lowered in _CT | _MR | _OTHER | _LABELS | _EMPTY or lowered in _SEQUENCES
+
+
+def without_counter(word: str) -> tuple[str, str]:
+    """A word for a CT or for labels without the number that is glued to it, and that number.
+
+    Examples
+    --------
+    >>> without_counter("seg2"), without_counter("t1"), without_counter("ct")
+    (('seg', '2'), ('t1', ''), ('ct', ''))
+    """
+    match = _COUNTED.fullmatch(word)
+    return (match[1], match[2]) if match and match[1].lower() in _CT | _LABELS else (word, "")
+
+
+def other_modality(path: str) -> bool:
+    """True when the name of a file speaks of MR, PET or the like, and not of CT: ``t1_seg`` is not a CT's."""
+    tokens = set(_tokens(_SUFFIX.sub("", PurePosixPath(path).name)))
+    return bool(tokens & (_MR | _OTHER | set(_SEQUENCES))) and not tokens & _CT
+
+
 def _role(tokens: list[str]) -> str:
     """Labels win: ``ct_seg`` is the segmentation of a CT."""
-    found = set(tokens)
+    found = {without_counter(token)[0] for token in tokens}
     if found & _LABELS:
         return "labels"
     if found & _CT:
@@ -143,7 +174,7 @@ def _person_part(name: str) -> str:
     kept = []
     for token in re.split(r"[\s_.+]+", name):
         lowered = token.lower()
-        if lowered in _CT | _MR | _OTHER | _LABELS | _EMPTY or lowered in _SEQUENCES or _SESSION.fullmatch(lowered):
+        if is_role_word(lowered) or _SESSION.fullmatch(lowered):
             continue
         if token:
             kept.append(token)
