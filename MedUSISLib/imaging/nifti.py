@@ -35,17 +35,32 @@ def read_nifti(path: Path, role: str) -> Volume:
             geometry, notes = _geometry(header, role, path)
             array = _voxels(stream, header, geometry)
     except (OSError, EOFError, ValueError, zlib.error):
-        raise MedUSISError(
-            ErrorCode.INPUT_NOT_READABLE,
-            f"{role} cannot be read: the file is damaged, incomplete or no NIfTI file",
-            "copy it again, or convert it again from the original",
-            path,
-        ) from None
+        raise _damaged(role, path) from None
     array = _scaled(array, header)
     meta: dict[str, Any] = {"format": "nifti"}
     if notes:
         meta["notes"] = notes
     return Volume(array, geometry, meta)
+
+
+def read_nifti_geometry(path: Path, role: str) -> Geometry:
+    """The grid of a volume, from its header alone; errors as of `read_nifti`."""
+    try:
+        with _opened(path) as stream:
+            header = _header(stream)
+    except (OSError, EOFError, ValueError, zlib.error):
+        raise _damaged(role, path) from None
+    _check_kind(header, role, path)
+    return _geometry(header, role, path)[0]
+
+
+def _damaged(role: str, path: Path) -> MedUSISError:
+    return MedUSISError(
+        ErrorCode.INPUT_NOT_READABLE,
+        f"{role} cannot be read: the file is damaged, incomplete or no NIfTI file",
+        "copy it again, or convert it again from the original",
+        path,
+    )
 
 
 def _opened(path: Path) -> Any:

@@ -5,6 +5,8 @@ Whatever is wrong with a file becomes a named error that calls the input by its 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +57,17 @@ def read_volume(path: str | Path, role: str = "the CT", series_uid: str = "") ->
     return volume
 
 
+def read_geometry(path: Path, role: str = "the CT") -> Geometry:
+    """The grid of a volume in a file (not DICOM), from its header alone; errors as of ``read_volume``."""
+    if ".nii" in volume_suffix(path):
+        from MedUSISLib.imaging.nifti import read_nifti_geometry
+
+        return read_nifti_geometry(path, role)
+    with _itk_errors_named(role, path):
+        reader = _information(path, role)
+        return _single_slice_geometry(reader) if reader.GetDimension() == 2 else geometry_of_sitk(reader)
+
+
 def read_label_map(path: str | Path, role: str = "the segmentation") -> Volume:
     """Read a label map: whole numbers, in the smallest of uint8, int16, int32.
 
@@ -103,31 +116,45 @@ def _read_file(path: Path, role: str) -> Volume:
         return read_nifti(path, role)
     import SimpleITK as sitk
 
-    reader = sitk.ImageFileReader()
-    reader.SetFileName(str(path))
-    try:
-        reader.ReadImageInformation()
-        dimension, channels = reader.GetDimension(), reader.GetNumberOfComponents()
-        size = reader.GetSize()
-        if channels != 1 or reader.GetPixelID() in (sitk.sitkComplexFloat32, sitk.sitkComplexFloat64):
-            raise unreadable(role, "is a colour, vector or complex image", "give one with one number per voxel", path)
-        if dimension > 3 and any(n > 1 for n in size[3:]):
-            raise unreadable(role, f"is a time series of {size[3]} volumes", "give a single volume", path)
-        if min(size) < 1:
-            raise unreadable(role, "has no voxels", "check the file", path)
+    with _itk_errors_named(role, path):
+        reader = _information(path, role)
+        dimension = reader.GetDimension()
         image = reader.Execute()
         if dimension > 3:
-            image = sitk.Extract(image, [*size[:3], *([0] * (dimension - 3))], [0] * dimension)
+            image = sitk.Extract(image, [*reader.GetSize()[:3], *([0] * (dimension - 3))], [0] * dimension)
         geometry = _single_slice_geometry(image) if dimension == 2 else geometry_of_sitk(image)
+    array = sitk.GetArrayFromImage(image)
+    meta: dict[str, Any] = {"format": volume_suffix(path).lstrip(".")}
+    return Volume(array.reshape(geometry.shape_kji), geometry, meta)
+
+
+def _information(path: Path, role: str) -> Any:
+    """A SimpleITK reader that has read the header and found it to be one volume of grey values."""
+    import SimpleITK as sitk
+
+    reader = sitk.ImageFileReader()
+    reader.SetFileName(str(path))
+    reader.ReadImageInformation()
+    size = reader.GetSize()
+    if reader.GetNumberOfComponents() != 1 or reader.GetPixelID() in (sitk.sitkComplexFloat32, sitk.sitkComplexFloat64):
+        raise unreadable(role, "is a colour, vector or complex image", "give one with one number per voxel", path)
+    if reader.GetDimension() > 3 and any(n > 1 for n in size[3:]):
+        raise unreadable(role, f"is a time series of {size[3]} volumes", "give a single volume", path)
+    if min(size) < 1:
+        raise unreadable(role, "has no voxels", "check the file", path)
+    return reader
+
+
+@contextmanager
+def _itk_errors_named(role: str, path: Path) -> Iterator[None]:
+    try:
+        yield
     except RuntimeError as error:
         raise _named(str(error), role, path) from None
     except MedUSISError as error:
         if error.code is ErrorCode.GEOMETRY_MISMATCH:
             raise _named("spacing", role, path) from None
         raise
-    array = sitk.GetArrayFromImage(image)
-    meta: dict[str, Any] = {"format": volume_suffix(path).lstrip(".")}
-    return Volume(array.reshape(geometry.shape_kji), geometry, meta)
 
 
 def _single_slice_geometry(image: Any) -> Geometry:
