@@ -1,4 +1,4 @@
-"""Named regions of a DICOM SEG or RTSTRUCT on the grid of a CT: what both kinds of object have in common."""
+"""Named regions on the grid of a CT: what a DICOM SEG, an RTSTRUCT and a folder of masks have in common."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ from MedUSISLib.imaging.volume import Volume
 ROLE = "the segmentation"
 _TAGS = ["Modality", "SOPClassUID", "SeriesInstanceUID"]
 _KINDS = ("SEG", "RTSTRUCT")
+MASKS = "MASKS"
+"""Kind of a folder with one mask for each structure."""
 _MANY = 10_000
 
 
@@ -47,7 +49,7 @@ class NamedRegion:
 
 @dataclass
 class Regions:
-    """What a SEG or RTSTRUCT holds.
+    """What a SEG, an RTSTRUCT or a folder of masks holds.
 
     Attributes
     ----------
@@ -70,7 +72,8 @@ def segmentation_object(path: Path) -> tuple[Path, str] | None:
     Parameters
     ----------
     path : Path
-        A file, or a folder with exactly one such object (images beside it do not matter).
+        A file, or a folder with exactly one such object (images beside it do not matter). A folder without one that
+        holds volumes is the kind "MASKS".
 
     Raises
     ------
@@ -87,11 +90,15 @@ def segmentation_object(path: Path) -> tuple[Path, str] | None:
     found = [(one, kind) for one in files if (kind := _kind(one))]
     if len(found) > 1:
         raise unreadable(f"is a folder with {len(found)} DICOM SEG or RTSTRUCT objects", "give one of the files", path)
-    return found[0] if found else None
+    if not found:
+        from MedUSISLib.imaging.mask_folder import mask_files
+
+        return (path, MASKS) if mask_files(path) else None
+    return found[0]
 
 
 def read_regions(path: Path, kind: str, ct: Volume) -> Regions:
-    """Read a SEG or RTSTRUCT for a CT.
+    """Read a SEG, an RTSTRUCT or a folder of masks for a CT.
 
     Raises
     ------
@@ -100,7 +107,9 @@ def read_regions(path: Path, kind: str, ct: Volume) -> Regions:
         EMPTY_SEGMENTATION, DEPENDENCY_MISSING.
     """
     with _damage_named(path, kind):
-        if kind == "SEG":
+        if kind == MASKS:
+            from MedUSISLib.imaging.mask_folder import read_masks as read
+        elif kind == "SEG":
             from MedUSISLib.imaging.dicom_segments import read_segments as read
         else:
             from MedUSISLib.imaging.dicom_contours import read_contours as read
@@ -133,7 +142,8 @@ def _damage_named(path: Path, kind: str) -> Iterator[None]:
             'pip install "medusis[dicom]"; 3D Slicer brings it along',
         ) from None
     except Exception:  # of a damaged object the libraries complain in every way there is
-        raise unreadable(f"is a damaged or incomplete DICOM {kind}", "export it again", path) from None
+        what = "folder of masks" if kind == MASKS else f"DICOM {kind}"
+        raise unreadable(f"is a damaged or incomplete {what}", "export it again", path) from None
 
 
 def require_frame(frame_uid: str, ct: Volume) -> list[tuple[str, str]]:

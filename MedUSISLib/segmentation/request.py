@@ -24,6 +24,9 @@ class SegmentationRequest(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     ct: Path | None = Field(default=None, description="a CT in HU: NIfTI, NRRD, MHA or a DICOM folder")
+    ct_series: str | None = Field(
+        default=None, description="SeriesInstanceUID of the CT, when its folder holds several series"
+    )
     mr: Path | None = Field(default=None, description="a T1-weighted MR")
     out: Path = Field(description="file for the label map (.nii.gz, .nrrd, .mha), in the input's own grid")
     tool: Literal["head-seg", "totalsegmentator"] = Field(

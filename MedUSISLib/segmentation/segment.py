@@ -142,7 +142,7 @@ def segment(request: SegmentationRequest, progress: Progress) -> SegmentationRes
             request.out,
         )
     progress.stage("reading")
-    image = read_volume(request.image, role="the CT" if kind == "ct" else "the MR")
+    image = read_volume(request.image, "the CT" if kind == "ct" else "the MR", request.ct_series or "")
     warnings: tuple[str, ...] = ()
     if request.tool == "totalsegmentator":
         from MedUSISLib.segmentation.totalsegmentator import run_totalsegmentator

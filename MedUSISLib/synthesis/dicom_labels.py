@@ -1,16 +1,17 @@
-"""DICOM SEG and RTSTRUCT as a label map: which class a region becomes, and who wins where regions overlap."""
+"""DICOM SEG, RTSTRUCT and folders of masks as a label map: which class a region becomes, and who wins in overlaps."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from MedUSISLib.anatomy.mapping import LabelMapping, identity_mapping, load_mapping
-from MedUSISLib.anatomy.schema import LabelSchema
+from MedUSISLib.anatomy.schema import LabelSchema, canonical_name
 from MedUSISLib.anatomy.segment_names import mapping_from_names
 from MedUSISLib.errors import ErrorCode, MedUSISError
-from MedUSISLib.imaging.dicom_regions import NamedRegion, read_regions
+from MedUSISLib.imaging.dicom_regions import MASKS, NamedRegion, read_regions
 from MedUSISLib.imaging.volume import Volume
 from MedUSISLib.progress import Progress
 
@@ -25,7 +26,7 @@ NOT_ANATOMY = frozenset({
 def read_dicom_labels(
     path: Path, kind: str, ct: Volume, schema: LabelSchema, labels: str | None, unmapped: str | None, progress: Progress
 ) -> tuple[Volume, LabelMapping, bool]:
-    """A SEG or RTSTRUCT as a label map of region numbers on the CT's grid.
+    """A SEG, RTSTRUCT or folder of masks as a label map of region numbers on the CT's grid.
 
     Without ``labels`` the class follows from the name of a region, or from its SNOMED CT code. Where regions overlap,
     the one whose row comes later wins: the row of the table that ``labels`` names, else the order of the schema with
@@ -51,6 +52,8 @@ def read_dicom_labels(
         progress.warning(code, message)
     if labels is not None:
         mapping = load_mapping(labels, schema)
+        if kind == MASKS:
+            found.regions = _numbered_by_name(found.regions, mapping)
         regions = [r for r in found.regions if r.kind not in NOT_ANATOMY or r.number in mapping.index_of_value]
         order = {region.number: mapping.row_of_value.get(region.number, -1) for region in regions}
     else:
@@ -78,6 +81,16 @@ def read_dicom_labels(
     return volume, mapping, found.resampled
 
 
+def _numbered_by_name(regions: list[NamedRegion], mapping: LabelMapping) -> list[NamedRegion]:
+    """Masks have names and no numbers: theirs are those that the mapping gives the names, or beyond all of them."""
+    numbers = {canonical_name(name): value for value, name in mapping.name_of_value.items()}
+    beyond = max(numbers.values()) + 1
+    return [
+        replace(region, number=numbers.get(canonical_name(region.name), beyond + position))
+        for position, region in enumerate(regions)
+    ]
+
+
 def _mapping_of(regions: list[NamedRegion], schema: LabelSchema, unmapped: str | None, kind: str) -> LabelMapping:
     """From names; a name that nobody knows is replaced by what its SNOMED CT code says."""
     if not regions:
@@ -88,7 +101,8 @@ def _mapping_of(regions: list[NamedRegion], schema: LabelSchema, unmapped: str |
         )
     by_code = {c.snomed_code: c.name for c in schema.classes if c.snomed_code}
     names = {region.number: _known_name(region, schema, by_code) for region in regions}
-    return mapping_from_names(names, schema, unmapped, name=f"DICOM {kind} names")
+    source = "mask names" if kind == MASKS else f"DICOM {kind} names"
+    return mapping_from_names(names, schema, unmapped, name=source)
 
 
 def _known_name(region: NamedRegion, schema: LabelSchema, by_code: dict[str, str]) -> str:

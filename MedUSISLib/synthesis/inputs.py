@@ -64,7 +64,7 @@ def read_case(request: SynthesisRequest, schema: LabelSchema, progress: Progress
     """
     progress.stage("reading")
     # two steps, so that what was read is freed as soon as it is int16 CT and uint8 class indices
-    ct, ct_hashes = _cleaned_ct(read_volume(request.ct, role="the CT"), progress)
+    ct, ct_hashes = _cleaned_ct(read_volume(request.ct, role="the CT", series_uid=request.ct_series or ""), progress)
     progress.checkpoint()
     was_resampled = request.segmentation_was_resampled
     if (found := segmentation_object(request.segmentation)) is not None:

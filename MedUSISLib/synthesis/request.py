@@ -10,6 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field
 DEVICE_PATTERN = r"^(auto|cpu|cuda(:\d+)?)$"
 """Devices that a request may name; the contract of ``--device``."""
 
+_NOT_SETTINGS = {"ct", "ct_series", "segmentation", "out", "segmentation_was_resampled"}
+
 
 class SynthesisRequest(BaseModel):
     """Paths and settings of one synthesis; the fields are the options of ``medusis synthesize``.
@@ -29,8 +31,12 @@ class SynthesisRequest(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     ct: Path = Field(description="the CT in HU: NIfTI, NRRD, MHA or a DICOM folder")
+    ct_series: str | None = Field(
+        default=None, description="SeriesInstanceUID of the CT, when its folder holds several series"
+    )
     segmentation: Path = Field(
-        description="label map of the CT, DICOM SEG or RTSTRUCT; another grid is resampled with nearest"
+        description="label map of the CT, folder of masks (one file a structure), DICOM SEG or RTSTRUCT; another grid "
+        "is resampled with nearest"
     )
     labels: str | None = Field(
         default=None,
@@ -73,7 +79,7 @@ class SynthesisRequest(BaseModel):
         A generator or label table that was given as a path is named by its last part only when it holds no
         separator; otherwise it says ``"file"``.
         """
-        values = self.model_dump(mode="json", exclude={"ct", "segmentation", "out", "segmentation_was_resampled"})
+        values = self.model_dump(mode="json", exclude=_NOT_SETTINGS)
         for name in ("generator", "labels"):
             value = values[name]
             if isinstance(value, str) and (Path(value).name != value or Path(value).suffix):
