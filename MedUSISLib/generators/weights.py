@@ -101,9 +101,16 @@ def read_weights(paths: list[Path]) -> dict[str, torch.Tensor]:
                 )
             # a copy always: what safetensors gives may be the file itself, mapped into memory
             value = tensor.to(torch.float32, copy=True) if tensor.is_floating_point() else tensor.clone()
-            if value.is_floating_point() and not bool(torch.isfinite(value).all()):
+            if value.is_floating_point() and not _is_finite(value):
                 raise MedUSISError(
                     ErrorCode.GENERATOR_CORRUPT, f"the weight '{name}' is not finite", "install the generator again"
                 )
             state[name] = value
     return state
+
+
+def _is_finite(value: torch.Tensor) -> bool:
+    """By the extremes, which a NaN spoils as well: 0.01 s for 54 M weights, where asking each of them takes 0.2."""
+    import torch
+
+    return value.numel() == 0 or bool(torch.isfinite(torch.stack(torch.aminmax(value))).all())

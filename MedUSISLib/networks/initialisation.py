@@ -42,6 +42,8 @@ def initialise(layer: Layer, scheme: Initialisation = Initialisation.XAVIER, gai
         raise ValueError("initialise before wrapping with spectral norm")
     weight = layer.weight
     assert isinstance(weight, nn.Parameter)
+    if weight.is_meta:  # it is about to be loaded; drawing "nothing" would import the compiler of torch (1.3 s)
+        return layer
     if scheme is Initialisation.XAVIER:
         nn.init.xavier_normal_(weight, gain=gain)
     else:
