@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
 import threading
-import traceback
-import warnings
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import is_dataclass
@@ -24,6 +21,7 @@ from MedUSISLib.jobs.kinds import KINDS, JobKind
 from MedUSISLib.jobs.specification import JobSpecification
 from MedUSISLib.jobs.wishes import WishFile
 from MedUSISLib.jobs.workspace import job_workspace, remove_what_the_launcher_left
+from MedUSISLib.library_words import keep_library_words_out, print_error
 
 
 def take_standard_output() -> TextIO:
@@ -61,8 +59,7 @@ def run_job(job_file: str | Path, stream: TextIO, kinds: Mapping[str, JobKind] =
     """
     writer = EventWriter(stream)
     progress = JobProgress(writer, WishFile.of_environment())
-    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    warnings.simplefilter("default", category=UserWarning)
+    keep_library_words_out()
     released = threading.Event()
     try:
         with cancellable(progress.cancel) as released, job_workspace():
@@ -73,7 +70,7 @@ def run_job(job_file: str | Path, stream: TextIO, kinds: Mapping[str, JobKind] =
     except BaseException as error:
         if not isinstance(error, KeyboardInterrupt) and not _is_cancel(error):
             with suppress(OSError):  # nobody may be there to read it
-                traceback.print_exc(file=sys.stderr)
+                print_error(error)
         named = named_error(KeyboardInterrupt() if progress.cancelled else error)
         writer.write(Failure.of(named))
         if released.is_set():

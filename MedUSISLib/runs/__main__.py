@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import logging
 import os
 import sys
 from pathlib import Path
@@ -18,9 +17,10 @@ def main(arguments: list[str] | None = None) -> int:
     work.add_argument("folder", type=Path)
     chosen = parser.parse_args(arguments)
 
+    from MedUSISLib.library_words import keep_library_words_out
     from MedUSISLib.runs.worker import Worker
 
-    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s")
+    keep_library_words_out()
     return Worker(Path(os.path.abspath(chosen.folder)), (chosen.python, "-m", "MedUSISLib.jobs", "run")).work()
 
 
