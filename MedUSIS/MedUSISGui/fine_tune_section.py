@@ -297,6 +297,8 @@ class _Parts:
         ahead = self.runs.ahead_of(run.id)
         if ahead:
             text = _("'{name}' waits: it begins when '{other}' has ended.").format(name=settings.name, other=ahead[-1])
+        elif self.run_list.others_at_work():
+            text = _("'{name}' waits: it begins when the batch has ended.").format(name=settings.name)
         else:
             text = _("'{name}' has been started. Slicer may be closed.").format(name=settings.name)
         self.start.say(text)

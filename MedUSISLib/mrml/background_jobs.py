@@ -1,20 +1,23 @@
-"""Jobs that have nothing to do with the scene: devices, installing a generator, a training's data, DICOM files."""
+"""Jobs that have nothing to do with the scene: devices, a generator to install, data to look through, DICOM files."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from MedUSISLib.errors import MedUSISError
 from MedUSISLib.jobs.events import Failure, Result
+from MedUSISLib.mrml.batch_logic import Found, read_found
 from MedUSISLib.mrml.hints import for_the_window
 from MedUSISLib.mrml.job_run import JobRun
+from MedUSISLib.mrml.run_folder import RunFolder
 from MedUSISLib.mrml.scene_job import as_named, require_packages
 from MedUSISLib.mrml.stage_titles import stage_title
 from MedUSISLib.mrml.worker import Worker
 
-OnDone = Callable[[dict[str, Any]], object]
+OnDone = Callable[[Any], object]
 OnError = Callable[[Failure], object]
 OnProgress = Callable[[int, int, float | None], object]
 OnStage = Callable[[str], object]
@@ -87,6 +90,33 @@ class BackgroundJobs:
         """
         return self._start("estimate-training", parameters, on_done, on_error)
 
+    def look_for_cases(
+        self,
+        parameters: Mapping[str, Any],
+        on_done: Callable[[Found], object],
+        on_error: OnError,
+        on_progress: OnProgress | None = None,
+        on_stage: OnStage | None = None,
+    ) -> Cancel:
+        """See which cases a batch would have; parameters as ``batch_logic.parameters``. Returns how to cancel it.
+
+        ``on_done(Found)``. What was found names patients, perhaps, and goes through the private folder of the run.
+        """
+
+        def tell(name: str) -> None:
+            if on_stage is not None:
+                on_stage(stage_title(name, "batch"))
+
+        try:
+            folder = RunFolder()
+        except OSError as error:
+            on_error(Failure.of(as_named(error)))
+            return lambda: None
+        file = folder.path / "found.json"
+        asked = {**parameters, "out": str(folder.path / "none"), "dry_run": True, "found": str(file)}
+        result = partial(read_found, file)
+        return self._start("batch", asked, on_done, on_error, on_progress, tell, folder, result)
+
     def export_dicom(self, parameters: Mapping[str, Any], on_done: OnDone, on_error: OnError) -> Cancel:
         """Write a result as DICOM; parameters as ``dicom.request.ExportDicomRequest``. Returns how to cancel it.
 
@@ -130,7 +160,11 @@ class BackgroundJobs:
         on_error: OnError | None,
         on_progress: OnProgress | None = None,
         on_stage: OnStage | None = None,
+        folder: RunFolder | None = None,
+        result: Callable[[dict[str, Any]], Any] = dict,
     ) -> Cancel:
+        """Start a job; ``result`` makes of its summary what ``on_done`` hears, while ``folder`` is still there."""
+
         def tell_error(failure: Failure) -> None:
             if on_error is not None:
                 on_error(for_the_window(failure))
@@ -143,9 +177,9 @@ class BackgroundJobs:
             worker = self._worker
             specification = JobSpecification(kind=kind, parameters=dict(parameters))
             run = JobRun(
-                specification, worker.new_process(), worker.command(), worker.single_shot, kinds=worker.kinds
+                specification, worker.new_process(), worker.command(), worker.single_shot, folder, worker.kinds
             )
-            self._listen(run, on_done, tell_error)
+            self._listen(run, on_done, tell_error, result)
             if on_progress is not None:
                 run.progressed.connect(on_progress)
             if on_stage is not None:
@@ -156,13 +190,18 @@ class BackgroundJobs:
         except Exception as error:
             if run is not None:
                 self._forget(run)
+            elif folder is not None:
+                folder.close()
             tell_error(Failure.of(error if isinstance(error, MedUSISError) else as_named(error)))
         return lambda: None
 
-    def _listen(self, run: JobRun, on_done: OnDone, on_error: OnError) -> None:
-        def succeeded(result: Result) -> None:
+    def _listen(
+        self, run: JobRun, on_done: OnDone, on_error: OnError, result: Callable[[dict[str, Any]], Any]
+    ) -> None:
+        def succeeded(event: Result) -> None:
+            told = result(event.summary)
             self._forget(run)
-            on_done(result.summary)
+            on_done(told)
 
         def failed(failure: Failure) -> None:
             self._forget(run)

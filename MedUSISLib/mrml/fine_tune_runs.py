@@ -228,6 +228,8 @@ class RunList:
     ----------
     open_store : callable
         Makes the store when it is needed for the first time; the packages may be missing before.
+    kind : str
+        Which jobs; those of another kind are passed over.
 
     Examples
     --------
@@ -237,8 +239,10 @@ class RunList:
         view = runs.look(selected)      # curves, only when something was added
     """
 
-    def __init__(self, open_store: Callable[[], RunStoreProtocol]) -> None:
+    def __init__(self, open_store: Callable[[], RunStoreProtocol], kind: str = "train") -> None:
         self._open_store = open_store
+        self._kind = kind
+        self._others: set[str] = set()
         self._store: RunStoreProtocol | None = None
         self._runs: dict[str, RunProtocol] = {}
         self._lines: dict[str, RunLine] = {}
@@ -258,15 +262,27 @@ class RunList:
 
     def refresh(self, everything: bool = False) -> list[RunLine]:
         """Look again, newest run first; runs that have ended are asked only with ``everything`` or when new."""
-        runs = {run.id: run for run in self.store.runs()}
+        found = {run.id: run for run in self.store.runs()}
+        self._others &= found.keys()
+        runs = {identifier: run for identifier, run in found.items() if identifier not in self._others}
         lines: dict[str, RunLine] = {}
-        for identifier, run in runs.items():
+        for identifier, run in list(runs.items()):
             known = self._lines.get(identifier)
-            lines[identifier] = known if known is not None and known.final and not everything else self._line(run)
+            line = known if known is not None and known.final and not everything else self._line(run)
+            if line.status.kind in (self._kind, ""):  # a damaged one does not say what it was
+                lines[identifier] = line
+            else:
+                self._others.add(identifier)
+                del runs[identifier]
         self._runs, self._lines = runs, lines
         self._facts = {known: facts for known, facts in self._facts.items() if known in runs}
         self._logs = {known: log for known, log in self._logs.items() if known in runs}
         return list(lines.values())
+
+    def others_at_work(self) -> bool:
+        """Whether a job of another kind works or waits: one run works at a time."""
+        statuses = (run.status() for run in self.store.runs() if run.id in self._others)
+        return any(status.state.active or status.state.value == "queued" for status in statuses)
 
     def facts(self, identifier: str) -> RunFacts:
         """What a run was asked for."""

@@ -6,10 +6,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from MedUSISLib.errors import ErrorCode, MedUSISError
 from MedUSISLib.private_folder import private_folder
+
+if TYPE_CHECKING:
+    from MedUSISLib.imaging.volume import Volume
 
 _LABEL_MAP, _SINGLE_FILE = 1, 4  # vtkSlicerVolumesLogic's loading options
 _SEGMENTATION_ENDINGS = (".seg.nrrd", ".seg.nhdr", ".vtm")
@@ -66,6 +69,20 @@ def load_segmentation(path: Path, name: str, role: str = "the segmentation") -> 
     return node
 
 
+def volume_node(volume: Volume, name: str) -> Any:
+    """A scalar volume node with the voxels and the grid of a volume that our own reader has read."""
+    import slicer
+    import vtk
+
+    node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", name)
+    slicer.util.updateVolumeFromArray(node, volume.array_kji)
+    matrix = vtk.vtkMatrix4x4()
+    matrix.DeepCopy(volume.geometry.affine_ras.ravel().tolist())
+    node.SetIJKToRASMatrix(matrix)
+    node.CreateDefaultDisplayNodes()
+    return node
+
+
 def load_scene(path: Path) -> None:
     """Replace the scene by that of an ``.mrb`` or ``.mrml`` file.
 
@@ -111,19 +128,9 @@ def _load_archetype(path: Path, name: str, role: str, options: int) -> Any:
 
 def _load_dicom_folder(path: Path, name: str, role: str) -> Any:
     """Slicer itself reads DICOM through a database that must be filled first; our reader needs the folder only."""
-    import slicer
-    import vtk
-
     from MedUSISLib.imaging.reading import read_volume
 
-    volume = read_volume(path, role)
-    node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", name)
-    slicer.util.updateVolumeFromArray(node, volume.array_kji)
-    matrix = vtk.vtkMatrix4x4()
-    matrix.DeepCopy(volume.geometry.affine_ras.ravel().tolist())
-    node.SetIJKToRASMatrix(matrix)
-    node.CreateDefaultDisplayNodes()
-    return node
+    return volume_node(read_volume(path, role), name)
 
 
 def _must_exist(path: Path, role: str) -> None:

@@ -39,7 +39,16 @@ _TRAINING_TITLES = {
     "training: discriminator": "First phase: the discriminator looks at your MRs",
     "training: adversarial": "Second phase: towards your MRs",
 }
-_OF_KIND = {"segment": _SEGMENTATION_TITLES, "scan-dataset": _SCAN_TITLES, "train": _TRAINING_TITLES}
+_BATCH_TITLES = {
+    "finding cases": "Looking for CTs and their segmentations",
+    "synthesizing": "Making the synthetic MRs",
+}
+_OF_KIND = {
+    "segment": _SEGMENTATION_TITLES,
+    "scan-dataset": _SCAN_TITLES,
+    "train": _TRAINING_TITLES,
+    "batch": _BATCH_TITLES,
+}
 
 
 def stage_title(name: str, kind: str = "synthesize") -> str:
