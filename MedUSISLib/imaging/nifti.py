@@ -7,6 +7,7 @@ nibabel's images either: they hold scaled voxels as float64. nibabel only interp
 from __future__ import annotations
 
 import gzip
+import math
 import zlib
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,15 @@ from typing import Any
 import numpy as np
 
 from MedUSISLib.errors import ErrorCode, MedUSISError
+from MedUSISLib.imaging.claims import require_held, require_plausible
 from MedUSISLib.imaging.geometry import Geometry
 from MedUSISLib.imaging.volume import Volume
 
 _SLAB = 32
+# The standard's metres and micrometres; what it leaves open, and everything else, is taken as millimetres (as by ITK).
+_UNIT_MM = {1: 1000.0, 3: 0.001}
+# Further than this behind the header, or behind the voxels, lies nothing that anybody writes - but a gzip bomb.
+_LONGEST_GAP = 64 << 20
 
 
 def read_nifti(path: Path, role: str) -> Volume:
@@ -33,8 +39,11 @@ def read_nifti(path: Path, role: str) -> Volume:
             header = _header(stream)
             _check_kind(header, role, path)
             geometry, notes = _geometry(header, role, path)
+            claimed = math.prod(geometry.size_ijk) * header.get_data_dtype().itemsize
+            packing = "gzip" if isinstance(stream, gzip.GzipFile) else ""
+            require_held(role, path, claimed, path.stat().st_size, packing)
             array = _voxels(stream, header, geometry)
-    except (OSError, EOFError, ValueError, zlib.error):
+    except (OSError, EOFError, ValueError, OverflowError, zlib.error):
         raise _damaged(role, path) from None
     array = _scaled(array, header)
     meta: dict[str, Any] = {"format": "nifti"}
@@ -72,6 +81,7 @@ def _opened(path: Path) -> Any:
 def _header(stream: Any) -> Any:
     from nibabel import Nifti1Header, Nifti2Header
     from nibabel.spatialimages import HeaderDataError
+    from nibabel.wrapstruct import WrapStructError
 
     start = stream.read(4)
     stream.seek(0)
@@ -81,9 +91,17 @@ def _header(stream: Any) -> Any:
         raise ValueError("not NIfTI")
     try:
         header = kind.from_fileobj(stream, check=False)
-        header.get_data_dtype()
-    except HeaderDataError as error:
+        bits = header.get_data_dtype().itemsize * 8
+    except (HeaderDataError, WrapStructError, KeyError) as error:
         raise ValueError("damaged header") from error
+    if int(header["bitpix"]) not in (0, bits):
+        raise ValueError("two types of voxels")
+    offset = float(header["vox_offset"])
+    if not int(header["sizeof_hdr"]) <= offset <= _LONGEST_GAP:
+        raise ValueError("voxels within the header, or nowhere")
+    slope, intercept = float(header["scl_slope"]), float(header["scl_inter"])
+    if np.isinf(slope) or (np.isfinite(slope) and slope != 0 and not np.isfinite(intercept)):
+        raise ValueError("no scale")
     if not bytes(header["magic"]).startswith((b"n+1", b"n+2")):
         raise ValueError("not a single-file NIfTI")
     return header
@@ -104,11 +122,14 @@ def _check_kind(header: Any, role: str, path: Path) -> None:
 
 
 def _geometry(header: Any, role: str, path: Path) -> tuple[Geometry, list[str]]:
+    from nibabel.spatialimages import HeaderDataError
+
     def mismatch(what: str) -> MedUSISError:
         return MedUSISError(ErrorCode.GEOMETRY_MISMATCH, f"{role} {what}", "repair the header of the file", path)
 
     dimensions = min(int(header["dim"][0]), 3)
     size = [int(n) for n in header["dim"][1 : dimensions + 1]] + [1] * (3 - dimensions)
+    unit_mm = _UNIT_MM.get(int(header["xyzt_units"]) & 7, 1.0)
     # Axes that a 2D file does not have may hold anything.
     spacing = np.asarray(header["pixdim"][1:4], dtype=np.float64)
     spacing[dimensions:] = np.where(spacing[dimensions:] > 0, spacing[dimensions:], 1.0)
@@ -125,14 +146,19 @@ def _geometry(header: Any, role: str, path: Path) -> tuple[Geometry, list[str]]:
         elif int(header["qform_code"]) > 0:
             copy = header.copy()
             copy["pixdim"][1:4] = np.abs(spacing)
+            # Its sign says how the third axis points; 0 means 1.
+            copy["pixdim"][0] = -1.0 if float(header["pixdim"][0]) < 0 else 1.0
             affine = np.asarray(copy.get_qform(), dtype=np.float64)
         else:
             # As ITK and Slicer show such files; nibabel would centre them and mirror the first axis only.
             affine = np.diag([-1.0, -1.0, 1.0, 1.0]) @ np.diag([*np.abs(spacing), 1.0])
             notes.append("the header has no orientation; axes were taken as left, posterior, superior")
-        return Geometry.from_affine_ras(affine, size), notes
-    except (MedUSISError, ValueError, np.linalg.LinAlgError):
+        affine[:3] *= unit_mm
+        geometry = Geometry.from_affine_ras(affine, size)
+    except (MedUSISError, HeaderDataError, ValueError, np.linalg.LinAlgError):
         raise mismatch("has axes that are sheared or singular") from None
+    require_plausible(geometry, role, path)
+    return geometry, notes
 
 
 def _voxels(stream: Any, header: Any, geometry: Geometry) -> np.ndarray:
@@ -149,8 +175,11 @@ def _voxels(stream: Any, header: Any, geometry: Geometry) -> np.ndarray:
             raise EOFError("voxels are missing")
         filled += count
     # To the end, where gzip compares its checksum.
-    while stream.read(1 << 20):
-        pass
+    rest = 0
+    while count := len(stream.read(1 << 20)):
+        rest += count
+        if rest > _LONGEST_GAP:
+            raise ValueError("far more than the voxels")
     return array if dtype.isnative else array.astype(dtype.newbyteorder("="))
 
 
@@ -158,8 +187,6 @@ def _scaled(array: np.ndarray, header: Any) -> np.ndarray:
     slope, intercept = float(header["scl_slope"]), float(header["scl_inter"])
     if not np.isfinite(slope) or slope == 0:
         slope, intercept = 1.0, 0.0
-    if not np.isfinite(intercept):
-        intercept = 0.0
     if (slope, intercept) == (1.0, 0.0):
         return array
     result = np.empty(array.shape, dtype=np.float32)

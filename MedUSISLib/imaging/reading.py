@@ -13,7 +13,9 @@ from typing import Any
 import numpy as np
 
 from MedUSISLib.errors import ErrorCode, MedUSISError
+from MedUSISLib.imaging.claims import require_plausible
 from MedUSISLib.imaging.geometry import Geometry
+from MedUSISLib.imaging.text_headers import check_text_header
 from MedUSISLib.imaging.volume import Volume, geometry_of_sitk
 from MedUSISLib.imaging.writing import volume_suffix
 
@@ -123,6 +125,7 @@ def _read_file(path: Path, role: str) -> Volume:
         if dimension > 3:
             image = sitk.Extract(image, [*reader.GetSize()[:3], *([0] * (dimension - 3))], [0] * dimension)
         geometry = _single_slice_geometry(image) if dimension == 2 else geometry_of_sitk(image)
+        require_plausible(geometry, role, path)
     array = sitk.GetArrayFromImage(image)
     meta: dict[str, Any] = {"format": volume_suffix(path).lstrip(".")}
     return Volume(array.reshape(geometry.shape_kji), geometry, meta)
@@ -132,6 +135,7 @@ def _information(path: Path, role: str) -> Any:
     """A SimpleITK reader that has read the header and found it to be one volume of grey values."""
     import SimpleITK as sitk
 
+    check_text_header(path, role)
     reader = sitk.ImageFileReader()
     reader.SetFileName(str(path))
     reader.ReadImageInformation()
