@@ -132,11 +132,21 @@ def read_dicom_series_of(path: Path, role: str = "the CT") -> Volume:
 def read_dicom_files(files: Iterable[Path], role: str = "the CT") -> Volume:
     """Read the one series that these files hold; errors as of ``read_dicom_folder``."""
     listed = list(files)
-    series = _series_of(listed)
+    return _read_series(_only_series(listed, role), role, listed[0].parent)
+
+
+def _only_series(files: list[Path], role: str) -> list[_Slice]:
+    series = _series_of(files)
     if len(series) != 1:
-        folder = listed[0].parent if listed else Path()
+        folder = files[0].parent if files else Path()
         raise _unreadable(role, f"is {len(series)} DICOM series of images", "give the files of one series", folder)
-    return _read_series(next(iter(series.values())), role, listed[0].parent)
+    return next(iter(series.values()))
+
+
+def series_geometry(files: Iterable[Path], role: str = "the CT") -> Geometry:
+    """The grid of the one series that these files hold, from their headers; errors as of ``read_dicom_folder``."""
+    listed = list(files)
+    return _sorted_with_geometry(_only_series(listed, role), role, listed[0].parent)[1]
 
 
 def series_files(folder: Path, series_uid: str = "") -> list[Path]:
