@@ -56,7 +56,7 @@ class BatchRequest(BaseModel):
     )
     cluster: str | None = Field(default=None, description="ray://..., or local[:n]: workers on a Ray cluster")
     retry_failed: bool = Field(default=False, description="try the cases again that failed before")
-    resume: bool = Field(default=False, description="go on only: there must be a batch in the output folder")
+    resume: bool = Field(default=False, description="set when a background run goes on; a batch does so anyway")
     dry_run: bool = Field(default=False, description="say what would be done and write nothing")
     found: Path | None = Field(
         default=None, description="with dry_run: a file that gets what was found, for this machine only"
@@ -71,6 +71,6 @@ class BatchRequest(BaseModel):
     ) -> SynthesisRequest:
         """The request of one case; ``labels`` are the case's own, if the table named them."""
         given = {name: getattr(self, name) for name in (*SAME_FOR_ALL, *_HOW, "device")}
-        series = {"ct_series": ct_series} if ct_series else {}
-        own = {"labels": labels} if labels else {}
-        return SynthesisRequest(**{**given, **own, **series, "ct": ct, "segmentation": segmentation, "out": out})
+        if labels:
+            given["labels"] = labels
+        return SynthesisRequest(ct=ct, ct_series=ct_series, segmentation=segmentation, out=out, **given)

@@ -125,8 +125,12 @@ def segment_volume(
     return restore(labels, target, "nearest", fill=0)
 
 
-def segment(request: SegmentationRequest, progress: Progress) -> SegmentationResult:
+def segment(
+    request: SegmentationRequest, progress: Progress, bundles: LoadedBundles | None = None
+) -> SegmentationResult:
     """Read, segment and write; nothing is written unless all went well.
+
+    ``bundles`` keeps the network for the next time.
 
     Raises
     ------
@@ -150,7 +154,7 @@ def segment(request: SegmentationRequest, progress: Progress) -> SegmentationRes
         labels = run_totalsegmentator(image, kind, request.device, progress)
         schema_id = "totalsegmentator"
     else:
-        labels = segment_volume(image, kind, device=request.device, progress=progress)
+        labels = segment_volume(image, kind, device=request.device, progress=progress, bundles=bundles)
         schema_id, warnings = "head", (PRIOR_ONLY,) if kind == "ct" else ()
     for text in warnings:
         progress.warning("PRIOR_ONLY", text)

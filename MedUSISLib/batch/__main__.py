@@ -1,0 +1,25 @@
+"""``python -m MedUSISLib.batch work``: a worker that does the cases it is told on standard input (see `local_pool`)."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Entrance of the worker process; returns its exit code."""
+    parser = argparse.ArgumentParser(prog="python -m MedUSISLib.batch", description=__doc__)
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    verbs.add_parser("work", help="settings, then one task a line, on standard input; events on standard output")
+    parser.parse_args(arguments)
+
+    from MedUSISLib.jobs.run import take_standard_output
+
+    stream = take_standard_output()
+    from MedUSISLib.batch.worker import Worker
+
+    return Worker(sys.stdin, stream).work()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

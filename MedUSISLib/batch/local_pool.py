@@ -1,0 +1,219 @@
+"""Workers on this machine: child processes, each with the generator in memory."""
+
+from __future__ import annotations
+
+import queue
+import signal
+import sys
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from MedUSISLib.batch.active_time import ActiveTime
+from MedUSISLib.batch.pipeline import IN_HAND
+from MedUSISLib.batch.pool import Began, CaseTask, Died, Failed, Finished, PoolEvent, Rests
+from MedUSISLib.batch.request import BatchRequest
+from MedUSISLib.batch.wire import Broken, WorkerSettings
+from MedUSISLib.batch.worker_process import Gone, Said, WorkerProcess
+from MedUSISLib.errors import ErrorCode, MedUSISError
+from MedUSISLib.jobs.events import Failure
+from MedUSISLib.runs.identity import ProcessIdentity
+
+WORKER_COMMAND = (sys.executable, "-m", "MedUSISLib.batch", "work")
+_BARREN = 3
+"""So many workers in a row that end before they begin a case: no case is to blame."""
+_LAST_WORDS_S = 5.0
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a worker computes: its device, and how many threads it may use (None: as many as it likes)."""
+
+    device: str
+    threads: int | None = None
+
+
+class LocalPool:
+    """As many workers as there are places; each is started with its first case, and again after it died.
+
+    A worker has `IN_HAND` cases at most, because it can do no more at once; a case that is to be ``alone`` gets a
+    worker that has no other. The next case goes to the worker that has the fewest.
+
+    Parameters
+    ----------
+    request : BatchRequest
+    places : sequence of Place
+    on_output : callable
+        Hears what the workers and their libraries print; it may hold names of files.
+    on_workers : callable
+        Told who works now, whenever that changes.
+    command : sequence of str
+        Starts a worker.
+    """
+
+    def __init__(
+        self,
+        request: BatchRequest,
+        places: Sequence[Place],
+        on_output: Callable[[str], None] = lambda line: None,
+        on_workers: Callable[[list[ProcessIdentity]], None] = lambda identities: None,
+        command: Sequence[str] = WORKER_COMMAND,
+    ) -> None:
+        self._request, self._places, self._command = request, tuple(places), tuple(command)
+        self._on_output, self._on_workers = on_output, on_workers
+        self._heard: queue.SimpleQueue[Said] = queue.SimpleQueue()
+        self._workers: list[WorkerProcess | None] = [None] * len(self._places)
+        self._waiting: deque[CaseTask] = deque()
+        self._alone: set[int] = set()
+        self._clocks = ActiveTime()
+        self._timed_out: set[int] = set()
+        self._barren = 0
+
+    @property
+    def capacity(self) -> int:
+        return IN_HAND * len(self._places)
+
+    def submit(self, task: CaseTask) -> None:
+        self._waiting.append(task)
+        self._give_out()
+
+    def events(self, timeout_s: float) -> list[PoolEvent]:
+        found: list[PoolEvent] = []
+        end = time.monotonic() + timeout_s
+        while True:
+            self._end_what_takes_too_long()
+            try:
+                # Once something has happened, only what is there already is added.
+                wait = 0.0 if found else max(0.0, min(0.2, end - time.monotonic()))
+                worker, said = self._heard.get(timeout=wait) if wait else self._heard.get_nowait()
+            except queue.Empty:
+                if found or time.monotonic() >= end:
+                    break
+                continue
+            found += self._happened(worker, said)
+        self._give_out()
+        return found
+
+    def close(self) -> None:
+        workers = [worker for worker in self._workers if worker is not None]
+        for worker in workers:
+            worker.leave()
+        end = time.monotonic() + _LAST_WORDS_S
+        for worker in workers:
+            if not worker.wait(max(0.0, end - time.monotonic())):
+                worker.kill()
+                worker.wait(_LAST_WORDS_S)
+            worker.tidy()
+        self._workers = [None] * len(self._places)
+        self._waiting.clear()
+
+    # -- giving cases to workers -----------------------------------------------------------------------------------
+
+    def _give_out(self) -> None:
+        for task in list(self._waiting):
+            index = self._free_place(task)
+            if index is not None:
+                self._waiting.remove(task)
+                if task.alone:
+                    self._alone.add(task.number)
+                self._worker_at(index).give(task)
+
+    def _free_place(self, task: CaseTask) -> int | None:
+        """The place with the fewest cases; the emptiest one is kept free while a case waits that must be alone."""
+        cases = [worker.cases if worker is not None else set() for worker in self._workers]
+        loads = [len(numbers) for numbers in cases]
+        open_places = [index for index, numbers in enumerate(cases) if not numbers & self._alone]
+        by_load = sorted(open_places, key=loads.__getitem__)
+        if not by_load:
+            return None
+        if task.alone:
+            return by_load[0] if loads[by_load[0]] == 0 else None
+        if any(other.alone for other in self._waiting):
+            by_load = by_load[1:]
+        return by_load[0] if by_load and loads[by_load[0]] < IN_HAND else None
+
+    def _worker_at(self, index: int) -> WorkerProcess:
+        worker = self._workers[index]
+        if worker is None:
+            place = self._places[index]
+            settings = WorkerSettings(request=self._request, device=place.device, worker=str(index + 1))
+            worker = WorkerProcess(self._command, settings, place.threads, self._heard, self._on_output)
+            self._workers[index] = worker
+            self._tell_who_works()
+        return worker
+
+    def _tell_who_works(self) -> None:
+        identities = [worker.identity for worker in self._workers if worker is not None]
+        self._on_workers([identity for identity in identities if identity is not None])
+
+    # -- hearing them ----------------------------------------------------------------------------------------------
+
+    def _happened(self, worker: WorkerProcess, said: PoolEvent | Broken | Gone) -> list[PoolEvent]:
+        if isinstance(said, Broken):
+            raise said.failure.error()
+        if isinstance(said, Gone):
+            return self._gone(worker, said)
+        if isinstance(said, Began):
+            worker.has_begun, self._barren = True, 0
+            self._clocks.begin(said.number)
+        elif isinstance(said, Rests):
+            self._clocks.rest(said.number)
+        elif isinstance(said, (Finished, Failed)):
+            self._has_ended(worker, said.number)
+        return [said]
+
+    def _has_ended(self, worker: WorkerProcess, number: int) -> None:
+        worker.cases.discard(number)
+        self._alone.discard(number)
+        self._timed_out.discard(number)
+        self._clocks.forget(number)
+
+    def _gone(self, worker: WorkerProcess, gone: Gone) -> list[PoolEvent]:
+        worker.tidy()
+        self._workers[self._workers.index(worker)] = None
+        with suppress(MedUSISError):
+            self._tell_who_works()
+        had = sorted(worker.cases)
+        found: list[PoolEvent] = [Failed(number, self._too_long()) for number in had if number in self._timed_out]
+        others = [number for number in had if number not in self._timed_out]
+        # One that was ended because a case took too long says nothing about the others.
+        working = [] if found else [number for number in others if self._clocks.working(number)]
+        waiting = [number for number in others if number not in working]
+        for number in had:
+            self._has_ended(worker, number)
+        if not worker.has_begun:
+            self._barren += 1
+            if self._barren >= _BARREN:
+                raise MedUSISError(
+                    ErrorCode.INTERNAL,
+                    f"workers end before they begin a case ({_how(gone.exit_code)})",
+                    "look into the batch's log.txt",
+                )
+        if others:
+            found.append(Died(worker.name, tuple(working), tuple(waiting), _how(gone.exit_code)))
+        return found
+
+    def _end_what_takes_too_long(self) -> None:
+        limit = self._request.case_timeout_s
+        for number in self._clocks.over(limit) if limit is not None else ():
+            if number not in self._timed_out:
+                self._timed_out.add(number)
+                for worker in self._workers:
+                    if worker is not None and number in worker.cases:
+                        worker.kill()
+
+    def _too_long(self) -> Failure:
+        return Failure(
+            ErrorCode.TIMED_OUT.value,
+            f"it took longer than the time-out of a case ({self._request.case_timeout_s:g} s)",
+            "give it more time with --case-timeout, if its size explains it",
+        )
+
+
+def _how(exit_code: int) -> str:
+    if exit_code < 0:
+        with suppress(ValueError):
+            return f"signal {signal.Signals(-exit_code).name}"
+    return f"exit code {exit_code}"
