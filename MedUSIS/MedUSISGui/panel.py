@@ -10,6 +10,7 @@ from MedUSISLib.errors import ErrorCode, MedUSISError
 from MedUSISLib.mrml.review_layout import register_layouts
 
 from . import readiness_check
+from .batch_section import BatchSection
 from .default_nodes import select_default_nodes
 from .dependency_banner import DependencyBanner
 from .dialogs import Dialogs
@@ -63,6 +64,7 @@ class Panel:
         self.results = ResultsSection(ui, dialogs)
         self.dicom = DicomExportButton(ui, logic.background, dialogs, lambda: self.results.nodes)
         self.review = ReviewSection(ui)
+        self.batch = BatchSection(ui, logic, dialogs, self.generator)
         self.fine_tune = FineTuneSection(ui, logic, dialogs, self.generator, self.settings)
         self._watch = NodeWatch(self.refresh)
         self._connect()
@@ -70,7 +72,7 @@ class Panel:
 
     def _connect(self) -> None:
         parts = (self.banner, self.inputs, self.generator, self.settings, self.results, self.review)
-        parts = (*parts, self.dicom, self.fine_tune)
+        parts = (*parts, self.dicom, self.batch, self.fine_tune)
         for part in parts:
             part.failed.connect(self.errors.show)
         self.banner.changed.connect(self._on_packages_changed)
@@ -83,6 +85,7 @@ class Panel:
         self.run.finished.connect(self._on_finished)
         self.run.segmented.connect(self._on_segmented)
         self.results.chosen.connect(self._on_result_chosen)
+        self.batch.loaded.connect(lambda _ct, nodes: self._on_finished(nodes))
         self.fine_tune.installed.connect(self.generator.choose_installed)
 
     @property
@@ -98,17 +101,20 @@ class Panel:
         select_default_nodes(self._parameters)
         self._bind()
         self._on_packages_changed()
+        self.batch.enter()
         self.fine_tune.enter()
 
     def exit(self) -> None:
         """The user opens another module; a run goes on."""
         self._entered = False
         self._unbind()
+        self.batch.exit()
         self.fine_tune.exit()
 
     def close(self) -> None:
         """The module goes away: a run is ended, nothing is observed any more. May be called again."""
         self.exit()
+        self.batch.close()
         self.fine_tune.close()
         self.dicom.close()
         self._logic.close()
@@ -147,6 +153,7 @@ class Panel:
             self.settings.free_bytes,
         )
         self.run_section.set_readiness(found, readiness_check.is_ready(parameters, found))
+        self.batch.refresh(self.banner.complete)
         self.fine_tune.refresh()
         if self._entered and parameters is not None:
             self._watch.watch([parameters.ct, parameters.segmentation])
@@ -155,7 +162,7 @@ class Panel:
 
     def _set_parameters(self, parameters) -> None:
         self._parameters = parameters
-        for part in (self.inputs, self.generator, self.settings, self.run, self.results):
+        for part in (self.inputs, self.generator, self.settings, self.run, self.results, self.batch):
             part.set_parameters(parameters)
 
     def _bind(self) -> None:

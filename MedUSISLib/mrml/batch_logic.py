@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -161,11 +161,11 @@ def settings_text(settings: SynthesisSettings, title: str) -> str:
     Examples
     --------
     >>> settings_text(SynthesisSettings(), "Head T1w")
-    'Every case: generator Head T1w, slices, 8 passes, seed 0, device automatic - as chosen above.'
+    "Every case: generator 'Head T1w', slices, 8 passes, seed 0, device automatic - as chosen above."
     """
     mode = {"slice": "slices", "three-view": "mean of three views", "window": "overlapping windows"}
     device = "automatic" if settings.device == "auto" else settings.device
-    parts = [f"generator {title}", mode.get(settings.mode, settings.mode), _passes(settings.passes)]
+    parts = [f"generator '{title}'", mode.get(settings.mode, settings.mode), _passes(settings.passes)]
     if settings.noise_samples:
         parts.append(count(settings.noise_samples, "noise sample"))
     parts += [f"seed {settings.seed}", f"device {device}"]
@@ -227,12 +227,12 @@ def holds_batch(folder: Path) -> bool:
     return (folder / MANIFEST).is_file()
 
 
-def default_out(source: Path) -> Path:
-    """A new folder beside the data."""
+def default_out(source: Path, taken: Collection[Path] = ()) -> Path:
+    """A new folder beside the data, none of those taken."""
     stem = source.name.partition(".")[0] if source.is_file() else source.name
     wanted = source.parent / f"{stem or 'batch'} - synthetic MR"
     number, path = 1, wanted
-    while path.exists():
+    while path.exists() or path in taken:
         number += 1
         path = wanted.with_name(f"{wanted.name} {number}")
     return path

@@ -231,7 +231,7 @@ class BatchStanding:
     actions: frozenset[str] = frozenset()
 
 
-def standing(counts: BatchCounts, run: Any = None, elsewhere: bool = False) -> BatchStanding:
+def standing(counts: BatchCounts, run: Any = None, worked_on: bool = False, begun: bool = True) -> BatchStanding:
     """What to say of a batch.
 
     Parameters
@@ -239,16 +239,20 @@ def standing(counts: BatchCounts, run: Any = None, elsewhere: bool = False) -> B
     counts : BatchCounts
     run : RunLine, optional
         The newest background run that works on it, in whatever state.
-    elsewhere : bool
-        A process works on it that is none of the background runs: a terminal's, a cluster's.
+    worked_on : bool
+        Whether a process works on it: where no background run does, it is a terminal's, or another computer's.
+    begun : bool
+        Whether there is a manifest.
     """
     state = run.state if run is not None else ""
     if run is not None and (run.working or state == "queued"):
         return _active(state, run, counts)
-    if elsewhere:
+    if worked_on:
         sentence = "It was started from a command line or another computer: pause or stop it there."
         return BatchStanding("ok", "Working", sentence)
-    if counts.open or not counts.total:
+    if not begun:
+        return _not_begun(state, run)
+    if counts.open or state == "failed":
         return _put_aside(state, run, counts)
     return _ended(counts)
 
@@ -265,6 +269,16 @@ def _active(state: str, run: Any, counts: BatchCounts) -> BatchStanding:
     sentence = "What is being worked on is finished or given up first."
     title = "Pausing" if state == "pausing" else "Ending"
     return BatchStanding("unknown", title, sentence, frozenset({"stop"}) if state == "pausing" else frozenset())
+
+
+def _not_begun(state: str, run: Any) -> BatchStanding:
+    actions = frozenset({"go on"} if run is not None and "resume" in run.actions else ())
+    if state == "failed":
+        message = run.status.message
+        if run.status.hint:
+            message += f"; {run.status.hint}"
+        return BatchStanding("worry", "Went wrong", message, actions)
+    return BatchStanding("look", "Not begun", "No case was begun.", actions)
 
 
 def _put_aside(state: str, run: Any, counts: BatchCounts) -> BatchStanding:

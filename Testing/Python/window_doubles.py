@@ -90,6 +90,7 @@ class FakeBackground:
         self.sources: list[tuple[str, str | None]] = []
         self.replaced: list[bool] = []
         self.scans: list[tuple[Any, ...]] = []
+        self.looks: list[tuple[Any, ...]] = []
         self.exports: list[tuple[Any, Callable, Callable]] = []
         self.estimates: list[tuple[Any, Callable, Callable]] = []
         self.cancelled: list[str] = []
@@ -114,6 +115,10 @@ class FakeBackground:
     def estimate_training(self, parameters: Any, on_done: Callable, on_error: Callable) -> Callable[[], None]:
         self.estimates.append((parameters, on_done, on_error))
         return lambda: self.cancelled.append("estimate")
+
+    def look_for_cases(self, parameters: Any, *heard: Callable) -> Callable[[], None]:
+        self.looks.append((parameters, *heard))
+        return lambda: self.cancelled.append("look")
 
     def export_dicom(self, parameters: Any, on_done: Callable, on_error: Callable) -> Callable[[], None]:
         self.exports.append((parameters, on_done, on_error))
