@@ -55,6 +55,8 @@ class _AddByRegion(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, out: Tensor, cases: Tensor) -> Tensor:
         ctx.cases_like = cases.shape, cases.dtype
+        # With the channels side by side, as in `out`, the addition is vectorised: a tenth of the time.
+        cases = cases.contiguous(memory_format=torch.channels_last if out.ndim == 4 else torch.channels_last_3d)
         for pixels, case in _regions(out.shape[2:]):
             out[pixels].add_(cases[case])
         ctx.mark_dirty(out)
@@ -64,8 +66,16 @@ class _AddByRegion(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor]:
         gradient = gradients[0]
         shape, dtype = ctx.cases_like
-        sums = torch.empty(shape, dtype=dtype, device=gradient.device)
+        exact = torch.promote_types(dtype, torch.float32)
+        sums = torch.empty(shape, dtype=exact, device=gradient.device)
         spatial = tuple(range(2, gradient.ndim))
+        # The sum over a cut of the image takes ten times as long as that over all of it: the inside is what is left.
+        # (dtype=exact here would first copy the image; torch sums bfloat16 in single precision anyway.)
+        left = gradient.sum(spatial, keepdim=True).to(exact)
+        inside = (slice(None), slice(None), *(slice(1, 2) if cases == 3 else slice(0, 1) for cases in shape[2:]))
         for pixels, case in _regions(gradient.shape[2:]):
-            sums[case] = gradient[pixels].sum(spatial, keepdim=True)
-        return gradient, sums
+            if case != inside:
+                sums[case] = gradient[pixels].sum(spatial, keepdim=True).to(exact)
+                left = left - sums[case]
+        sums[inside] = left
+        return gradient, sums.to(dtype)

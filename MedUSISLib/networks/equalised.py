@@ -53,7 +53,9 @@ class BiasedLeakyRelu(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Any shape with the channels at axis 1."""
         shifted = x + self.bias.to(x.dtype).view(-1, *(1,) * (x.ndim - 2))
-        return F.leaky_relu(shifted, SLOPE) * math.sqrt(2)
+        # Times first, which is the same, and in place: what the backward pass keeps is the output, which the next layer
+        # keeps anyway.
+        return F.leaky_relu_(shifted.mul_(math.sqrt(2)), SLOPE)
 
 
 def blur(x: Tensor, stride: int, padding: int, edge: bool = False) -> Tensor:

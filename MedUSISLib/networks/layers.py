@@ -52,6 +52,11 @@ def leaky_relu(x: Tensor) -> Tensor:
     return F.leaky_relu(x, SLOPE)
 
 
+def leaky_relu_(x: Tensor) -> Tensor:
+    """The same in place, where nothing else needs ``x``: training then keeps one tensor instead of two."""
+    return F.leaky_relu_(x, SLOPE)
+
+
 def nearest_up(x: Tensor) -> Tensor:
     """Twice the size by repetition."""
     return F.interpolate(x, scale_factor=2, mode="nearest")

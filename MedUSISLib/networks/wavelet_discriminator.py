@@ -45,6 +45,10 @@ class FromBands(nn.Module):
         bands = haar_forward(image)
         if self.detail_gain != 1:
             bands = torch.cat((bands[:, :1], bands[:, 1:] * self.detail_gain), 1)
+        if bands.ndim == 4:
+            # An image of one channel lies in either order. Its features join those of the stages, which lie channels
+            # last; in the other order their gradients took twenty times as long.
+            bands = bands.contiguous(memory_format=torch.channels_last)
         return self.act(self.conv(bands))
 
 

@@ -12,7 +12,7 @@ from MedUSISLib.networks.conditioning import Condition, Conditioning, check_size
 from MedUSISLib.networks.generator_state import TrunkState
 from MedUSISLib.networks.haar import haar_forward, haar_inverse
 from MedUSISLib.networks.initialisation import Initialisation
-from MedUSISLib.networks.layers import check_spatial_dims, convolution, leaky_relu, linear_up, nearest_up
+from MedUSISLib.networks.layers import check_spatial_dims, convolution, leaky_relu_, linear_up, nearest_up
 from MedUSISLib.networks.precision import in_full_precision
 from MedUSISLib.networks.sharpening import sharpened
 from MedUSISLib.networks.spade import Spade
@@ -71,8 +71,8 @@ class WaveletBlock(nn.Module):
     def before_dropout(self, x: Tensor, modulations: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
         """What enters the dropout, and the skip branch."""
         first, second = modulations
-        dx = self.conv1(leaky_relu(self.norm1(x, first)))
-        return leaky_relu(self.norm2(dx, second)), self.skip(x)
+        dx = self.conv1(leaky_relu_(self.norm1(x, first)))
+        return leaky_relu_(self.norm2(dx, second)), self.skip(x)
 
     def after_dropout(self, activated: Tensor) -> Tensor:
         """The residual branch from the dropout on."""
@@ -117,6 +117,11 @@ class WaveletGenerator(nn.Module):
     ValueError
         If a width cannot be divided into bands.
 
+    Attributes
+    ----------
+    first_of_tail : int
+        Number of the block with the first dropout.
+
     Examples
     --------
     >>> net = WaveletGenerator(16, widths=(32, 32, 16), spade_hidden=8).eval()
@@ -150,7 +155,7 @@ class WaveletGenerator(nn.Module):
         self.noise_channels = noise_channels
         self._has_grain = grain_blocks > 0
         self.sharpening = sharpening
-        self._first_of_tail = blocks - min(max(dropout_blocks, 1), blocks)
+        self.first_of_tail = blocks - min(max(dropout_blocks, 1), blocks)
         self.start = ConditionConvolution(
             number_of_classes, noise_channels, widths[0], spatial_dims, Initialisation.XAVIER, 1.0
         )
@@ -203,11 +208,11 @@ class WaveletGenerator(nn.Module):
         check_size(onehot, self.number_of_classes, self.size_multiple)
         conditioning = Conditioning(onehot, z, self.noise_channels, grain=self._has_grain)
         x = self.start(conditioning.at(self.size_multiple))
-        for i, block in enumerate(self._all()[: self._first_of_tail]):
+        for i, block in enumerate(self._all()[: self.first_of_tail]):
             x = self._enlarge(*block(x, block.modulations(conditioning.at(self._factor(i)))))
-        block = self._all()[self._first_of_tail]
-        activated, skip = block.before_dropout(x, block.modulations(conditioning.at(self._factor(self._first_of_tail))))
-        later = range(self._first_of_tail + 1, len(self.blocks))
+        block = self._all()[self.first_of_tail]
+        activated, skip = block.before_dropout(x, block.modulations(conditioning.at(self._factor(self.first_of_tail))))
+        later = range(self.first_of_tail + 1, len(self.blocks))
         modulations = tuple(self._all()[i].modulations(conditioning.at(self._factor(i))) for i in later)
         if modulations:
             skip = self._enlarge_skip(skip)
@@ -215,8 +220,8 @@ class WaveletGenerator(nn.Module):
 
     def tail(self, state: TrunkState) -> Tensor:
         """From the first dropout to the image; draws dropout from torch's global random state where it is on."""
-        dx, skip = self._all()[self._first_of_tail].after_dropout(state.activated), state.skip
-        blocks = self._all()[self._first_of_tail + 1 :]
+        dx, skip = self._all()[self.first_of_tail].after_dropout(state.activated), state.skip
+        blocks = self._all()[self.first_of_tail + 1 :]
         for i, (block, modulations) in enumerate(zip(blocks, state.modulations, strict=True)):
             if i:
                 skip = self._enlarge_skip(skip)

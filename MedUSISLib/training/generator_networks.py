@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
@@ -79,7 +79,7 @@ class Adversaries:
             self.processes.share_weights(plain)
         trained = [parameter for parameter in plain.parameters() if parameter.requires_grad]
         self.ema = ExponentialMovingAverage(plain, decay=configuration.phases[0].ema)
-        self.generator, self.generator_optimiser = fabric.setup(plain, torch.optim.Adam(trained, lr=1e-4, betas=betas))
+        self.generator, self.generator_optimiser = fabric.setup(plain, _adam(trained, 1e-4, betas))
         self.ema.network.to(fabric.device)
         self.discriminator: nn.Module | None = None
         self.segmentator: nn.Module | None = None
@@ -90,14 +90,14 @@ class Adversaries:
             network = channels_last(_new("discriminator", "wavelet_discriminator", settings))
             self.processes.share_weights(network)
             self.discriminator, self.discriminator_optimiser = fabric.setup(
-                network, torch.optim.Adam(network.parameters(), lr=2e-3, betas=betas)
+                network, _adam(network.parameters(), 2e-3, betas)
             )
         if any(phase.segmentation > 0 for phase in configuration.phases):
             settings = {"number_of_classes": classes, **dimensions, **configuration.segmentator}
             network = channels_last(_new("segmentator", "segmentator", settings))
             self.processes.share_weights(network)
             self.segmentator, self.segmentator_optimiser = fabric.setup(
-                network, torch.optim.Adam(network.parameters(), lr=4e-4, betas=betas)
+                network, _adam(network.parameters(), 4e-4, betas)
             )
 
     @property
@@ -155,6 +155,11 @@ class Adversaries:
             if network is not None and name in state:
                 network.load_state_dict(state[name])
                 getattr(self, f"{name}_optimiser").load_state_dict(state[f"{name}_optimiser"])
+
+
+def _adam(weights: Iterable[Tensor], rate: float, betas: tuple[float, float]) -> torch.optim.Adam:
+    """Adam that goes through the memory of weights, gradients and moments once instead of some ten times."""
+    return torch.optim.Adam(weights, lr=rate, betas=betas, fused=True)
 
 
 def _new(setting: str, name: str, arguments: dict[str, Any]) -> nn.Module:
