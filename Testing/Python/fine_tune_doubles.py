@@ -77,7 +77,8 @@ class FakeRunStore:
         going = any(run.now.state.active for run in self.all)
         state = RunState.QUEUED if going or queued else RunState.RUNNING
         out = Path(specification.parameters["out"])
-        run = self.add(out, name, state=state, position_in_queue=len(queued) + 1 if state is RunState.QUEUED else None)
+        position = len(queued) + 1 if state is RunState.QUEUED else None
+        run = self.add(out, name, kind=specification.kind, state=state, position_in_queue=position)
         (run.folder / "job.json").write_text(specification.model_dump_json())
         return run
 
