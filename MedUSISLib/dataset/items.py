@@ -20,8 +20,14 @@ _TAGS = ["SeriesInstanceUID", "Modality", "PatientID", "ImageType", "Rows", "Col
 _OBJECTS = ("SEG", "RTSTRUCT", "RTDOSE", "RTPLAN", "SR", "PR", "KO")
 # Other suffixes are not opened: a folder of a study also holds pictures, tables and programs.
 _MAYBE_DICOM = {"", ".dcm", ".ima", ".dicom", ".img"}
-# Of formats that hold volumes and that MedUSIS does not read; counted, so that nobody wonders where they are.
-_FOREIGN = (".mgz", ".mgh", ".hdr", ".mnc", ".par", ".rec", ".v", ".gipl", ".vtk", ".vti", ".mat", ".npy", ".npz")
+FOREIGN_FORMATS = (".mgz", ".mgh", ".hdr", ".mnc", ".par", ".rec", ".v", ".gipl", ".vtk", ".vti", ".mat", ".npy", ".npz")
+"""Suffixes of volumes that MedUSIS does not read; counted, so that nobody wonders where they are."""
+
+
+def may_be_dicom(path: Path) -> bool:
+    """True when the suffix is one that DICOM files have; a number counts as one, too."""
+    suffix = path.suffix.lower()
+    return suffix in _MAYBE_DICOM or suffix.lstrip(".").isdigit()
 
 
 @dataclass(frozen=True)
@@ -125,11 +131,11 @@ def _items_of(where: Path, names: list[str], root: Path, left_out: Counter[str])
         suffix = path.suffix.lower()
         if volume_suffix(path):
             items.append(Item(path, path.relative_to(root).as_posix(), root))
-        elif suffix in _MAYBE_DICOM and is_dicom_file(path) or suffix.lstrip(".").isdigit() and is_dicom_file(path):
+        elif may_be_dicom(path) and is_dicom_file(path):
             slices.append(path)
         elif suffix == ".raw" and any(h.endswith((".mhd", ".nhdr")) for h in headers):
             continue
-        elif suffix in _FOREIGN:
+        elif suffix in FOREIGN_FORMATS:
             left_out[suffix] += 1
         else:
             left_out["other"] += 1

@@ -1,0 +1,68 @@
+"""The grids of what lies in a tree, from headers alone and each read once; and copies told from look-alikes."""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+from pathlib import Path
+
+from MedUSISLib.dataset.pairing import overlap
+from MedUSISLib.errors import MedUSISError
+from MedUSISLib.imaging.dicom_series import series_geometry
+from MedUSISLib.imaging.geometry import Geometry
+from MedUSISLib.imaging.reading import read_geometry
+from MedUSISLib.imaging.voxel_match import same_voxels
+
+_PIECES = 16
+_PIECE_BYTES = 1 << 16
+# Less common space than this, and two images show different things.
+_SAME_PLACE = 0.2
+
+
+class Grids:
+    """Grids by the files that they are read from."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[Path, ...], Geometry | None] = {}
+
+    def of(self, files: tuple[Path, ...]) -> Geometry | None:
+        """Grid of a file, or of the slices of a DICOM series; None when it cannot be read."""
+        if files not in self._known:
+            self._known[files] = _grid(files)
+        return self._known[files]
+
+    def same(self, a: tuple[Path, ...], b: tuple[Path, ...]) -> bool:
+        """True when both are known and hold the same voxels, in whatever order of axes."""
+        first, second = self.of(a), self.of(b)
+        return first is not None and second is not None and same_voxels(first, second)
+
+    def apart(self, a: tuple[Path, ...], b: tuple[Path, ...]) -> bool:
+        """True when both are known and show different places."""
+        first, second = self.of(a), self.of(b)
+        return first is not None and second is not None and overlap(first, second) < _SAME_PLACE
+
+
+def _grid(files: tuple[Path, ...]) -> Geometry | None:
+    if not files:
+        return None
+    try:
+        return series_geometry(files) if len(files) > 1 else read_geometry(files[0])
+    except MedUSISError:
+        return None
+    except Exception:  # damaged headers make libraries fail in any way; who reads the case will say how
+        return None
+
+
+def sample_of(path: Path) -> str:
+    """A hash of pieces all over a file: equal for copies, different for images that merely have the same size.
+
+    Compressed or not, two images of noise differ in any 64 kB.
+    """
+    size = path.stat().st_size
+    digest = blake2b(str(size).encode(), digest_size=16)
+    with path.open("rb") as stream:
+        for piece in range(_PIECES):
+            stream.seek(max(0, size - _PIECE_BYTES) * piece // (_PIECES - 1))
+            digest.update(stream.read(_PIECE_BYTES))
+            if size <= _PIECE_BYTES:
+                break
+    return digest.hexdigest()

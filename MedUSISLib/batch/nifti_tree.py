@@ -1,0 +1,230 @@
+"""Trees of NIfTI, NRRD and MHA files: what is a CT, what a segmentation, what neither.
+
+Names are believed where they speak: reading the voxels of hundreds of files takes long, and the synthesis looks at them
+anyway. Files whose names say nothing are read.
+"""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path, PurePosixPath
+
+from MedUSISLib.anatomy.mapping import available_mappings, load_mapping
+from MedUSISLib.anatomy.schema import available_schemas, canonical_name, load_schema
+from MedUSISLib.batch.bids import entities_of
+from MedUSISLib.batch.candidates import Ct, OtherImage, Segmentation
+from MedUSISLib.batch.case import CaseProblem
+from MedUSISLib.batch.grids import sample_of
+from MedUSISLib.batch.name_words import nnunet_channel, own_words, says_part
+from MedUSISLib.batch.problems import problem
+from MedUSISLib.batch.tree import Folder
+from MedUSISLib.dataset.items import Item
+from MedUSISLib.dataset.names import name_facts, other_modality
+from MedUSISLib.dataset.recognition import recognise
+from MedUSISLib.dataset.synthetic import is_synthetic
+from MedUSISLib.dataset.workers import default_jobs, for_each
+from MedUSISLib.errors import MedUSISError
+from MedUSISLib.imaging.mask_folder import structure_name
+from MedUSISLib.imaging.reading import read_volume
+from MedUSISLib.imaging.writing import volume_suffix
+from MedUSISLib.progress import Progress
+
+_MASKS_KNOWN = 0.8
+_LABELS_OF_BIDS = ("dseg", "mask")
+
+
+@dataclass(frozen=True)
+class _File:
+    path: Path
+    name: str
+    role: str
+
+
+class VolumeTree:
+    """What the volumes of a tree are; folders are added one after the other.
+
+    Attributes
+    ----------
+    cts : list of Ct
+    segmentations : list of Segmentation
+    others : list of OtherImage
+    """
+
+    def __init__(self, problems: list[CaseProblem]) -> None:
+        self.cts: list[Ct] = []
+        self.segmentations: list[Segmentation] = []
+        self.others: list[OtherImage] = []
+        self._problems = problems
+        self._files: list[_File] = []
+
+    def add(self, folder: Folder, volumes: Sequence[Path]) -> None:
+        """Take the volumes that lie in a folder itself."""
+        if is_mask_folder(volumes):
+            self.segmentations.append(
+                Segmentation(
+                    name=folder.name or ".",
+                    path=folder.path,
+                    words=own_words(folder.name, folder_only=True),
+                    entities=entities_of(folder.name),
+                    files=(volumes[0],),
+                )
+            )
+            return
+        channels = _nnunet_channels(folder.path.parent) if volumes else {}
+        for path in volumes:
+            name = folder.name_of(path)
+            self._files.append(_File(path, name, _role(name, channels)))
+
+    def settle(self, progress: Progress) -> None:
+        """Read what names do not tell, and leave out what MedUSIS made and what is there twice."""
+        progress.stage("reading files whose names say nothing")
+        silent = [file for file in self._files if not file.role]
+        read: dict[str, tuple[str, str]] = {}
+        jobs = default_jobs() if len(silent) > 1 else 1
+        for number, answer in for_each(_recognised, [file.path for file in silent], jobs, progress, _broken):
+            read[silent[number].name] = answer
+        for file in self._files:
+            progress.checkpoint()
+            role, what = read.get(file.name, (file.role, ""))
+            if role != "other" and _is_ours(file.path):
+                self._problems.append(problem("SYNTHETIC", file.name, "its header says that it is synthetic"))
+            else:
+                self._sort(file, role, what)
+        self._files = []
+
+    def _sort(self, file: _File, role: str, what: str) -> None:
+        words = own_words(file.name)
+        if role == "ct":
+            key, entities = file.name, entities_of(file.name)
+            self.cts.append(Ct(key, file.name, file.path, words, entities, files=(file.path,)))
+        elif role == "labels":
+            self.segmentations.append(
+                Segmentation(
+                    file.name,
+                    file.path,
+                    words,
+                    entities_of(file.name),
+                    files=(file.path,),
+                    partial=says_part(file.name),
+                    other_modality=other_modality(file.name),
+                )
+            )
+        elif role in ("mr", "other"):
+            self.others.append(OtherImage(file.name, words, (file.path,)))
+            self._problems.append(problem("NOT_A_CT", file.name, what or "its name says MR, PET or another image"))
+        else:
+            self._problems.append(problem("NOT_READABLE" if role == "damaged" else "UNKNOWN_IMAGE", file.name, what))
+
+
+def is_mask_folder(volumes: Sequence[Path]) -> bool:
+    """True for files called by what they are masks of, as TotalSegmentator calls them."""
+    names = [canonical_name(structure_name(path)) for path in volumes]
+    known = sum(name in _structures() for name in names)
+    return len(names) >= 2 and known >= _MASKS_KNOWN * len(names)
+
+
+def without_copies(cts: Iterable[Ct], chosen: dict[str, Segmentation | None], problems: list[CaseProblem]) -> list[Ct]:
+    """CTs, copies of an earlier one left out unless they have another segmentation.
+
+    Files are compared by their size and by pieces of them: formats and headers are not looked through.
+    """
+    listed = list(cts)
+    sizes = Counter(_size(ct) for ct in listed)
+    seen: dict[str, list[Ct]] = {}
+    kept = []
+    for ct in listed:
+        if ct.series or sizes[_size(ct)] < 2 or not _size(ct):
+            kept.append(ct)
+            continue
+        earlier = seen.setdefault(sample_of(ct.path), [])
+        if any(_same_labels(chosen.get(one.key), chosen.get(ct.key)) for one in earlier):
+            problems.append(problem("DUPLICATE", ct.name, "its file is a copy of one that is a case already"))
+            continue
+        earlier.append(ct)
+        kept.append(ct)
+    return kept
+
+
+def _same_labels(first: Segmentation | None, copy: Segmentation | None) -> bool:
+    if copy is None or first is None or first.path == copy.path:
+        return copy is None or (first is not None and first.path == copy.path)
+    both_files = first.path.is_file() and copy.path.is_file()
+    return (
+        both_files
+        and first.path.stat().st_size == copy.path.stat().st_size
+        and (sample_of(first.path) == sample_of(copy.path))
+    )
+
+
+def _size(ct: Ct) -> int:
+    with suppress(OSError):
+        return ct.path.stat().st_size if ct.path.is_file() else 0
+    return 0
+
+
+def _role(name: str, channels: dict[str, str]) -> str:
+    """ "ct", "labels", "mr", "other", or "" when only the voxels can tell."""
+    channel = nnunet_channel(name)[1]
+    if channel and channels:
+        said = channels.get(str(int(channel)), "").lower()
+        return "ct" if said == "ct" else "other"
+    entities = entities_of(name)
+    if entities.get("suffix") in _LABELS_OF_BIDS:
+        return "labels"
+    return name_facts(name).role
+
+
+def _nnunet_channels(dataset: Path) -> dict[str, str]:
+    """What nnU-Net's dataset.json calls its channels, by number; empty where there is none."""
+    with suppress(OSError, ValueError, AttributeError):
+        about = json.loads((dataset / "dataset.json").read_text(encoding="utf-8"))
+        named = about.get("channel_names") or about.get("modality") or {}
+        return {str(int(number)): str(name) for number, name in named.items()}
+    return {}
+
+
+def _recognised(path: Path) -> tuple[str, str]:
+    """Role and reason, from the voxels; role "damaged" when they cannot be read, "" when they are nothing known."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            found = recognise(read_volume(path, "it"), name_role=name_facts(PurePosixPath(path).name).role)
+        except MedUSISError as error:
+            return "damaged", error.message
+        except Exception as error:  # one odd file among thousands must not end the search
+            return "damaged", f"reading it failed ({type(error).__name__})"
+    if found.kind == "ct" and found.problems:
+        return "", f"it looks like a CT, but {found.problems[0][1]}"
+    return ("" if found.kind == "unknown" else found.kind), found.reason
+
+
+def _broken(_: Path) -> tuple[str, str]:
+    return "damaged", "reading it ended the process that read it"
+
+
+def _is_ours(path: Path) -> bool:
+    return is_synthetic(Item(path, path.name, path.parent))
+
+
+@lru_cache(maxsize=1)
+def _structures() -> frozenset[str]:
+    """Names of structures that TotalSegmentator and the schemas use."""
+    found: set[str] = set()
+    for schema_id in available_schemas():
+        schema = load_schema(schema_id)
+        found |= {canonical_name(label.name) for label in schema.classes}
+        for name in available_mappings(schema_id)[1:]:
+            if name.startswith("totalsegmentator"):
+                found |= {canonical_name(entry.source_name) for entry in load_mapping(name, schema).entries}
+    return frozenset(found - {"background"})
+
+
+def volumes_of(folder: Folder) -> list[Path]:
+    """The volumes that lie in a folder itself."""
+    return [path for path in folder.files if volume_suffix(path)]
