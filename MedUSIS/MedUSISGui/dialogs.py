@@ -15,6 +15,12 @@ class Dialogs:
         """Whether the user agrees."""
         return bool(slicer.util.confirmOkCancelDisplay(text))
 
+    def accept_licence(self, text: str, licence_text: str) -> bool:
+        """Whether the user accepts; the words of the licence can be unfolded."""
+        detailed = {"detailedText": licence_text} if licence_text else {}
+        # a message box takes text with angle brackets for a page, and it is the author of the generator who wrote it
+        return bool(slicer.util.confirmOkCancelDisplay(text.replace("<", "\u2039"), **detailed))
+
     def yes_no(self, text: str) -> bool:
         """Whether the user says yes; no is no reason to stop."""
         return bool(slicer.util.confirmYesNoDisplay(text))

@@ -136,7 +136,7 @@ class RunView:
         self._say(line.id, "unknown", _("Checking every file and installing."))
         self._ui.useGeneratorButton.enabled = False
         self._background.install_generator(
-            str(line.status.bundle), self._on_installed, self._on_not_installed, None, replace
+            str(line.status.bundle), self._on_installed, self._on_not_installed, None, replace, accept="yes"
         )
 
     def _on_installed(self, summary) -> None:

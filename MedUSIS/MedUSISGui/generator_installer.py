@@ -16,8 +16,10 @@ class GeneratorInstaller:
     ----------
     ui : widgets of the panel
     install_generator : callable
-        ``install_generator(source, on_done, on_error, sha256=None)``; returns at once and calls ``on_done(summary)``
-        or ``on_error(failure)`` later, in this thread.
+        ``install_generator(source, on_done, on_error, sha256=None, accept=None)``; returns at once and calls
+        ``on_done(summary)`` or ``on_error(failure)`` later, in this thread. A summary with "terms" asks for them.
+    forget_download : callable
+        ``forget_download(source)``: its terms were not accepted.
     dialogs : Dialogs
 
     Attributes
@@ -28,9 +30,10 @@ class GeneratorInstaller:
         With a ``Failure`` or ``MedUSISError``.
     """
 
-    def __init__(self, ui, install_generator, dialogs) -> None:
+    def __init__(self, ui, install_generator, forget_download, dialogs) -> None:
         self._ui = ui
         self._install_generator = install_generator
+        self._forget_download = forget_download
         self._dialogs = dialogs
         self._busy = False
         self._allowed = False
@@ -88,13 +91,30 @@ class GeneratorInstaller:
     def _on_close(self, _checked: bool = False) -> None:
         self._ui.generatorUrlFrame.visible = False
 
-    def _install(self, source: str, sha256: str | None = None) -> None:
+    def _install(self, source: str, sha256: str | None = None, accept: str | None = None) -> None:
         self._set_busy(True)
         self._say(_("Installing the generator: every file is checked before it is used."))
+
+        def on_done(summary) -> None:
+            if "terms" in summary:
+                self._ask(source, sha256, summary)
+            else:
+                self._on_done(summary)
+
         try:
-            self._install_generator(source, self._on_done, self._on_error, sha256)
+            self._install_generator(source, on_done, self._on_error, sha256, accept=accept)
         except MedUSISError as error:
             self._on_error(error)
+
+    def _ask(self, source: str, sha256: str | None, summary) -> None:
+        """Nothing was installed yet: the licence comes first."""
+        question = _("Do you accept this licence, and shall the generator be installed?")
+        if self._dialogs.accept_licence(f"{summary['terms']}\n\n{question}", str(summary.get("licence_text", ""))):
+            self._install(source, sha256, str(summary["sha256"]))
+            return
+        self._set_busy(False)
+        self._forget_download(source)
+        self._say(_("Nothing was installed: the licence was not accepted."))
 
     def _on_done(self, summary) -> None:
         self._set_busy(False)

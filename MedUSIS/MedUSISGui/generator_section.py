@@ -22,8 +22,8 @@ class GeneratorSection:
     ----------
     ui : widgets of the panel
     shelf : GeneratorShelf
-    install_generator : callable
-        ``install_generator(source, on_done, on_error)``, see ``GeneratorInstaller``.
+    background : BackgroundJobs
+        Installs generators, see ``GeneratorInstaller``.
     dialogs : Dialogs
 
     Attributes
@@ -34,7 +34,7 @@ class GeneratorSection:
         With the error of an installation or a removal.
     """
 
-    def __init__(self, ui, shelf, install_generator, dialogs) -> None:
+    def __init__(self, ui, shelf, background, dialogs) -> None:
         self._ui = ui
         self._shelf = shelf
         self._dialogs = dialogs
@@ -47,7 +47,9 @@ class GeneratorSection:
         self._combo = ValueComboBox(ui.generatorComboBox)
         self._combo.chosen.connect(self._on_chosen)
         self._picture = PictureLabel(ui.generatorPictureLabel)
-        self.installer = GeneratorInstaller(ui, install_generator, dialogs)
+        self.installer = GeneratorInstaller(
+            ui, background.install_generator, background.forget_download, dialogs
+        )
         self.installer.installed.connect(self._on_installed)
         self.installer.failed.connect(self.failed)
         ui.generatorRemoveButton.connect("clicked(bool)", self._on_remove)

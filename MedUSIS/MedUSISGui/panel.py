@@ -57,7 +57,7 @@ class Panel:
         self.errors = ErrorPanel(ui)
         self.banner = DependencyBanner(ui, logic.installation, dialogs)
         self.inputs = InputsSection(ui, dialogs)
-        self.generator = GeneratorSection(ui, shelf or GeneratorShelf(), logic.background.install_generator, dialogs)
+        self.generator = GeneratorSection(ui, shelf or GeneratorShelf(), logic.background, dialogs)
         self.settings = SettingsSection(ui, logic.background.find_devices)
         self.run_section = RunSection(ui)
         self.run = RunController(logic.synthesis, logic.segmentation, self.run_section, self.errors, self.inputs)

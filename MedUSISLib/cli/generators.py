@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,6 +13,7 @@ from MedUSISLib.cli.options import JSON_EVENTS, OVERWRITE, VERBOSE, absolute, na
 
 if TYPE_CHECKING:
     from MedUSISLib.generators.catalogue import CatalogueEntry
+    from MedUSISLib.generators.terms import Terms
 
 app = typer.Typer(no_args_is_help=True, help="Trained generators: list, show, verify, install, export, remove.")
 Generator = Annotated[str, typer.Argument(metavar="ID|FOLDER")]
@@ -62,11 +64,14 @@ def install(
     source: Annotated[str, typer.Argument(metavar="FOLDER|ZIP|URL")],
     replace: Annotated[bool, typer.Option("--replace", help="Replace an installed one of the same id.")] = False,
     sha256: Annotated[str | None, typer.Option("--sha256", help="Expected hash of the zip file.")] = None,
+    accept: Annotated[
+        bool, typer.Option("--accept-licence", help="You have read the licence and agree; nothing is asked.")
+    ] = False,
 ) -> None:
-    """Verify a generator and install it for this user. A URL is the only thing that goes to the network."""
+    """Verify a generator, show its licence and install it for this user. Only a URL goes to the network."""
     from MedUSISLib.generators.install import install_generator
 
-    bundle = install_generator(source, replace=replace, sha256=sha256)
+    bundle = install_generator(source, replace=replace, sha256=sha256, accept=lambda terms: accept or _agreed(terms))
     print(f"{bundle.manifest.id} {bundle.manifest.version} installed")
     print(bundle.directory)
 
@@ -127,6 +132,12 @@ def remove(
         typer.confirm(f"Remove the generator {identifier}?", abort=True)
     remove_generator(identifier)
     print(f"{identifier} removed")
+
+
+def _agreed(terms: Terms) -> bool:
+    """Show the terms and ask; nobody can agree where nobody sits."""
+    print(terms.text(), file=sys.stderr)
+    return sys.stdin.isatty() and typer.confirm("Do you accept this licence?", err=True)
 
 
 def _row(entry: CatalogueEntry) -> dict[str, Any]:

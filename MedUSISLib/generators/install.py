@@ -5,22 +5,26 @@ from __future__ import annotations
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from MedUSISLib.errors import ErrorCode, MedUSISError
 from MedUSISLib.generators.bundle import Bundle, sha256_of_file, verify_bundle
 from MedUSISLib.generators.catalogue import user_generator_directory
-from MedUSISLib.generators.download import download
+from MedUSISLib.generators.download import Patience, download
 from MedUSISLib.generators.manifest import MANIFEST_NAME
+from MedUSISLib.generators.partial_file import FOLDER_NAME, PartialFile
+from MedUSISLib.generators.terms import Terms, TermsNotAccepted
 from MedUSISLib.generators.unpack import Limits, copy_folder, unpack_zip
 from MedUSISLib.generators.writing import replace_directory
 from MedUSISLib.leftovers import note
 from MedUSISLib.progress import Progress
 from MedUSISLib.trouble import DISK_ERRNO
 
-__all__ = ["Limits", "install_generator", "remove_generator"]
+__all__ = ["Limits", "forget_download", "install_generator", "remove_generator"]
+
+_PATIENCE = Patience()
 
 
 def install_generator(
@@ -32,12 +36,13 @@ def install_generator(
     limits: Limits | None = None,
     try_network: bool = True,
     progress: Progress | None = None,
+    accept: Callable[[Terms], bool] | None = None,
 ) -> Bundle:
     """Install a generator for this user.
 
     The source is copied, unpacked or downloaded into a hidden folder beside its final place, every file is checked
     against the manifest, and the network is built from its weights once. Only then the folder is renamed to the
-    generator's id. Any failure leaves the generator folder as it was.
+    generator's id. Any failure leaves the generator folder as it was, but for a download that can be gone on with.
 
     Parameters
     ----------
@@ -54,9 +59,14 @@ def install_generator(
     try_network : bool
         Build the network and load its weights before installing (needs torch).
     progress : Progress, optional
+    accept : callable, optional
+        Shown the terms of a generator that is not installed yet, before it is; False ends it. A program that gives
+        none has shown them itself.
 
     Raises
     ------
+    TermsNotAccepted
+        When ``accept`` said False.
     MedUSISError
         GENERATOR_NOT_FOUND when there is nothing at the source; GENERATOR_CORRUPT when it is damaged, holds a pickle, a
         link or a name that leaves its folder, or is too large; BAD_SETTING when another generator of this id is
@@ -65,8 +75,7 @@ def install_generator(
     listener = progress or Progress()
     bounds = limits or Limits()
     root = Path(destination) if destination is not None else user_generator_directory()
-    with _staging_folder(root) as staging:
-        folder = _fetch(source, staging, bounds, sha256, listener)
+    with _staging_folder(root) as staging, _fetched(source, root, staging, bounds, sha256, listener) as folder:
         listener.stage("verifying")
         bundle = verify_bundle(folder)
         if try_network:
@@ -86,6 +95,8 @@ def install_generator(
                     "say --replace to replace it",
                     path=target,
                 )
+        if accept is not None and not accept(terms := Terms.of(bundle)):
+            raise TermsNotAccepted(terms)
         listener.checkpoint()
         folder.chmod(0o755)
         replace_directory(folder, target)
@@ -143,17 +154,31 @@ def _staging_folder(root: Path) -> Iterator[Path]:
         shutil.rmtree(staging, ignore_errors=True)
 
 
-def _fetch(source: str | Path, staging: Path, limits: Limits, sha256: str | None, progress: Progress) -> Path:
+def forget_download(source: str, destination: str | Path | None = None) -> None:
+    """Remove what was downloaded from an address and kept, as after terms that were not accepted."""
+    root = Path(destination) if destination is not None else user_generator_directory()
+    partial = PartialFile(root / FOLDER_NAME, source)
+    partial.discard()
+    partial.close()
+
+
+@contextmanager
+def _fetched(
+    source: str | Path, root: Path, staging: Path, limits: Limits, sha256: str | None, progress: Progress
+) -> Iterator[Path]:
     """Bring the source into the staging folder; the folder that holds its manifest."""
     text = str(source)
     target = staging / "bundle"
     if isinstance(source, str) and "://" in text:
-        archive = staging / "download.zip"
         progress.stage("downloading")
-        download(text, archive, limits.total_bytes, sha256, progress)
-        progress.stage("unpacking")
-        return unpack_zip(archive, target, limits)
-    path = Path(source).expanduser()
+        with download(text, root / FOLDER_NAME, limits.total_bytes, sha256, progress, _PATIENCE) as archive:
+            progress.stage("unpacking")
+            yield unpack_zip(archive, target, limits)
+    else:
+        yield _local(Path(source).expanduser(), target, limits, sha256, progress)
+
+
+def _local(path: Path, target: Path, limits: Limits, sha256: str | None, progress: Progress) -> Path:
     if path.is_dir():
         progress.stage("copying")
         return copy_folder(path, target, limits)

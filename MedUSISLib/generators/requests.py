@@ -27,3 +27,8 @@ class InstallRequest(BaseModel):
         default=None, pattern=r"^[0-9a-fA-F]{64}$", description="expected SHA-256 of the zip file"
     )
     replace: bool = Field(default=False, description="replace another version of the same generator")
+    accept: str | None = Field(
+        default=None,
+        pattern=r"^(yes|[0-9a-f]{64})$",
+        description="terms that were accepted: the sha256 that came with them, or yes; else they are told instead",
+    )

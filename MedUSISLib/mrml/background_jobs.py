@@ -56,12 +56,15 @@ class BackgroundJobs:
         sha256: str | None = None,
         replace: bool = False,
         on_progress: OnProgress | None = None,
+        accept: str | None = None,
     ) -> None:
         """Install a generator from a folder, a zip file or an https address.
 
-        ``on_done({"id": ..., "version": ..., "directory": ...})``.
+        ``on_done({"id": ..., "version": ..., "directory": ...})``. Without ``accept`` nothing new is installed, but
+        ``on_done({"terms": ..., "licence_text": ..., "sha256": ..., "id": ...})`` tells what is to be accepted: the
+        second call then gives that sha256, or "yes" for a generator of the user's own.
         """
-        parameters = {"source": str(source), "sha256": sha256, "replace": replace}
+        parameters = {"source": str(source), "sha256": sha256, "replace": replace, "accept": accept}
         self._start("install-generator", parameters, on_done, on_error, on_progress)
 
     def scan_dataset(
@@ -123,6 +126,13 @@ class BackgroundJobs:
         ``on_done({"files": ..., "objects": [...], "error_bound": ...})``.
         """
         return self._start("export-dicom", parameters, on_done, on_error)
+
+    def forget_download(self, source: str) -> None:
+        """The terms of what was downloaded from this address were not accepted: remove it. Others are no concern."""
+        if "://" in source:
+            from MedUSISLib.generators.install import forget_download
+
+            forget_download(source)
 
     def remove_generator(self, identifier: str) -> None:
         """Remove a generator that the user installed; at once, it is a folder only.

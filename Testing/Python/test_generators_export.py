@@ -49,7 +49,7 @@ def test_a_generator_goes_from_one_user_to_another(bundle: Bundle, tmp_path: Pat
     said = run("export", bundle.directory, "--out", archive)
     digest = sha256_of_file(archive)
     assert "tiny 1.0.0 written" in said and digest in said
-    assert "tiny 1.0.0 installed" in run("install", archive, "--sha256", digest)
+    assert "tiny 1.0.0 installed" in run("install", archive, "--sha256", digest, "--accept-licence")
     rows = {row["id"]: row for row in json.loads(run("list", "--json"))}
     assert rows["tiny"]["origin"] == "user" and rows["tiny"]["problem"] == ""
     assert bundle.sha256 in run("verify", "tiny")
@@ -141,7 +141,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> TrainingResult:
 
 def test_a_finished_training_gives_the_bundle_that_it_ended_with(trained: TrainingResult, tmp_path: Path) -> None:
     run("export", trained.out, "--out", tmp_path / "own.zip")
-    assert "tiny 0.1.0 installed" in run("install", tmp_path / "own.zip")
+    assert "tiny 0.1.0 installed" in run("install", tmp_path / "own.zip", "--accept-licence")
     assert load_bundle("tiny").sha256 == load_bundle(trained.bundle).sha256
 
 
@@ -153,7 +153,7 @@ def test_a_checkpoint_of_a_training_becomes_a_generator_and_the_training_is_only
     exported = export_training(request, Recorder())
     assert (exported.id, exported.iteration) == ("tiny", 6)
     assert {path: path.stat().st_mtime_ns for path in trained.out.rglob("*")} == before
-    run("install", tmp_path / "last.zip")
+    run("install", tmp_path / "last.zip", "--accept-licence")
     mine, theirs = load_bundle("tiny"), load_bundle(trained.bundle)
     assert sha256_of_file(mine.directory / "weights.safetensors") == theirs.manifest.files["weights.safetensors"]
     assert mine.manifest.results["held_out"] == pytest.approx(theirs.manifest.results["held_out"])
@@ -168,7 +168,7 @@ def test_a_training_without_a_bundle_is_exported_by_a_job(trained: TrainingResul
     assert done.returncode == 0, done.stderr
     events = [json.loads(line) for line in done.stdout.splitlines()]
     assert events[-1]["event"] == "result"
-    run("install", tmp_path / "x.zip")
+    run("install", tmp_path / "x.zip", "--accept-licence")
     assert "chosen as the best by: mean_error" in load_bundle("tiny").model_card
 
 

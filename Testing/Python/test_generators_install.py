@@ -17,6 +17,7 @@ from tiny_generator import tiny_bundle
 
 from MedUSISLib.errors import ErrorCode, MedUSISError
 from MedUSISLib.generators.bundle import Bundle, load_bundle
+from MedUSISLib.generators.download import Patience
 from MedUSISLib.generators.install import Limits, install_generator, remove_generator
 from MedUSISLib.progress import Progress
 
@@ -28,6 +29,7 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
 
 @pytest.fixture
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr("MedUSISLib.generators.install._PATIENCE", Patience(pause_s=0.0))
     folder = tmp_path / "generators"
     monkeypatch.setenv("MEDUSIS_GENERATORS", str(folder))
     return folder

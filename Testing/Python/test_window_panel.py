@@ -381,6 +381,15 @@ class TestGenerator:
             ("https://example.org/generator.zip", "ab" * 32),
         ]
         assert "installed" in ui.generatorStateLabel.text
+        assert dialogs.asked.count("accept_licence") == 3 and background.accepted == ["5" * 64] * 3
+
+    def test_nothing_is_installed_before_its_licence_was_accepted(self, opened):
+        background, ui = opened.logic.background, opened.ui
+        opened.dialogs.answers["accept_licence"] = False
+        ui.generatorUrlEdit.text = "https://example.org/generator.zip"
+        ui.generatorUrlInstallButton.click()
+        assert background.sources == [] and background.forgotten == ["https://example.org/generator.zip"]
+        assert "not accepted" in ui.generatorStateLabel.text and ui.generatorInstallButton.enabled
 
     def test_an_address_without_https_is_refused(self, opened):
         opened.ui.generatorUrlEdit.text = "http://example.org/generator.zip"

@@ -89,6 +89,11 @@ class FakeBackground:
         self.searches = 0
         self.sources: list[tuple[str, str | None]] = []
         self.replaced: list[bool] = []
+        self.accepted: list[str | None] = []
+        self.forgotten: list[str] = []
+        self.terms: dict[str, Any] | None = {
+            "terms": "Head (head-t1w 1.0.0)\nLicence: CC-BY-4.0", "licence_text": "You may ...", "sha256": "5" * 64
+        }
         self.scans: list[tuple[Any, ...]] = []
         self.looks: list[tuple[Any, ...]] = []
         self.exports: list[tuple[Any, Callable, Callable]] = []
@@ -102,11 +107,24 @@ class FakeBackground:
         on_done({"devices": self.devices, "torch": "2.13.0"})
 
     def install_generator(
-        self, source: str, on_done: Callable, on_error: Callable, sha256: str | None = None, replace: bool = False
+        self,
+        source: str,
+        on_done: Callable,
+        on_error: Callable,
+        sha256: str | None = None,
+        replace: bool = False,
+        accept: str | None = None,
     ) -> None:
+        if accept is None and self.terms is not None:
+            on_done(self.terms)
+            return
+        self.accepted.append(accept)
         self.sources.append((source, sha256))
         self.replaced.append(replace)
         self.answer(on_done, on_error)
+
+    def forget_download(self, source: str) -> None:
+        self.forgotten.append(source)
 
     def scan_dataset(self, parameters: Any, *heard: Callable) -> Callable[[], None]:
         self.scans.append((parameters, *heard))
@@ -163,7 +181,8 @@ class FakeDialogs:
     """Answers at once."""
 
     def __init__(self) -> None:
-        self.answers: dict[str, Any] = {"confirm": True, "folder": None, "open_file": None, "save_file": None}
+        files = {"folder": None, "open_file": None, "save_file": None}
+        self.answers: dict[str, Any] = {"accept_licence": True, "confirm": True, **files}
         self.asked: list[str] = []
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
