@@ -27,6 +27,7 @@ def error_title(code: str) -> str:
         "DEVICE_NOT_AVAILABLE": _("The chosen device is not there"),
         "DISK_FULL": _("The disk is full"),
         "DEPENDENCY_MISSING": _("Something that MedUSIS needs is missing"),
+        "TIMED_OUT": _("It took too long"),
         "BAD_SETTING": _("A setting does not work"),
         "CANCELLED": _("Cancelled"),
     }

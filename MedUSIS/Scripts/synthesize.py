@@ -10,34 +10,22 @@ from __future__ import annotations
 
 import argparse
 import sys
-import traceback
 from pathlib import Path
 
-BAD_SETTING, DEPENDENCY_MISSING, CANCELLED = 2, 33, 130  # of docs/jobs.md; needed before anything can be imported
+for _folder in Path(__file__).resolve().parents[1:3]:
+    # MedUSISLib lies beside the module where it is installed, and one folder further up in a checkout.
+    if (_folder / "MedUSISLib" / "__init__.py").is_file() and str(_folder) not in sys.path:
+        sys.path.append(str(_folder))
+
+from MedUSISLib.mrml.script import leave, process_events, run_script  # noqa: E402
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Do what the arguments say; the exit code. Never raises, not even for --help or a wrong option."""
-    given = list(sys.argv[1:] if arguments is None else arguments)
-    if given[:1] == ["--"]:
-        given = given[1:]
-    try:
-        options = _parser().parse_args(given)
-    except SystemExit as done:
-        return int(done.code or 0)
-    try:
-        return _run(options)
-    except KeyboardInterrupt:
-        print("CANCELLED: the job was cancelled", file=sys.stderr, flush=True)
-        return CANCELLED
-    except Exception as error:
-        if options.verbose:
-            traceback.print_exc()
-        return _report(error)
+    return run_script(_parser(), arguments, _run)
 
 
-def _run(options: argparse.Namespace) -> int:
-    _find_library()
+def _run(options: argparse.Namespace) -> None:
     _require_scene()
     from MedUSISLib.mrml.headless import HeadlessOptions, synthesize
     from MedUSISLib.mrml.settings import SynthesisSettings
@@ -65,9 +53,8 @@ def _run(options: argparse.Namespace) -> int:
         save_scene=options.save_scene,
         overwrite=options.overwrite,
     )
-    synthesize(asked, say=lambda line: print(line, flush=True), idle=_process_events())
+    synthesize(asked, say=lambda line: print(line, flush=True), idle=process_events())
     print(options.out, flush=True)
-    return 0
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -100,13 +87,6 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _find_library() -> None:
-    """MedUSISLib lies beside the module where it is installed, and one folder further up in a checkout."""
-    for folder in Path(__file__).resolve().parents[1:3]:
-        if (folder / "MedUSISLib" / "__init__.py").is_file() and str(folder) not in sys.path:
-            sys.path.append(str(folder))
-
-
 def _require_scene() -> None:
     """Say so where this is not Slicer."""
     from MedUSISLib.errors import ErrorCode, MedUSISError
@@ -123,39 +103,6 @@ def _require_scene() -> None:
             "this script runs inside 3D Slicer",
             "start it with Slicer --no-splash --no-main-window --python-script, or use medusis synthesize",
         )
-
-
-def _process_events():  # type: ignore[no-untyped-def]
-    """What keeps a Slicer application alive while the job runs; None without an application."""
-    import slicer
-
-    app = getattr(slicer, "app", None)
-    return app.processEvents if app is not None else None
-
-
-def _report(error: Exception) -> int:
-    """Say what happened and what to do; the exit code."""
-    try:
-        from MedUSISLib.jobs.failures import exit_code_of, named_error
-
-        named = named_error(error)
-        code = exit_code_of(named)
-    except ImportError:  # pydantic is one of the packages that may be missing
-        named, code = error, DEPENDENCY_MISSING
-    print(f"{named}", file=sys.stderr, flush=True)
-    path = getattr(named, "path", None)
-    if path is not None:
-        print(f"  file: {path}", file=sys.stderr, flush=True)
-    return code
-
-
-def leave(code: int) -> None:
-    """End the process with this code: Slicer ends by its own function, everything else by Python's."""
-    slicer = sys.modules.get("slicer")
-    if hasattr(slicer, "app"):
-        slicer.util.exit(code)
-    else:
-        sys.exit(code)
 
 
 if __name__ == "__main__":

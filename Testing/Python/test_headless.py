@@ -224,7 +224,7 @@ def test_ctrl_c_ends_the_job(
     def interrupt() -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(script, "_process_events", lambda: interrupt)
+    monkeypatch.setattr(script, "process_events", lambda: interrupt)
     assert script.main(arguments) == 130
     assert list(tmp_path.glob("result*")) == []
 
