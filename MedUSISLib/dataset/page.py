@@ -21,10 +21,6 @@ from MedUSISLib.synthesis.report_page import Html, text
 
 CAUTION = "PATIENT DATA - this page must not leave the hospital"
 _STYLE = """
-.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(128px, 1fr)); gap: 10px; margin: 4px 0 6px; }
-.tile { background: var(--page); border-radius: 8px; padding: 10px 12px; }
-.tile b { display: block; font-size: 23px; line-height: 1.2; font-variant-numeric: tabular-nums; }
-.tile span { color: var(--soft); font-size: 13px; }
 .cases { display: grid; grid-template-columns: repeat(auto-fill, minmax(340px, 1fr)); gap: 14px; }
 .case { border: 1px solid var(--line); border-radius: 8px; overflow: hidden; background: #fff; break-inside: avoid; }
 .case img { display: block; width: 100%; height: auto; background: #000; }
@@ -91,7 +87,7 @@ def _head(dataset: Dataset) -> Html:
 def _counts(dataset: Dataset) -> Html:
     used = list(dataset.used_cases())
     roles = Counter(file.role for file in dataset.files)
-    tiles = [
+    numbers = [
         (len(dataset.people), "people"),
         (f"{len(used)} / {len(dataset.cases)}", "cases used"),
         (roles["ct"], "CT"),
@@ -101,7 +97,6 @@ def _counts(dataset: Dataset) -> Html:
         (sum(bool(case.mr and case.labels) for case in used), "MR with labels"),
         (sum(bool(case.ct and case.mr) for case in used), "CT with its MR"),
     ]
-    shown = "".join(f'<div class="tile"><b>{text(value)}</b><span>{text(name)}</span></div>' for value, name in tiles)
     rows = []
     for split in SPLITS:
         cases = list(dataset.used_cases(split))
@@ -125,7 +120,7 @@ def _counts(dataset: Dataset) -> Html:
         changes = Html(f"<h3>Since the last scan</h3><ul>{items}</ul>")
     left = [f"{count} {'of other kinds' if s == 'other' else s}" for s, count in dataset.left_out.items()]
     note = page.paragraph(f"Files that were not looked at: {', '.join(left)}.", "note") if left else None
-    return page.section("What was found", Html(f'<div class="tiles">{shown}</div>'), split_table, changes, note)
+    return page.section("What was found", page.tiles(numbers), split_table, changes, note)
 
 
 def _problems(dataset: Dataset) -> Html:

@@ -54,6 +54,10 @@ td.strong { font-weight: 600; }
           font-size: 13.5px; }
 .columns { display: grid; grid-template-columns: repeat(auto-fit, minmax(380px, 1fr)); gap: 6px 28px; }
 .columns > * { min-width: 0; }
+.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(128px, 1fr)); gap: 10px; margin: 4px 0 6px; }
+.tile { background: var(--page); border-radius: 8px; padding: 10px 12px; }
+.tile b { display: block; font-size: 23px; line-height: 1.2; font-variant-numeric: tabular-nums; }
+.tile span { color: var(--soft); font-size: 13px; }
 details { margin-top: 12px; } summary { cursor: pointer; font-weight: 600; }
 pre { white-space: pre-wrap; overflow-wrap: anywhere; font: 12px/1.45 ui-monospace, SFMono-Regular, Menlo, Consolas,
       monospace; background: var(--page); border-radius: 6px; padding: 12px; }
@@ -153,6 +157,17 @@ def legend(items: Iterable[str]) -> Html:
 def columns(*parts: str | None) -> Html:
     """Parts side by side where there is room."""
     return Html('<div class="columns">' + "".join(f"<div>{text(p)}</div>" for p in parts if p is not None) + "</div>")
+
+
+def tiles(items: Iterable[tuple[object, str]]) -> Html:
+    """Large numbers, each with what it counts."""
+    shown = "".join(f'<div class="tile"><b>{text(value)}</b><span>{text(name)}</span></div>' for value, name in items)
+    return Html(f'<div class="tiles">{shown}</div>')
+
+
+def link(target: str, content: str) -> Html:
+    """A link to a file beside the page."""
+    return Html(f'<a href="{escape(target)}">{text(content)}</a>')
 
 
 def details(summary: str, content: str) -> Html:
