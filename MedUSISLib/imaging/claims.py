@@ -65,7 +65,7 @@ def require_plausible(geometry: Geometry, role: str, path: Path) -> None:
     spacing = geometry.spacing_mm
     if min(spacing) < _SMALLEST_MM or max(spacing) > _LARGEST_MM:
         what = f"has voxels of {' x '.join(f'{value:.3g}' for value in spacing)} mm, which no image of a body has"
-    elif np.abs(geometry.index_to_lps([(0, 0, 0), np.asarray(geometry.size_ijk) - 1])).max() > _FURTHEST_MM:
+    elif np.abs(geometry.index_to_lps(np.outer((0, 1), np.asarray(geometry.size_ijk) - 1))).max() > _FURTHEST_MM:
         what = "lies more than 100 m from the origin, or is larger than that"
     else:
         return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,8 @@ def read_contours(path: Path, ct: Volume) -> Regions:
     """
     import pydicom
 
-    dataset = pydicom.dcmread(path)
+    # From memory: of a file, pydicom takes as many bytes as a damaged header claims, up to 4 GB.
+    dataset = pydicom.dcmread(BytesIO(path.read_bytes()))
     if "StructureSetROISequence" not in dataset:
         raise unreadable("has no regions of interest", "export the structure set again", path)
     kinds = {

@@ -180,7 +180,7 @@ def _kind(path: Path) -> str:
 
     try:
         header: Any = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=_TAGS)
-    except Exception:  # not a file that anybody can read
+        modality = str(header.get("Modality", ""))
+    except (Exception, MemoryError):  # not a file that anybody can read; a header claims any number of bytes
         return ""
-    modality = str(header.get("Modality", ""))
     return modality if modality in _KINDS else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,8 @@ def read_segments(path: Path, ct: Volume) -> Regions:
     import highdicom
 
     with values_taken_as_they_are():
-        seg = highdicom.seg.segread(str(path))
+        # From memory: of a file, pydicom takes as many bytes as a damaged header claims, up to 4 GB.
+        seg = highdicom.seg.segread(BytesIO(path.read_bytes()))
     notes = require_frame(str(seg.get("FrameOfReferenceUID", "")), ct)
     regions = []
     numbers = [int(number) for number in seg.segment_numbers if int(number) > 0]

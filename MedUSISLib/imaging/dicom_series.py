@@ -15,18 +15,16 @@ from typing import Any
 import numpy as np
 
 from MedUSISLib.errors import ErrorCode, MedUSISError
+from MedUSISLib.imaging.claims import require_plausible
+from MedUSISLib.imaging.dicom_values import values_taken_as_they_are
 from MedUSISLib.imaging.geometry import Geometry
+from MedUSISLib.imaging.slice_headers import DamagedSlice, slice_header
 from MedUSISLib.imaging.volume import Volume
 
-_TAGS = [
-    "SeriesInstanceUID", "StudyInstanceUID", "FrameOfReferenceUID", "SOPClassUID", "Modality", "ImageType",
-    "SeriesNumber", "InstanceNumber", "Rows", "Columns", "SamplesPerPixel", "NumberOfFrames", "PixelSpacing",
-    "ImagePositionPatient", "ImageOrientationPatient", "SliceThickness", "SpacingBetweenSlices", "RescaleSlope",
-    "RescaleIntercept",
-]  # fmt: skip
 # Positions are written with about this much rounding; more is a real unevenness.
 _UNEVEN = 0.1
 _TILT_PIXEL = 0.5
+_NAMED_DICOM = (".dcm", ".ima")
 
 
 @dataclass(frozen=True)
@@ -62,7 +60,7 @@ def list_series(folder: str | Path) -> list[SeriesInfo]:
     """The image series of a folder, largest first."""
     infos = [
         SeriesInfo(uid, _number(slices[0].header.get("SeriesNumber")), _modality(slices), len(slices))
-        for uid, slices in _series_of(_dicom_files(Path(folder))).items()
+        for uid, slices in _series_of(_dicom_files(Path(folder)), []).items()
     ]
     return sorted(infos, key=lambda info: -info.slices)
 
@@ -91,9 +89,12 @@ def read_dicom_folder(folder: Path, role: str = "the CT", series_uid: str | None
 
 
 def _chosen_series(folder: Path, role: str, series_uid: str | None) -> list[_Slice]:
-    series = _series_of(_dicom_files(folder))
+    damaged = _named_as_dicom_only(folder) if series_uid is None else []
+    series = _series_of(_dicom_files(folder), damaged)
     if series_uid is not None:
         series = {uid: slices for uid, slices in series.items() if uid == series_uid}
+        damaged = [path for path in damaged if _names(path, series_uid)]
+    _require_sound(damaged, role, folder)
     if not series:
         raise _unreadable(role, "is a folder without DICOM images", "give a file, or the folder of one series", folder)
     if len(series) > 1 and ("CT" in role or "MR" in role):
@@ -123,10 +124,14 @@ def sorted_series(folder: Path, role: str = "the CT", series_uid: str | None = N
 
 def read_dicom_series_of(path: Path, role: str = "the CT") -> Volume:
     """Read the series that a single DICOM file belongs to, from the file's folder."""
-    import pydicom
-
-    uid = str(pydicom.dcmread(path, stop_before_pixels=True, specific_tags=_TAGS).get("SeriesInstanceUID", ""))
-    return read_dicom_folder(path.parent, role, series_uid=uid)
+    try:
+        with values_taken_as_they_are():
+            header = slice_header(path)
+    except DamagedSlice:
+        raise _damaged(1, role, path) from None
+    if header is None:
+        raise _unreadable(role, "is a DICOM file, but no slice of an image", "give one of the CT series", path)
+    return read_dicom_folder(path.parent, role, series_uid=str(header.get("SeriesInstanceUID", "")))
 
 
 def read_dicom_files(files: Iterable[Path], role: str = "the CT") -> Volume:
@@ -136,9 +141,11 @@ def read_dicom_files(files: Iterable[Path], role: str = "the CT") -> Volume:
 
 
 def _only_series(files: list[Path], role: str) -> list[_Slice]:
-    series = _series_of(files)
+    damaged: list[Path] = []
+    series = _series_of(files, damaged)
+    folder = files[0].parent if files else Path()
+    _require_sound(damaged, role, folder)
     if len(series) != 1:
-        folder = files[0].parent if files else Path()
         raise _unreadable(role, f"is {len(series)} DICOM series of images", "give the files of one series", folder)
     return next(iter(series.values()))
 
@@ -151,7 +158,7 @@ def series_geometry(files: Iterable[Path], role: str = "the CT") -> Geometry:
 
 def series_files(folder: Path, series_uid: str = "") -> list[Path]:
     """Files of the image series of a folder, or of one of them."""
-    series = _series_of(_dicom_files(folder))
+    series = _series_of(_dicom_files(folder), [])
     return [one.path for uid, slices in series.items() if series_uid in ("", uid) for one in slices]
 
 
@@ -174,28 +181,53 @@ def _dicom_files(folder: Path) -> list[Path]:
     return [path for path in sorted(folder.rglob("*")) if path.is_file() and is_dicom_file(path)]
 
 
-def _series_of(files: Iterable[Path]) -> dict[str, list[_Slice]]:
-    """Image slices by series; localizers, reports, segmentations and the DICOMDIR are left out."""
-    import pydicom
-    from pydicom.errors import InvalidDicomError
+def _named_as_dicom_only(folder: Path) -> list[Path]:
+    """Files that are called DICOM and are none, beside some that are: what a copy that broke off leaves behind."""
+    named = [one for one in folder.iterdir() if one.suffix.lower() in _NAMED_DICOM and not one.name.startswith(".")]
+    return [one for one in named if one.is_file() and not is_dicom_file(one)]
 
+
+def _series_of(files: Iterable[Path], damaged: list[Path]) -> dict[str, list[_Slice]]:
+    """Image slices by series; localizers, reports, segmentations and the DICOMDIR are left out.
+
+    Files whose header is damaged are added to ``damaged``: a stack without them may be a part of the patient only.
+    """
     series: dict[str, list[_Slice]] = defaultdict(list)
-    for path in files:
-        try:
-            header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=_TAGS)
-        except (InvalidDicomError, OSError, EOFError, ValueError):
-            continue
-        if not header.get("Rows") or header.get("Modality") in ("SEG", "RTSTRUCT", "RTDOSE", "SR", "PR"):
-            continue
-        if "LOCALIZER" in [str(part).upper() for part in header.get("ImageType") or []]:
-            continue
-        series[str(header.get("SeriesInstanceUID", ""))].append(_Slice(path, header))
+    with values_taken_as_they_are():
+        for path in files:
+            try:
+                header = slice_header(path)
+            except DamagedSlice:
+                damaged.append(path)
+                continue
+            if header is not None:
+                series[str(header.get("SeriesInstanceUID", ""))].append(_Slice(path, header))
     return dict(series)
+
+
+def _names(path: Path, series_uid: str) -> bool:
+    """Whether a damaged file still holds the UID of a series."""
+    with path.open("rb") as stream:
+        return series_uid.encode("ascii", "replace") in stream.read(1 << 16)
+
+
+def _require_sound(damaged: list[Path], role: str, folder: Path) -> None:
+    if damaged:
+        raise _damaged(len(damaged), role, folder)
+
+
+def _damaged(count: int, role: str, path: Path) -> MedUSISError:
+    return _unreadable(
+        role,
+        f"has {count} DICOM file{'s' * (count > 1)} whose header is damaged or incomplete",
+        "copy or export the series again; take files away that do not belong to it",
+        path,
+    )
 
 
 def _read_series(slices: list[_Slice], role: str, folder: Path) -> Volume:
     first = slices[0].header
-    if int(first.get("SamplesPerPixel", 1)) != 1:
+    if int(first.get("SamplesPerPixel") or 1) != 1:
         raise _unreadable(role, "is a colour series", "give the original grey-value series", folder)
     if int(first.get("NumberOfFrames") or 1) > 1:
         raise _unreadable(
@@ -227,8 +259,10 @@ def _sorted_with_geometry(slices: list[_Slice], role: str, folder: Path) -> tupl
         if not same:
             raise mismatch("has slices of different size, pixel spacing or direction", "give one series only")
     cosines = np.asarray(first.ImageOrientationPatient, dtype=float)
+    if np.abs(np.linalg.norm(cosines.reshape(2, 3), axis=1) - 1).max() > 0.01:
+        raise mismatch("has a direction of rows or columns that is none", "export the original series")
     row, column = cosines[:3] / np.linalg.norm(cosines[:3]), cosines[3:]
-    if not np.all(np.isfinite(cosines)) or abs(row @ column) > 1e-3:
+    if abs(row @ column) > 1e-3:
         raise mismatch("has rows and columns that are not perpendicular", "export the original series")
     column = column - (row @ column) * row
     column /= np.linalg.norm(column)
@@ -243,6 +277,7 @@ def _sorted_with_geometry(slices: list[_Slice], role: str, folder: Path) -> tupl
         (float(positions[0][0]), float(positions[0][1]), float(positions[0][2])),
         tuple(np.stack([row, column, normal], axis=1).ravel()),
     )
+    require_plausible(geometry, role, folder)
     return slices, geometry
 
 
@@ -306,6 +341,8 @@ def _pixels(slices: list[_Slice], geometry: Geometry, role: str) -> np.ndarray:
             raise _unreadable(
                 role, f"has a slice (number {k + 1}) whose pixels cannot be decoded", "export it uncompressed", s.path
             ) from None
+        if image.GetNumberOfPixels() != array[k].size or image.GetNumberOfComponentsPerPixel() != 1:
+            raise _unreadable(role, f"has a slice (number {k + 1}) in colour", "export the original series", s.path)
         # A view: the image has to stay alive beside it.
         plane = sitk.GetArrayViewFromImage(image).reshape(array.shape[1:])
         if whole and (plane.min() < -32768 or plane.max() > 32767):

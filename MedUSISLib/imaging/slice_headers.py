@@ -1,0 +1,125 @@
+"""Headers of DICOM slices, with every value looked at once: numbers that are some, pixels as many as they have to be.
+
+pydicom decodes a value when it is asked for and then complains, of a damaged one, in every way there is.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+from pathlib import Path
+from typing import Any
+
+_TAGS = [
+    "SeriesInstanceUID", "StudyInstanceUID", "FrameOfReferenceUID", "SOPClassUID", "Modality", "ImageType",
+    "SeriesNumber", "InstanceNumber", "Rows", "Columns", "SamplesPerPixel", "NumberOfFrames", "PixelSpacing",
+    "ImagePositionPatient", "ImageOrientationPatient", "SliceThickness", "SpacingBetweenSlices", "RescaleSlope",
+    "RescaleIntercept", "BitsAllocated",
+]  # fmt: skip
+# How many numbers a value is; without them a slice has no place or no values.
+_NEEDED = {
+    "Rows": 1, "Columns": 1, "PixelSpacing": 2, "ImagePositionPatient": 3, "ImageOrientationPatient": 6,
+    "RescaleSlope": 1, "RescaleIntercept": 1, "SamplesPerPixel": 1, "NumberOfFrames": 1, "BitsAllocated": 1,
+}  # fmt: skip
+_WHOLE = ("Rows", "Columns", "SamplesPerPixel", "NumberOfFrames", "BitsAllocated")
+# What can be done without, and is then taken for missing.
+_OPTIONAL = ("SeriesNumber", "InstanceNumber", "SliceThickness", "SpacingBetweenSlices")
+_NO_IMAGES = ("SEG", "RTSTRUCT", "RTDOSE", "SR", "PR")
+_PIXELS, _PIXELS_BIG = b"\xe0\x7f\x10\x00", b"\x7f\xe0\x00\x10"
+_UNCOMPRESSED = ("1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2")
+_IMAGE_CLASSES = (
+    "1.2.840.10008.5.1.4.1.1.2",  # CT
+    "1.2.840.10008.5.1.4.1.1.4",  # MR
+    "1.2.840.10008.5.1.4.1.1.128",  # PET
+)
+_DEFLATED = b"1.2.840.10008.1.2.1.99"
+
+
+class DamagedSlice(ValueError):
+    """A DICOM file whose header cannot be trusted."""
+
+
+def slice_header(path: Path) -> Any | None:
+    """The header of a slice (a pydicom Dataset); None for what is no image: localizers, reports, segmentations.
+
+    To be called within ``dicom_values.values_taken_as_they_are``.
+
+    Raises
+    ------
+    DamagedSlice
+        When a value that says size, place or scale is no number, or the pixels are not as many as rows and columns.
+    """
+    try:
+        return _checked(path)
+    except DamagedSlice:
+        raise
+    except (Exception, MemoryError) as error:  # every way there is; a header claims any number of bytes
+        raise DamagedSlice(str(type(error))) from None
+
+
+def _checked(path: Path) -> Any | None:
+    import pydicom
+
+    with path.open("rb") as stream:
+        if _DEFLATED in stream.read(1024):  # unpacked as a whole, however large it is then; no scanner writes it
+            raise DamagedSlice("deflated")
+        stream.seek(0)
+        header: Any = pydicom.dcmread(stream, stop_before_pixels=True, specific_tags=_TAGS)
+        after = stream.read(12)
+    if str(header.get("Modality", "")) in _NO_IMAGES:
+        return None
+    if not header.get("Rows"):
+        if str(getattr(header.file_meta, "MediaStorageSOPClassUID", "")) in _IMAGE_CLASSES:
+            raise DamagedSlice("an image without rows")
+        return None
+    if "LOCALIZER" in [str(part).upper() for part in _listed(header.get("ImageType"))]:
+        return None
+    for name in _OPTIONAL:
+        if name in header and not _numbers(header, name, 1):
+            del header[name]
+    for name, count in _NEEDED.items():
+        if _is_given(header, name) and not _numbers(header, name, count):
+            raise DamagedSlice(name)
+    for name in ("SeriesInstanceUID", "StudyInstanceUID", "FrameOfReferenceUID", "Modality"):
+        if name in header and not isinstance(header[name].value, (str, type(None))):
+            raise DamagedSlice(name)
+    return header if _has_pixels(header, after) else None
+
+
+def _has_pixels(header: Any, after: bytes) -> bool:
+    """Whether grey values follow the header; of those that are not packed, as many bytes as rows and columns make."""
+    syntax = str(header.file_meta.get("TransferSyntaxUID", ""))
+    order = ">" if syntax == _UNCOMPRESSED[2] else "<"
+    if after[:4] != (_PIXELS if order == "<" else _PIXELS_BIG):
+        if str(header.file_meta.get("MediaStorageSOPClassUID", "")) in _IMAGE_CLASSES:
+            raise DamagedSlice("no pixels")
+        return False
+    of_one = all(int(header.get(name) or 1) == 1 for name in ("SamplesPerPixel", "NumberOfFrames"))
+    if syntax not in _UNCOMPRESSED or not header.get("BitsAllocated") or not of_one:
+        return True
+    at = 4 if syntax == _UNCOMPRESSED[0] else 8
+    length = struct.unpack_from(order + "I", after, at)[0]
+    bits = math.prod(int(header.get(name) or 1) for name in _WHOLE)
+    if length not in ((bits + 7) // 8, (bits + 7) // 8 + 1):
+        raise DamagedSlice("other pixels than rows and columns")
+    return True
+
+
+def _is_given(header: Any, name: str) -> bool:
+    return name in header and header[name].value not in (None, "")
+
+
+def _numbers(header: Any, name: str, count: int) -> bool:
+    """Whether a value is so many numbers of the right kind."""
+    values = _listed(header[name].value)
+    # of another type in the file, a number is text here
+    if len(values) != count or not all(isinstance(value, (int, float)) and math.isfinite(value) for value in values):
+        return False
+    return name not in _WHOLE or all(isinstance(value, int) and value > 0 for value in values)
+
+
+def _listed(value: Any) -> list[Any]:
+    if value is None:
+        return []
+    is_many = hasattr(value, "__iter__") and not isinstance(value, (str, bytes))
+    return list(value) if is_many else [value]
