@@ -1,4 +1,4 @@
-"""What was found, in words for the terminal of the person who owns the data: it names files, so it goes nowhere else."""
+"""What was found, in words for the terminal of the person who owns the data: it names files and goes nowhere else."""
 
 from __future__ import annotations
 
