@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import ctypes
+import gc
+import sys
 import threading
 import time
 from collections import OrderedDict
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -100,15 +104,30 @@ class LoadedBundles:
             return network
 
     def release(self) -> None:
-        """Forget everything, and give the accelerator's memory back."""
-        import sys
-
+        """Forget everything, and give its memory back."""
         with self._lock:
             self._verified.clear()
             self._networks.clear()
-        torch = sys.modules.get("torch")
-        if torch is not None and torch.cuda.is_initialized():
-            torch.cuda.empty_cache()
+        give_memory_back()
+
+
+def give_memory_back() -> None:
+    """Give what no object needs back to the system: allocators of Python, torch and C keep it for the next time."""
+    gc.collect()
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_initialized():
+        torch.cuda.empty_cache()
+    if sys.platform == "linux":
+        with suppress(OSError, AttributeError):  # another C library than glibc
+            ctypes.CDLL(None).malloc_trim(0)
+
+
+def device_memory_bytes() -> int:
+    """Memory of accelerators that this process holds."""
+    torch = sys.modules.get("torch")
+    if torch is None or not torch.cuda.is_initialized():
+        return 0
+    return sum(int(torch.cuda.memory_reserved(number)) for number in range(torch.cuda.device_count()))
 
 
 def fingerprint(folder: Path) -> Fingerprint:

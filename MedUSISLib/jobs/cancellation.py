@@ -45,7 +45,7 @@ def cancellable(on_cancel: Callable[[], None]) -> Iterator[threading.Event]:
 
     before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
     if os.environ.pop(CONTROL_VARIABLE, "") == "stdin":
-        _lead_own_session()
+        lead_own_session()
         _watch_standard_input(released, heard)
     try:
         yield released
@@ -55,7 +55,7 @@ def cancellable(on_cancel: Callable[[], None]) -> Iterator[threading.Event]:
             signal.signal(number, handler)
 
 
-def _lead_own_session() -> None:
+def lead_own_session() -> None:
     """So that all that this job starts can be ended together, whatever kind of process its launcher made."""
     if sys.platform != "win32":
         with suppress(OSError):  # it leads one already
@@ -82,16 +82,17 @@ def _watch_standard_input(released: threading.Event, heard: threading.Event) -> 
             pass
         released.set()
         while not heard.is_set():
-            _interrupt_main_thread()
+            interrupt_main_thread()
             heard.wait(_AGAIN_S)
 
     threading.Thread(target=watch, name="medusis-control", daemon=True).start()
 
 
-def _interrupt_main_thread() -> None:
+def interrupt_main_thread() -> None:
+    """As if the user had pressed Ctrl-C; a system call that the main thread waits in ends, too."""
     if sys.platform == "win32":
         _thread.interrupt_main(signal.SIGINT)
     else:
         main = threading.main_thread().ident
         if main is not None:
-            signal.pthread_kill(main, signal.SIGINT)  # interrupts a blocking system call too
+            signal.pthread_kill(main, signal.SIGINT)

@@ -136,9 +136,13 @@ class EventWriter:
         self._lock = threading.Lock()
 
     def write(self, event: Event) -> None:
+        self.write_line(to_json(event))
+
+    def write_line(self, line: str) -> None:
+        """Anything else that is one line of JSON."""
         with self._lock:
             try:
-                self._stream.write(to_json(event) + "\n")
+                self._stream.write(line + "\n")
                 self._stream.flush()
             except (OSError, ValueError):
                 pass

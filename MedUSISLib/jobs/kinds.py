@@ -24,11 +24,15 @@ class JobKind:
         ``"module:function"`` that is called as ``function(request, progress)``; loaded only in the child process.
         What it returns becomes the result event: a path is the place of the output; a mapping, or the known fields
         of a dataclass, is the summary (single figures only); a method ``summary()`` says the summary itself.
+    keeps : str
+        For kinds that a worker does that stays (``serve``): the name of the argument by which the function takes what
+        is kept in memory for the next one, "generators" or "bundles". Empty for all others.
     """
 
     name: str
     request: str
     function: str
+    keeps: str = ""
 
     def request_type(self) -> Any:
         """The type of the parameters: a pydantic model, or an annotated union of them."""
@@ -57,11 +61,18 @@ KINDS: Mapping[str, JobKind] = {
             "synthesize",
             "MedUSISLib.synthesis.request:SynthesisRequest",
             "MedUSISLib.synthesis.engine:synthesize",
+            keeps="generators",
         ),
         JobKind(
             "segment",
             "MedUSISLib.segmentation.request:SegmentationRequest",
             "MedUSISLib.segmentation.segment:segment",
+            keeps="bundles",
+        ),
+        JobKind(
+            "batch",
+            "MedUSISLib.batch.request:BatchRequest",
+            "MedUSISLib.batch.runner:run_batch",
         ),
         JobKind(
             "train",

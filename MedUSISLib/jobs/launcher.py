@@ -205,6 +205,8 @@ class Launcher:
     def kill(self) -> None:
         """Kill what lives of the job's process tree, now."""
         if self.running:
+            if self._root is None or self._root.pid != self._process.pid:
+                self._root = process_of(self._process.pid)  # a job that a worker did not take has a process of its own
             kill_tree(self._root)
 
     # What the process tells (ProcessListener)

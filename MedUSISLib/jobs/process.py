@@ -42,6 +42,13 @@ class ProcessProtocol(Protocol):
         """Wait in this thread until the listener has heard the end; False when it has not by then."""
 
 
+class TalkingProcess(ProcessProtocol, Protocol):
+    """A process that is told something while it runs."""
+
+    def write_line(self, line: str) -> None:
+        """A line for its standard input, without its end; OSError when it does not listen any more."""
+
+
 class SubprocessProcess:
     """A process of the standard library, in a session of its own, heard by threads.
 
@@ -71,6 +78,15 @@ class SubprocessProcess:
         arguments = (self._process, listener)
         self._waiting = threading.Thread(target=self._wait, args=arguments, name="medusis-wait", daemon=True)
         self._waiting.start()
+
+    def write_line(self, line: str) -> None:
+        if self._process is None or self._process.stdin is None:
+            raise OSError("it was not started")
+        try:
+            self._process.stdin.write(line + "\n")
+            self._process.stdin.flush()
+        except ValueError as error:  # closed
+            raise OSError("its standard input is closed") from error
 
     def ask_to_stop(self) -> None:
         if self._process is None:

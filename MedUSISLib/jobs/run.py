@@ -63,21 +63,47 @@ def run_job(job_file: str | Path, stream: TextIO, kinds: Mapping[str, JobKind] =
     released = threading.Event()
     try:
         with cancellable(progress.cancel) as released, job_workspace():
-            specification = JobSpecification.read(job_file)
-            request = specification.request(kinds)
-            value = specification.job_kind(kinds).implementation()(request, progress)
-            result = _result_event(value, request)
+            result = done(job_file, progress, kinds)
     except BaseException as error:
-        if not isinstance(error, KeyboardInterrupt) and not _is_cancel(error):
-            with suppress(OSError):  # nobody may be there to read it
-                print_error(error)
-        named = named_error(KeyboardInterrupt() if progress.cancelled else error)
+        named = named_failure(error, progress)
         writer.write(Failure.of(named))
         if released.is_set():
             remove_what_the_launcher_left()
         return exit_code_of(named)
     writer.write(result)
     return 0
+
+
+def done(
+    job_file: str | Path,
+    progress: JobProgress,
+    kinds: Mapping[str, JobKind] = KINDS,
+    kept: Mapping[str, object] | None = None,
+) -> Result:
+    """Do the job in a file; its last event.
+
+    Parameters
+    ----------
+    job_file : str or Path
+    progress : JobProgress
+    kinds : mapping of str to JobKind
+    kept : mapping of str to object, optional
+        What this process keeps from job to job, by the name of the argument with which a kind takes it
+        (``JobKind.keeps``).
+    """
+    specification = JobSpecification.read(job_file)
+    kind = specification.job_kind(kinds)
+    request = specification.request(kinds)
+    more = {kind.keeps: kept[kind.keeps]} if kept is not None and kind.keeps else {}
+    return _result_event(kind.implementation()(request, progress, **more), request)
+
+
+def named_failure(error: BaseException, progress: JobProgress) -> MedUSISError:
+    """The named error for what ended a job; on standard error where in the code it was, unless somebody wanted it."""
+    if not isinstance(error, KeyboardInterrupt) and not _is_cancel(error):
+        with suppress(OSError):  # nobody may be there to read it
+            print_error(error)
+    return named_error(KeyboardInterrupt() if progress.cancelled else error)
 
 
 def _is_cancel(error: BaseException) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,6 +16,8 @@ PRIVATE_VARIABLE = "MEDUSIS_PRIVATE"
 """Names a folder of the launcher's own, with the inputs of the job, that must not outlive the launcher."""
 
 _TEMPORARY_VARIABLES = ("TMPDIR", "TEMP", "TMP")
+JOB_VARIABLES = (WORKSPACE_VARIABLE, PRIVATE_VARIABLE, *_TEMPORARY_VARIABLES)
+"""By these a launcher tells a job where its temporary files and its inputs are."""
 
 
 @contextmanager
@@ -56,8 +58,33 @@ def job_workspace() -> Iterator[Path]:
             yield workspace
         finally:
             tempfile.tempdir = None
-            for name, value in before.items():
-                if value is None:
-                    os.environ.pop(name, None)
-                else:
-                    os.environ[name] = value
+            _set_back(before)
+
+
+@contextmanager
+def job_variables(variables: Mapping[str, str], names: Collection[str]) -> Iterator[None]:
+    """In this block the environment variables called ``names`` are those of a job.
+
+    For a process that does several jobs, each with a workspace of its own. What ``variables`` does not hold is not
+    set; only the place for temporary files stays as it is.
+    """
+    before = {name: os.environ.get(name) for name in names}
+    for name in names:
+        if name in variables:
+            os.environ[name] = variables[name]
+        elif name not in _TEMPORARY_VARIABLES:
+            os.environ.pop(name, None)
+    tempfile.tempdir = None  # found anew from the variables
+    try:
+        yield
+    finally:
+        tempfile.tempdir = None
+        _set_back(before)
+
+
+def _set_back(before: Mapping[str, str | None]) -> None:
+    for name, value in before.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value

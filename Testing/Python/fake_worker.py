@@ -25,7 +25,7 @@ from MedUSISLib.jobs.kinds import JobKind
 from MedUSISLib.output_directory import atomic_output_directory
 from MedUSISLib.progress import Progress
 
-KINDS = {"fake": JobKind("fake", "fake_worker:FakeRequest", "fake_worker:work")}
+KINDS = {"fake": JobKind("fake", "fake_worker:FakeRequest", "fake_worker:work", keeps="generators")}
 COMMAND = (sys.executable, __file__)
 
 
@@ -35,7 +35,7 @@ class FakeRequest(BaseModel):
     ct: Path = Path("ct.nii.gz")
 
 
-def work(request: FakeRequest, progress: Progress) -> dict[str, object]:
+def work(request: FakeRequest, progress: Progress, generators: object = None) -> dict[str, object]:
     with atomic_output_directory(request.out) as partial:
         (partial / "half").write_text("x")
         Path(tempfile.mkstemp()[1]).write_text("a patient's data")
@@ -60,6 +60,30 @@ def chatter(request: FakeRequest, progress: Progress) -> None:
     os.write(1, b"a C library was here\n")
     subprocess.run([sys.executable, "-c", "print('a child was here')"], check=True)
     print(f"reading {request.ct} now", file=sys.stderr)
+
+
+def say_where(request: FakeRequest, progress: Progress) -> None:
+    """In which process, after how many others, in which workspace, beside how many temporary files."""
+    workspace = Path(tempfile.gettempdir())
+    progress.metric("pid", os.getpid())
+    progress.metric("jobs before", len(WORKSPACES))
+    WORKSPACES.append(workspace)
+    progress.metric("workspace", workspace.stat().st_ino)
+    progress.metric("temporary files beside", len([path for path in workspace.iterdir() if path.name[:3] == "tmp"]))
+
+
+WORKSPACES: list[Path] = []
+
+
+def look_often(request: FakeRequest, progress: Progress) -> None:
+    for _ in range(600):
+        progress.checkpoint()
+        time.sleep(0.1)
+
+
+def lack_memory_with_much(request: FakeRequest, progress: Progress) -> None:
+    much = b"x" * 200_000_000
+    raise MemoryError(len(much))
 
 
 def fail_by_name(request: FakeRequest, progress: Progress) -> None:
@@ -137,4 +161,8 @@ if __name__ == "__main__":
             "segment": JobKind("segment", segment, "__main__:behave"),
             "synthesize": JobKind("synthesize", synthesis, "__main__:behave"),
         }
+    if sys.argv[1] == "--serve":
+        from MedUSISLib.jobs.serve import serve
+
+        sys.exit(serve(take_standard_output(), kinds=kinds))
     sys.exit(run_job(sys.argv[-1], take_standard_output(), kinds))
