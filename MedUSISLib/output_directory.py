@@ -100,9 +100,19 @@ def check_output_directory(out: str | Path, overwrite: bool = False) -> None:
         raise _not_writable(out)
 
 
+def remove_half_written(out: Path) -> None:
+    """Remove what killed runs left beside ``out``; nothing while another run writes there."""
+    out = Path(out).expanduser().resolve()
+    if out.parent.is_dir():
+        root = _staging_parent(out)
+        with suppress(MedUSISError), single_run(root / (_hidden_prefix(out) + LOCK_SUFFIX.removeprefix("-"))) as locked:
+            if locked:
+                _remove_stale(out, root)
+
+
 def is_medusis_result(folder: Path) -> bool:
     """True when the folder holds an earlier result of MedUSIS and nothing else."""
-    written = _written_names(folder)
+    written = written_files(folder)
     return bool(written) and {p.name for p in folder.iterdir()} <= written
 
 
@@ -117,7 +127,7 @@ def _check_folder(out: Path, overwrite: bool) -> None:
         present = {p.name for p in out.iterdir()}
     except OSError as error:
         raise _not_writable(out) from error
-    foreign = present - _written_names(out) - {n for n in present if n.startswith(_hidden_prefix(out))}
+    foreign = present - written_files(out) - {n for n in present if n.startswith(_hidden_prefix(out))}
     if foreign:
         raise MedUSISError(
             ErrorCode.BAD_SETTING,
@@ -127,7 +137,8 @@ def _check_folder(out: Path, overwrite: bool) -> None:
         )
 
 
-def _written_names(folder: Path) -> set[str]:
+def written_files(folder: Path) -> set[str]:
+    """Names of what a run wrote into the folder; empty when no run did, or its list is damaged."""
     with suppress(OSError, ValueError, TypeError):
         return {MARKER_NAME, *json.loads((folder / MARKER_NAME).read_text(encoding="utf-8"))["written"]}
     return set()
@@ -164,7 +175,7 @@ def _replace_content(out: Path, new: Path, old: Path) -> None:
     moved_in: list[str] = []
     old.mkdir(mode=0o700)
     try:
-        for name in sorted(_written_names(out) | set(names)):
+        for name in sorted(written_files(out) | set(names)):
             if (out / name).exists() or (out / name).is_symlink():
                 (out / name).rename(old / name)
                 moved_out.append(name)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import time
 
+from MedUSISLib.errors import ErrorCode
+from MedUSISLib.jobs.events import Failure
+
 
 class ActiveTime:
     """Clocks of cases that run while a stage of theirs does, and stand while they wait for the next stage.
@@ -44,3 +47,12 @@ class ActiveTime:
         """Cases that are worked on, and have been for longer than the limit."""
         now = time.monotonic() if at_s is None else at_s
         return [n for n, began in self._since.items() if self._before.get(n, 0.0) + now - began > limit_s]
+
+
+def too_long(limit_s: float) -> Failure:
+    """What is said of a case that took longer."""
+    return Failure(
+        ErrorCode.TIMED_OUT.value,
+        f"it took longer than the time-out of a case ({limit_s:g} s)",
+        "give it more time with --case-timeout, if its size explains it",
+    )

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from MedUSISLib.batch.states import case_name
+from MedUSISLib.errors import ErrorCode, MedUSISError
+from MedUSISLib.runs.claim import BEAT_S, Claim
 
 MANIFEST_NAME = "manifest.sqlite"
 KEY_NAME = "key.csv"
+PROBLEMS_NAME = "problems.csv"
 SUMMARY_NAME = "summary.html"
 QUALITY_NAME = "quality.csv"
 LOG_NAME = "log.txt"
@@ -20,8 +26,43 @@ def case_folder(out: Path, number: int) -> Path:
     return out / CASES_NAME / case_name(number)
 
 
+@contextmanager
+def claimed(out: Path) -> Iterator[Callable[[], None]]:
+    """Hold the folder; gives what has to be called now and then so that other computers see that somebody works.
+
+    Raises
+    ------
+    MedUSISError
+        BAD_SETTING when another process has it, or it cannot be written.
+    """
+    claim = Claim(out / OWNER_NAME)
+    try:
+        taken = claim.take()
+    except OSError as error:
+        raise MedUSISError(
+            ErrorCode.BAD_SETTING, "the output folder cannot be written", "give a folder that you may write to", out
+        ) from error
+    if not taken:
+        raise MedUSISError(
+            ErrorCode.BAD_SETTING,
+            "another batch works in this output folder",
+            "wait for it, or give another folder",
+            out,
+        )
+    beaten = time.monotonic()
+
+    def alive() -> None:
+        nonlocal beaten
+        if time.monotonic() - beaten > BEAT_S:
+            beaten = time.monotonic()
+            claim.beat()
+
+    try:
+        yield alive
+    finally:
+        claim.release()
+
+
 def is_running(out: Path) -> bool:
     """Whether a living process works on the batch in this folder; quick enough to be asked every second."""
-    from MedUSISLib.runs.claim import Claim
-
     return Claim(out / OWNER_NAME).held

@@ -196,7 +196,7 @@ class LocalPool:
         return found
 
     def _end_what_takes_too_long(self) -> None:
-        limit = self._request.case_timeout_s
+        limit = self._request.time_limit_s
         for number in self._clocks.over(limit) if limit is not None else ():
             if number not in self._timed_out:
                 self._timed_out.add(number)

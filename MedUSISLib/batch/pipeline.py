@@ -15,6 +15,7 @@ from MedUSISLib.batch.states import CaseState
 from MedUSISLib.errors import ErrorCode, MedUSISError
 from MedUSISLib.jobs.events import Failure
 from MedUSISLib.jobs.failures import named_error
+from MedUSISLib.library_words import print_error
 from MedUSISLib.progress import Progress
 
 IN_HAND = 3
@@ -128,6 +129,8 @@ class CasePipeline:
             case.value = step(case, _CaseProgress(number, self._say, self._cancelled))
         except BaseException as error:
             failure = Failure.of(named_error(error))
+            if failure.code == ErrorCode.INTERNAL.value:
+                print_error(error)  # for whoever looks for the fault; standard error of a worker is its log
             case.value = None
             # What is referred to in a circle, tracebacks among it, is given back before the next case needs it.
             gc.collect()

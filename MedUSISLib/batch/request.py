@@ -52,7 +52,7 @@ class BatchRequest(BaseModel):
     )
     retries: int = Field(default=2, ge=0, le=10, description="how often a case is tried again after a passing trouble")
     case_timeout_s: float | None = Field(
-        default=3 * 3600.0, gt=0.0, description="a case on which a worker spends longer has failed; null: no limit"
+        default=3 * 3600.0, ge=0.0, description="a case on which a worker spends longer has failed; 0: no limit"
     )
     cluster: str | None = Field(default=None, description="ray://..., or local[:n]: workers on a Ray cluster")
     retry_failed: bool = Field(default=False, description="try the cases again that failed before")
@@ -61,6 +61,11 @@ class BatchRequest(BaseModel):
     found: Path | None = Field(
         default=None, description="with dry_run: a file that gets what was found, for this machine only"
     )
+
+    @property
+    def time_limit_s(self) -> float | None:
+        """Of a worker's time on a case; None: no limit."""
+        return self.case_timeout_s or None
 
     def settings(self) -> dict[str, Any]:
         """What must stay the same when a batch goes on, JSON-ready."""

@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import threading
-from contextlib import suppress
 from types import FrameType
 from typing import TextIO
 
@@ -14,9 +12,10 @@ from MedUSISLib.batch.pipeline import CasePipeline
 from MedUSISLib.batch.pool import CaseTask, PoolEvent
 from MedUSISLib.batch.synthesis_stages import SynthesisStages
 from MedUSISLib.batch.wire import Broken, WorkerSettings, to_line
-from MedUSISLib.jobs.events import Failure
+from MedUSISLib.jobs.events import EventWriter, Failure
 from MedUSISLib.jobs.failures import exit_code_of, named_error
 from MedUSISLib.jobs.workspace import remove_what_the_launcher_left
+from MedUSISLib.library_words import keep_library_words_out, print_error
 
 _GRACE_S = 3.0
 """How long stages may take to notice that nobody wants their case any more."""
@@ -34,11 +33,11 @@ class Worker:
     """
 
     def __init__(self, orders: TextIO, events: TextIO) -> None:
-        self._orders, self._events = orders, events
-        self._lock = threading.Lock()
+        self._orders, self._events = orders, EventWriter(events)
 
     def work(self) -> int:
         """Returns the exit code; to be called in the main thread."""
+        keep_library_words_out()
         signal.signal(signal.SIGTERM, _leave)
         signal.signal(signal.SIGINT, _leave)
         pipeline: CasePipeline | None = None
@@ -52,6 +51,7 @@ class Worker:
         except SystemExit:
             pass
         except Exception as error:
+            print_error(error)
             named = named_error(error)
             self._say(Broken(Failure.of(named)))
             return exit_code_of(named)
@@ -64,9 +64,7 @@ class Worker:
         return 0
 
     def _say(self, event: PoolEvent | Broken) -> None:
-        with self._lock, suppress(OSError, ValueError):  # nobody may be there to hear it
-            self._events.write(to_line(event) + "\n")
-            self._events.flush()
+        self._events.write_line(to_line(event))
 
 
 def _leave(number: int, frame: FrameType | None) -> None:

@@ -9,6 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from MedUSISLib.cli import (
+    batch,
     dataset,
     devices,
     dicom,
@@ -30,7 +31,8 @@ class InOrderOfUse(TyperGroup):
 
     def list_commands(self, ctx: object) -> list[str]:
         """Images, training, studies, what else there is."""
-        order = ("synthesize", "segment", "dicom", "dataset", "train", "runs", "generators", "study", "schemas")
+        images, others = ("synthesize", "batch", "segment", "dicom"), ("generators", "study", "schemas")
+        order = (*images, "dataset", "train", "runs", *others)
         return sorted(self.commands, key=lambda name: order.index(name) if name in order else len(order))
 
 
@@ -43,6 +45,7 @@ app = typer.Typer(
     add_completion=False,
 )
 app.command("synthesize")(synthesize.synthesize)
+app.command("batch")(batch.batch)
 app.command("segment")(segment.segment)
 app.command("train")(train.train)
 app.command("networks")(networks.networks)

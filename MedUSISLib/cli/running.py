@@ -25,8 +25,18 @@ if TYPE_CHECKING:
     from MedUSISLib.jobs.events import Event
 
 
+CHECKPOINT_WORDS = "saving a checkpoint, then it ends; Ctrl-C again ends it at once"
+
+
 def run_and_report(
-    kind: str, parameters: dict[str, object], json_events: bool, verbose: bool = False, keeps_state: bool = False
+    kind: str,
+    parameters: dict[str, object],
+    json_events: bool,
+    verbose: bool = False,
+    keeps_state: bool = False,
+    stop_words: str = CHECKPOINT_WORDS,
+    show_result: Callable[[Result], None] | None = None,
+    exit_code: Callable[[Result], int] = lambda result: 0,
 ) -> None:
     """Do a job in a child process, show it, and leave with its exit code.
 
@@ -42,6 +52,12 @@ def run_and_report(
         Show what the child prints on standard error.
     keeps_state : bool
         The first Ctrl-C (or SIGTERM) asks the job to save a checkpoint and end; the second one ends it at once.
+    stop_words : str
+        What is said at that first Ctrl-C.
+    show_result : callable, optional
+        Prints the result on standard output; its headline figures and place by default.
+    exit_code : callable
+        For a job that is done, but not as well as it could be.
 
     Raises
     ------
@@ -51,23 +67,24 @@ def run_and_report(
     given = {name: _json_ready(value) for name, value in parameters.items() if value is not None}
     log = _log_file(kind)
     launcher = Launcher(JobSpecification(kind=kind, parameters=given), log=log)
+    stop_words = stop_words if keeps_state else ""
     place = launched()
     if place is not None and not place.leads:
-        last = _silently(launcher, keeps_state)
+        last = _silently(launcher, stop_words)
     elif json_events:
-        last = _as_json(launcher, verbose, keeps_state)
+        last = _as_json(launcher, verbose, stop_words)
     else:
-        last = _on_terminal(launcher, verbose, log, keeps_state)
-    raise typer.Exit(0 if isinstance(last, Result) else exit_code_of(last.error()))
+        last = _on_terminal(launcher, verbose, log, stop_words, show_result)
+    raise typer.Exit(exit_code(last) if isinstance(last, Result) else exit_code_of(last.error()))
 
 
-def _silently(launcher: Launcher, keeps_state: bool) -> Result | Failure:
+def _silently(launcher: Launcher, stop_words: str) -> Result | Failure:
     """For a process that works beside the one that speaks (torchrun, srun): only its own failure is shown."""
     from MedUSISLib.cli.reporting import report_error
 
     last: Event = Failure("INTERNAL", "the job said nothing")
     try:
-        with _signals_cancel(launcher, keeps_state):
+        with _signals_cancel(launcher, stop_words):
             *_, last = launcher.events()
     except MedUSISError as error:
         last = Failure.of(error)
@@ -77,12 +94,12 @@ def _silently(launcher: Launcher, keeps_state: bool) -> Result | Failure:
     return last
 
 
-def _as_json(launcher: Launcher, verbose: bool, keeps_state: bool) -> Result | Failure:
+def _as_json(launcher: Launcher, verbose: bool, stop_words: str) -> Result | Failure:
     last: Event = Failure("INTERNAL", "the job said nothing")
     try:
         if verbose:
             launcher.on_output = lambda line: print(line, file=sys.stderr)
-        with _signals_cancel(launcher, keeps_state):
+        with _signals_cancel(launcher, stop_words):
             for last in launcher.events():
                 print(to_json(last), flush=True)
     except MedUSISError as error:
@@ -92,12 +109,18 @@ def _as_json(launcher: Launcher, verbose: bool, keeps_state: bool) -> Result | F
     return last
 
 
-def _on_terminal(launcher: Launcher, verbose: bool, log: Path | None, keeps_state: bool) -> Result | Failure:
+def _on_terminal(
+    launcher: Launcher,
+    verbose: bool,
+    log: Path | None,
+    stop_words: str,
+    show_result: Callable[[Result], None] | None,
+) -> Result | Failure:
     from MedUSISLib.cli.reporting import TerminalReport, report_error, report_result
 
     last: Event = Failure("INTERNAL", "the job said nothing")
     try:
-        with TerminalReport() as report, _signals_cancel(launcher, keeps_state, report.print):
+        with TerminalReport() as report, _signals_cancel(launcher, stop_words, report.print):
             if verbose:
                 launcher.on_output = report.print
             for last in launcher.events():
@@ -105,7 +128,7 @@ def _on_terminal(launcher: Launcher, verbose: bool, log: Path | None, keeps_stat
     except MedUSISError as error:
         last = Failure.of(error)
     if isinstance(last, Result):
-        report_result(last)
+        (show_result or report_result)(last)
         return last
     assert isinstance(last, Failure)
     report_error(last.error(), log)
@@ -114,21 +137,21 @@ def _on_terminal(launcher: Launcher, verbose: bool, log: Path | None, keeps_stat
 
 @contextmanager
 def _signals_cancel(
-    launcher: Launcher, keeps_state: bool, say: Callable[[str], None] = lambda text: print(text, file=sys.stderr)
+    launcher: Launcher, stop_words: str, say: Callable[[str], None] = lambda text: print(text, file=sys.stderr)
 ) -> Iterator[None]:
     """Ctrl-C and SIGTERM cancel the job, whose last event then ends the loop in the ordinary way.
 
-    A job that keeps its state is asked to save it first, and cancelled by the second signal.
+    A job that keeps its state (there are words for it) is asked to save it first, and cancelled by the second signal.
     """
     asked = False
 
     def cancel(number: int, frame: FrameType | None) -> None:
         nonlocal asked
-        if launcher.running and keeps_state and not asked:
+        if launcher.running and stop_words and not asked:
             asked = True
             with suppress(OSError):  # a full disk, say: the next one cancels
                 launcher.wish(Wish.STOP)
-            say("saving a checkpoint, then it ends; Ctrl-C again ends it at once")
+            say(stop_words)
         elif launcher.running:
             launcher.cancel()
         else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import sys
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -47,6 +48,16 @@ class ProcessIdentity(BaseModel):
     def alive(self) -> bool:
         """Whether it runs; only to be asked of a process of this computer. A zombie does not run."""
         return _began(self.pid) == self.began
+
+    def kill(self, wait_s: float = 10.0) -> None:
+        """End it, if it lives, with all that it started, and wait until it is gone; only for one of this computer."""
+        from MedUSISLib.jobs.process_tree import kill_tree, process_of
+
+        if self.alive:
+            kill_tree(process_of(self.pid))
+        end = time.monotonic() + wait_s
+        while self.alive and time.monotonic() < end:
+            time.sleep(0.02)
 
 
 def _began(pid: int) -> str | None:

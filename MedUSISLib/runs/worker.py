@@ -184,7 +184,7 @@ def _end_remains(record: RunRecord) -> None:
     """A killed worker may have left a child in its last breath, and the child's private files."""
     child = record.child
     if child is not None and child.here and child.alive:
-        _kill(child)
+        child.kill()
     if record.workspace and Path(record.workspace).name.startswith("medusis-"):
         remove_leftovers(Path(record.workspace))
         shutil.rmtree(record.workspace, ignore_errors=True)
@@ -195,12 +195,3 @@ def _remove_half_written(folder: Path) -> None:
     for pattern in (".*.tmp", f"{WISH_NAME}.*.tmp"):
         for path in folder.glob(pattern):
             path.unlink(missing_ok=True)
-
-
-def _kill(child: ProcessIdentity) -> None:
-    from MedUSISLib.jobs.process_tree import kill_tree, process_of
-
-    kill_tree(process_of(child.pid))
-    end = time.monotonic() + 10.0
-    while child.alive and time.monotonic() < end:
-        time.sleep(0.02)
