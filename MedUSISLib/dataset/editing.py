@@ -49,6 +49,7 @@ def edited(path: str | Path, change: Callable[[Dataset], object]) -> Dataset:
     change(dataset)
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
     try:
+        temporary.touch(mode=0o600)
         temporary.write_text(dataset.to_json(), encoding="utf-8", newline="\n")
         os.replace(temporary, path)
     except OSError as error:

@@ -291,9 +291,10 @@ def _write(
     from MedUSISLib.dataset.page import dataset_page
 
     try:
-        (folder / FILE_NAME).write_text(dataset.to_json(), encoding="utf-8", newline="\n")
-        (folder / PAGE_NAME).write_text(dataset_page(dataset, looks, schema), encoding="utf-8", newline="\n")
-        (folder / PICTURES_NAME).mkdir()
+        for name, text in ((FILE_NAME, dataset.to_json()), (PAGE_NAME, dataset_page(dataset, looks, schema))):
+            (folder / name).touch(mode=0o600)  # names of folders are names of patients
+            (folder / name).write_text(text, encoding="utf-8", newline="\n")
+        (folder / PICTURES_NAME).mkdir(mode=0o700)
         for case, look in zip(dataset.cases, looks, strict=True):
             for role, jpeg in look.pictures:
                 (folder / picture_name(case.id, role)).write_bytes(jpeg)

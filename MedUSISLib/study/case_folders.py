@@ -78,10 +78,12 @@ def write_cells(table: Path, cells: Sequence[Cells]) -> None:
         BAD_SETTING when it cannot be written; DISK_FULL.
     """
     columns = [name for name in COLUMNS if name == "case" or any(row.get(name) for row in cells)]
-    with atomic_path(table) as half, half.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(columns)
-        writer.writerows([row.get(name, "") for name in columns] for row in cells)
+    with atomic_path(table) as half:
+        half.touch(mode=0o600)  # it says who is who
+        with half.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(columns)
+            writer.writerows([row.get(name, "") for name in columns] for row in cells)
 
 
 def _case(folder: Path) -> dict[str, str]:

@@ -14,12 +14,16 @@ KEPT_CONFIGURATION = "training.json"
 
 
 def keep_configuration(configuration: GeneratorTraining) -> None:
-    """Write it into ``out``, whole or not at all. It names the files of the data and stays where the training is."""
+    """Write it into ``out``, whole or not at all.
+
+    It names the files of the data, so it stays where the training is and this user alone can read it.
+    """
     content = configuration.model_dump(mode="json")
     if configuration.data.dataset is not None:  # who and what is read from there again
         for name in ("images", "label_maps"):
             content["data"].pop(name)
     temporary = configuration.out / f"{KEPT_CONFIGURATION}.tmp"
+    temporary.touch(mode=0o600)
     temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     temporary.replace(configuration.out / KEPT_CONFIGURATION)
 

@@ -7,9 +7,12 @@ at it, ``tensorboard --logdir OUT/tensorboard`` with TensorBoard installed anywh
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 
@@ -39,7 +42,8 @@ class TensorBoardLog:
         except ImportError:
             return False
         self.close()
-        self._writer = SummaryWriter(str(self._folder), purge_step=iteration + 1, flush_secs=10)
+        with _computer_is_not_named():
+            self._writer = SummaryWriter(str(self._folder), purge_step=iteration + 1, flush_secs=10)
         return True
 
     def numbers(self, group: str, values: Mapping[str, float], iteration: int) -> None:
@@ -58,3 +62,12 @@ class TensorBoardLog:
         if self._writer is not None:
             self._writer.close()
             self._writer = None
+
+
+@contextmanager
+def _computer_is_not_named() -> Iterator[None]:
+    """tensorboardX puts the name of the computer into that of its file, and offers no other way."""
+    from tensorboardX import event_file_writer
+
+    with patch.object(event_file_writer, "socket", SimpleNamespace(gethostname=lambda: "computer")):
+        yield
