@@ -25,7 +25,7 @@ def main(arguments: list[str] | None = None) -> int:
     return run_script(_parser(), arguments, _run)
 
 
-def _run(options: argparse.Namespace) -> None:
+def _run(options: argparse.Namespace) -> int:
     _require_scene()
     from MedUSISLib.mrml.headless import HeadlessOptions, synthesize
     from MedUSISLib.mrml.settings import SynthesisSettings
@@ -55,6 +55,7 @@ def _run(options: argparse.Namespace) -> None:
     )
     synthesize(asked, say=lambda line: print(line, flush=True), idle=process_events())
     print(options.out, flush=True)
+    return 0
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -101,12 +101,18 @@ class Found:
         "table", "bids", "dicom" or "files".
     cases, without_segmentation : int
     problems : tuple of Problem
+    workers : int
+        Cases that will be done at a time; 0 while nobody knows.
+    worker_bytes : int
+        Memory that each of them will take.
     """
 
     kind: str
     cases: int
     without_segmentation: int
     problems: tuple[Problem, ...]
+    workers: int = 0
+    worker_bytes: int = 0
 
 
 def read_found(path: Path, summary: Mapping[str, Any]) -> Found:
@@ -122,6 +128,8 @@ def read_found(path: Path, summary: Mapping[str, Any]) -> Found:
         int(summary.get("cases", 0)),
         int(summary.get("without_segmentation", 0)),
         problems,
+        int(summary.get("workers") or 0),
+        int(summary.get("worker_bytes") or 0),
     )
 
 
@@ -147,6 +155,8 @@ def found_text(found: Found) -> str:
     problems = len(found.problems)
     if problems:
         text += f" {count(problems, 'thing')} cannot be used."
+    if found.cases and found.workers and found.worker_bytes:
+        text += f" {found.workers} at a time, about {found.worker_bytes / 1e9:.1f} GB of memory each."
     return text
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from MedUSISLib.mrml.batch_logic import count
+from MedUSISLib.mrml.fine_tune_runs import hint_of
 
 WORKING = frozenset({"reading", "computing", "writing"})
 """States of a case that a process works on."""
@@ -274,10 +275,7 @@ def _active(state: str, run: Any, counts: BatchCounts) -> BatchStanding:
 def _not_begun(state: str, run: Any) -> BatchStanding:
     actions = frozenset({"go on"} if run is not None and "resume" in run.actions else ())
     if state == "failed":
-        message = run.status.message
-        if run.status.hint:
-            message += f"; {run.status.hint}"
-        return BatchStanding("worry", "Went wrong", message, actions)
+        return BatchStanding("worry", "Went wrong", _what_happened(run), actions)
     return BatchStanding("look", "Not begun", "No case was begun.", actions)
 
 
@@ -285,9 +283,14 @@ def _put_aside(state: str, run: Any, counts: BatchCounts) -> BatchStanding:
     actions = frozenset({"go on", *({"retry"} if counts.failed else ())})
     left = f"{count(counts.open, 'case')} not done yet: go on when you like."
     if state == "failed" and run.status.message:
-        return BatchStanding("worry", "Went wrong", run.status.message, actions)
+        return BatchStanding("worry", "Went wrong", _what_happened(run), actions)
     titles = {"paused": run.title.capitalize() if run is not None else "", "stopped": "Stopped"}
     return BatchStanding("look", titles.get(state) or "Interrupted", left, actions)
+
+
+def _what_happened(run: Any) -> str:
+    hint = hint_of(run.status)
+    return f"{run.status.message}; {hint}" if hint else str(run.status.message)
 
 
 def _ended(counts: BatchCounts) -> BatchStanding:

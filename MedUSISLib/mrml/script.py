@@ -12,7 +12,7 @@ DEPENDENCY_MISSING, CANCELLED = 33, 130  # of docs/jobs.md; needed where the pac
 def run_script(
     parser: argparse.ArgumentParser,
     arguments: Sequence[str] | None,
-    work: Callable[[argparse.Namespace], None],
+    work: Callable[[argparse.Namespace], int],
 ) -> int:
     """Do what the arguments say; the exit code. Never raises, not even for --help or a wrong option.
 
@@ -25,6 +25,7 @@ def run_script(
     arguments : sequence of str, optional
         ``sys.argv`` by default.
     work : callable
+        Gives the exit code where nothing is raised.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
     if given[:1] == ["--"]:
@@ -34,7 +35,7 @@ def run_script(
     except SystemExit as done:
         return int(done.code or 0)
     try:
-        work(options)
+        return work(options)
     except KeyboardInterrupt:
         print("CANCELLED: the job was cancelled", file=sys.stderr, flush=True)
         return CANCELLED
@@ -44,7 +45,6 @@ def run_script(
 
             print_error(error)
         return report(error)
-    return 0
 
 
 def report(error: Exception) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from MedUSISLib.batch.case import BatchCase, CaseProblem, FoundCases
@@ -46,3 +47,23 @@ def set_state(manifest: Manifest, number: int, state: str) -> None:
     if state == "skipped":
         values |= {"code": "EMPTY_SEGMENTATION", "message": "it has no segmentation", "hint": "segment it"}
     manifest.change(number, **values)
+
+
+def tiny_patients(root: Path) -> SimpleNamespace:
+    """Two small heads with their segmentations, one without, and a generator that is as small."""
+    import numpy as np
+    from tiny_generator import head_phantom, tiny_bundle
+
+    from MedUSISLib.imaging.geometry import Geometry
+    from MedUSISLib.imaging.writing import write_volume
+
+    cts = []
+    for name in ("doe_jane", "doe_john", "doe_max"):
+        matrix = np.diag([2.5, 2.5, 5.0, 1.0])
+        matrix[:3, 3] = (-20.0, 31.0, len(cts))
+        ct, labels = head_phantom(Geometry.from_affine_ras(matrix, (24, 24, 10)))
+        cts.append(write_volume(ct, root / "patients" / name / "ct.nii.gz"))
+        if name != "doe_max":
+            write_volume(labels, root / "patients" / name / "seg.nii.gz")
+    generator = tiny_bundle(root / "tiny").directory
+    return SimpleNamespace(folder=root / "patients", cts=cts, generator=generator)
