@@ -78,20 +78,32 @@ class Spade(nn.Module):
         return self.modulate(x, self.modulation(condition))
 
     @torch.no_grad()
+    def folded(self) -> tuple[Tensor, Tensor]:
+        """Weight ``[2c, hidden, ...]`` and bias of the convolution that makes `modulation`, the running statistics of
+        the norm taken into them (exact in eval mode)."""
+        assert self.gamma.bias is not None and self.beta.bias is not None
+        scale, shift = self.gamma.weight.detach().clone(), self.beta.weight.detach().clone()
+        scale_bias, shift_bias = self.gamma.bias.detach() + 1, self.beta.bias.detach().clone()
+        if not isinstance(self.norm, nn.Identity):
+            mean, variance, eps = self.norm.running_mean, self.norm.running_var, self.norm.eps
+            assert isinstance(mean, Tensor) and isinstance(variance, Tensor) and isinstance(eps, float)
+            factor = torch.rsqrt(variance + eps)
+            column = (-1, *(1,) * (scale.ndim - 1))
+            scale *= factor.view(column)
+            scale_bias *= factor
+            shift -= mean.view(column) * scale
+            shift_bias -= mean * scale_bias
+        return torch.cat((scale, shift)), torch.cat((scale_bias, shift_bias))
+
+    @torch.no_grad()
     def fold_batch_norm(self) -> None:
         """Take the running statistics into gamma and beta (exact in eval mode); the norm becomes the identity."""
-        if isinstance(self.norm, nn.Identity):
-            return
-        mean, variance, eps = self.norm.running_mean, self.norm.running_var, self.norm.eps
-        assert isinstance(mean, Tensor) and isinstance(variance, Tensor) and isinstance(eps, float)
-        factor = torch.rsqrt(variance + eps)
-        gamma, beta = self.gamma, self.beta
-        assert gamma.bias is not None and beta.bias is not None
-        column = (-1, *(1,) * (gamma.weight.ndim - 1))
-        gamma.weight.mul_(factor.view(column))
-        gamma.bias.copy_((gamma.bias + 1) * factor - 1)
-        beta.weight.sub_(mean.view(column) * gamma.weight)
-        beta.bias.sub_(mean * (gamma.bias + 1))
+        (scale, shift), (scale_bias, shift_bias) = (part.chunk(2) for part in self.folded())
+        assert self.gamma.bias is not None and self.beta.bias is not None
+        self.gamma.weight.copy_(scale)
+        self.gamma.bias.copy_(scale_bias - 1)
+        self.beta.weight.copy_(shift)
+        self.beta.bias.copy_(shift_bias)
         self.norm = nn.Identity()
 
 

