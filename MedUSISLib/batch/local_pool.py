@@ -11,14 +11,14 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from MedUSISLib.batch.active_time import ActiveTime
+from MedUSISLib.batch.active_time import ActiveTime, too_long
 from MedUSISLib.batch.pipeline import IN_HAND
 from MedUSISLib.batch.pool import Began, CaseTask, Died, Failed, Finished, PoolEvent, Rests
 from MedUSISLib.batch.request import BatchRequest
+from MedUSISLib.batch.sharing_out import free_place
 from MedUSISLib.batch.wire import Broken, WorkerSettings
 from MedUSISLib.batch.worker_process import Gone, Said, WorkerProcess
 from MedUSISLib.errors import ErrorCode, MedUSISError
-from MedUSISLib.jobs.events import Failure
 from MedUSISLib.runs.identity import ProcessIdentity
 
 WORKER_COMMAND = (sys.executable, "-m", "MedUSISLib.batch", "work")
@@ -113,26 +113,13 @@ class LocalPool:
 
     def _give_out(self) -> None:
         for task in list(self._waiting):
-            index = self._free_place(task)
+            cases = [worker.cases if worker is not None else () for worker in self._workers]
+            index = free_place(task, self._waiting, cases, self._alone)
             if index is not None:
                 self._waiting.remove(task)
                 if task.alone:
                     self._alone.add(task.number)
                 self._worker_at(index).give(task)
-
-    def _free_place(self, task: CaseTask) -> int | None:
-        """The place with the fewest cases; the emptiest one is kept free while a case waits that must be alone."""
-        cases = [worker.cases if worker is not None else set() for worker in self._workers]
-        loads = [len(numbers) for numbers in cases]
-        open_places = [index for index, numbers in enumerate(cases) if not numbers & self._alone]
-        by_load = sorted(open_places, key=loads.__getitem__)
-        if not by_load:
-            return None
-        if task.alone:
-            return by_load[0] if loads[by_load[0]] == 0 else None
-        if any(other.alone for other in self._waiting):
-            by_load = by_load[1:]
-        return by_load[0] if by_load and loads[by_load[0]] < IN_HAND else None
 
     def _worker_at(self, index: int) -> WorkerProcess:
         worker = self._workers[index]
@@ -176,7 +163,9 @@ class LocalPool:
         with suppress(MedUSISError):
             self._tell_who_works()
         had = sorted(worker.cases)
-        found: list[PoolEvent] = [Failed(number, self._too_long()) for number in had if number in self._timed_out]
+        found: list[PoolEvent] = []
+        if self._request.time_limit_s is not None:
+            found += [Failed(n, too_long(self._request.time_limit_s)) for n in had if n in self._timed_out]
         others = [number for number in had if number not in self._timed_out]
         # One that was ended because a case took too long says nothing about the others.
         working = [] if found else [number for number in others if self._clocks.working(number)]
@@ -203,13 +192,6 @@ class LocalPool:
                 for worker in self._workers:
                     if worker is not None and number in worker.cases:
                         worker.kill()
-
-    def _too_long(self) -> Failure:
-        return Failure(
-            ErrorCode.TIMED_OUT.value,
-            f"it took longer than the time-out of a case ({self._request.case_timeout_s:g} s)",
-            "give it more time with --case-timeout, if its size explains it",
-        )
 
 
 def _how(exit_code: int) -> str:

@@ -151,7 +151,8 @@ class EventWriter:
 class JobProgress(Progress):
     """Turns the calls of the working code into events, and a request to cancel into an exception.
 
-    ``step`` may be called for every slice: at most ten events a second are written, the last one always.
+    ``step`` may be called for every slice: at most ten events a second are written, the last one always. Work that
+    goes on says at the beginning of its stage how far it had come: the rate is that of what came after.
 
     Parameters
     ----------
@@ -169,19 +170,23 @@ class JobProgress(Progress):
         self._cancelled = threading.Event()
         self._stage_began = time.monotonic()
         self._last_step = -math.inf
+        self._before: int | None = None
 
     def stage(self, name: str) -> None:
         self._stage_began = time.monotonic()
         self._last_step = -math.inf
+        self._before = None
         self._writer.write(Stage(name))
 
     def step(self, done: int, total: int) -> None:
         now = time.monotonic()
+        elapsed = now - self._stage_began
+        if self._before is None:
+            self._before = done if elapsed < self.INTERVAL_S and done < total else 0
         if done < total and now - self._last_step < self.INTERVAL_S:
             return
         self._last_step = now
-        elapsed = now - self._stage_began
-        rate = done / elapsed if done > 0 and elapsed > 0 else None
+        rate = (done - self._before) / elapsed if done > self._before and elapsed > 0 else None
         eta = (total - done) / rate if rate else None
         self._writer.write(Step(done, total, _rounded(rate), _rounded(eta)))
 

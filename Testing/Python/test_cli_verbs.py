@@ -19,8 +19,8 @@ from MedUSISLib.errors import MedUSISError
 
 #: In the order in which the help lists them.
 VERBS = (
-    "synthesize", "segment", "dicom", "dataset", "train", "runs", "generators", "study", "schemas", "networks",
-    "devices", "version",
+    "synthesize", "batch", "segment", "dicom", "dataset", "train", "runs", "generators", "study", "schemas",
+    "networks", "devices", "version",
 )  # fmt: skip
 
 
