@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from MedUSISLib.batch.cluster_address import ClusterAddress
 from MedUSISLib.synthesis.request import DEVICE_PATTERN, SynthesisRequest
 
 SegmentTool = Literal["head-seg", "totalsegmentator"]
@@ -61,6 +62,13 @@ class BatchRequest(BaseModel):
     found: Path | None = Field(
         default=None, description="with dry_run: a file that gets what was found, for this machine only"
     )
+
+    @field_validator("cluster")
+    @classmethod
+    def _is_an_address(cls, text: str | None) -> str | None:
+        if text is not None:
+            ClusterAddress.parse(text)
+        return text
 
     @property
     def time_limit_s(self) -> float | None:

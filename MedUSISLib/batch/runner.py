@@ -15,6 +15,7 @@ from MedUSISLib.batch.find_cases import find_cases
 from MedUSISLib.batch.folder import LOG_NAME, claimed
 from MedUSISLib.batch.manifest import Manifest
 from MedUSISLib.batch.outcome import BatchOutcome, counted
+from MedUSISLib.batch.pipeline import IN_HAND
 from MedUSISLib.batch.pools import make_pool
 from MedUSISLib.batch.preparing import begin_or_go_on, checked_generator, require_cases, require_folder, write_key
 from MedUSISLib.batch.request import BatchRequest
@@ -107,6 +108,7 @@ def _do(
             on_output,
             lambda workers: manifest.remember(**{WORKERS_FACT: [worker.model_dump() for worker in workers]}),
         )
+        workers = pool.capacity // IN_HAND
         LOGGER.info("%d case(s) wait; %d in hand at once", len(cases), pool.capacity)
         run = BatchRun(request, manifest, pool, progress, lambda: write_pages(request.out), alive)
         return run.run(), workers

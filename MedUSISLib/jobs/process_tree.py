@@ -60,6 +60,21 @@ def _acts(process: psutil.Process) -> bool:
         return False
 
 
+def kill_session(leader: int | None) -> None:
+    """Kill what a process that is gone left in the session that it led, in groups of their own too.
+
+    While a session lives its number is given to nobody else; a process with that number is a stranger.
+    """
+    if leader is None or sys.platform == "win32" or psutil.pid_exists(leader):
+        return
+    left = []
+    for pid in psutil.pids():
+        with suppress(OSError, psutil.Error):
+            if os.getsid(pid) == leader:
+                left.append(psutil.Process(pid))
+    kill_processes(left)
+
+
 def kill_orphans(leader: int | None) -> None:
     """Kill what a process that is gone left in the session that it led.
 
