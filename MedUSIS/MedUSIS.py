@@ -126,12 +126,14 @@ class MedUSISLogic(ScriptedLoadableModuleLogic):
         from MedUSISLib.mrml.background_jobs import BackgroundJobs
         from MedUSISLib.mrml.fine_tune_runs import open_run_store
         from MedUSISLib.mrml.installation import Installation
+        from MedUSISLib.mrml.kept_engine import KeptEngine
         from MedUSISLib.mrml.requirements import NEEDED, TRAINING
         from MedUSISLib.mrml.segmentation_logic import SegmentationLogic
         from MedUSISLib.mrml.synthesis_logic import SynthesisLogic
 
-        self.synthesis = SynthesisLogic(worker)
-        self.segmentation = SegmentationLogic(worker)
+        self.engine = KeptEngine(worker)
+        self.synthesis = SynthesisLogic(self.engine.worker)
+        self.segmentation = SegmentationLogic(self.engine.worker)
         self.background = BackgroundJobs(worker)
         self.installation = Installation()
         self.training_installation = Installation(None, (*NEEDED, *TRAINING))
@@ -145,7 +147,7 @@ class MedUSISLogic(ScriptedLoadableModuleLogic):
 
     def close(self) -> None:
         """End everything that runs."""
-        for part in (self.synthesis, self.segmentation, self.background):
+        for part in (self.synthesis, self.segmentation, self.background, self.engine):
             part.close()
 
 

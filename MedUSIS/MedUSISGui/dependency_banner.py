@@ -20,6 +20,8 @@ class DependencyBanner:
 
     Attributes
     ----------
+    installing : Signal
+        Without arguments: packages are about to be replaced.
     changed : Signal
         Without arguments: the packages may have become complete.
     failed : Signal
@@ -30,6 +32,7 @@ class DependencyBanner:
         self._ui = ui
         self._installation = installation
         self._dialogs = dialogs
+        self.installing = Signal()
         self.changed = Signal()
         self.failed = Signal()
         self.complete = False
@@ -57,6 +60,7 @@ class DependencyBanner:
         from MedUSISLib.mrml.installation import InstallationDeclined
 
         self._enable(False)
+        self.installing()
         self._ui.dependencyLabel.text = _("Installing. This can take several minutes; Slicer does not react meanwhile.")
         slicer.app.processEvents()
         note = ""

@@ -15,6 +15,7 @@ from .default_nodes import select_default_nodes
 from .dependency_banner import DependencyBanner
 from .dialogs import Dialogs
 from .dicom_export import DicomExportButton
+from .engine_section import EngineSection
 from .error_panel import ErrorPanel
 from .fine_tune_section import FineTuneSection
 from .generator_section import GeneratorSection
@@ -41,7 +42,7 @@ class Panel:
     ui : widgets of Resources/UI/MedUSIS.ui
     logic : MedUSISLogic
         Or an object with the same attributes: ``synthesis``, ``segmentation``, ``installation``, ``background``,
-        ``training_installation``, ``open_runs()``, ``getParameterNode()`` and ``close()``.
+        ``training_installation``, ``engine``, ``open_runs()``, ``getParameterNode()`` and ``close()``.
     dialogs : Dialogs, optional
     shelf : GeneratorShelf, optional
     """
@@ -59,6 +60,7 @@ class Panel:
         self.inputs = InputsSection(ui, dialogs)
         self.generator = GeneratorSection(ui, shelf or GeneratorShelf(), logic.background, dialogs)
         self.settings = SettingsSection(ui, logic.background.find_devices)
+        self.engine = EngineSection(ui, logic.engine)
         self.run_section = RunSection(ui)
         self.run = RunController(logic.synthesis, logic.segmentation, self.run_section, self.errors, self.inputs)
         self.results = ResultsSection(ui, dialogs)
@@ -76,6 +78,7 @@ class Panel:
         for part in parts:
             part.failed.connect(self.errors.show)
         self.banner.changed.connect(self._on_packages_changed)
+        self.banner.installing.connect(self.engine.end)  # packages that are in use cannot be replaced on Windows
         for part in (self.inputs, self.generator, self.settings, self.run):
             part.changed.connect(self.refresh)
         self.inputs.derive_asked.connect(self.run.derive_segmentation)
@@ -114,6 +117,7 @@ class Panel:
     def close(self) -> None:
         """The module goes away: a run is ended, nothing is observed any more. May be called again."""
         self.exit()
+        self.engine.close()
         self.batch.close()
         self.fine_tune.close()
         self.dicom.close()

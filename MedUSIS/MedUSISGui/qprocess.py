@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import qt
 
-from MedUSISLib.mrml.worker import Worker, worker_command
+from MedUSISLib.mrml.worker import Worker, serve_command, worker_command
 
 if TYPE_CHECKING:
     from MedUSISLib.jobs.process import ProcessListener
@@ -20,7 +20,7 @@ _SIGNALS = range(1, 65)
 
 
 class QtProcess:
-    """A ``jobs.process.ProcessProtocol`` made of a QProcess; one object, one child.
+    """A ``jobs.process.TalkingProcess`` made of a QProcess; one object, one child.
 
     The listener is called in the thread of the event loop, line by line and in order, also when it handles events
     itself; the end comes once and last. When Slicer dies, the system closes the child's standard input, which ends it.
@@ -61,6 +61,14 @@ class QtProcess:
             raise OSError("the process did not start")
         # It may have ended while it was waited for; its number is 0 then.
         self._pid = int(process.processId()) or self._pid
+
+    def write_line(self, line: str) -> None:
+        """A line for its standard input; OSError when it has ended."""
+        if self._process is None or self._ended:
+            raise OSError("the process has ended")
+        piece = (line + "\n").encode("utf-8")
+        if self._process.write(piece) != len(piece):
+            raise OSError("the process does not listen")
 
     def ask_to_stop(self) -> None:
         """Close its standard input, which is the word on every system; SIGTERM where that can be caught."""
@@ -172,4 +180,4 @@ def single_shot(milliseconds: int, function: Callable[[], None]) -> None:
 
 def qt_worker() -> Worker:
     """How the window of the module makes child processes."""
-    return Worker(QtProcess, worker_command, single_shot)
+    return Worker(QtProcess, worker_command, single_shot, serve_command=serve_command)

@@ -22,6 +22,11 @@ def worker_command() -> tuple[str, ...]:
     return (python_of_worker(), "-m", "MedUSISLib.jobs", "run")
 
 
+def serve_command(idle_s: float) -> tuple[str, ...]:
+    """What starts a worker that stays, and ends by itself after so many seconds without a job."""
+    return (python_of_worker(), "-m", "MedUSISLib.jobs", "serve", "--idle-s", f"{idle_s:g}")
+
+
 def python_of_worker() -> str:
     """In the Slicer application its ``PythonSlicer``: on the search path, beside ``sys.executable`` or in ``bin``."""
     application = getattr(sys.modules.get("slicer"), "app", None)
@@ -56,9 +61,12 @@ class Worker:
         kept by a timer of the event loop.
     kinds : mapping, optional
         What a job can be; ``jobs.kinds.KINDS`` by default.
+    serve_command : callable, optional
+        ``serve_command(idle_s)`` gives what starts a worker that stays between jobs; without it none does.
     """
 
     new_process: Callable[[], ProcessProtocol] = _subprocess
     command: Callable[[], tuple[str, ...]] = worker_command
     single_shot: SingleShot | None = None
     kinds: Mapping[str, JobKind] | None = None
+    serve_command: Callable[[float], tuple[str, ...]] | None = None

@@ -144,7 +144,7 @@ def claim_success_then_die(request: FakeRequest, progress: Progress) -> None:
     os._exit(3)
 
 
-def behave(request: BaseModel, progress: Progress) -> dict[str, object]:
+def behave(request: BaseModel, progress: Progress, generators: object = None) -> dict[str, object]:
     """Any verb's request, with the behaviour that the command line of this script names."""
     known = {"behaviour": sys.argv[2], **request.model_dump(include={"out", "ct"}, exclude_none=True)}
     return work(FakeRequest(**known), progress)
@@ -154,12 +154,12 @@ if __name__ == "__main__":
     from MedUSISLib.jobs.run import run_job, take_standard_output
 
     kinds = dict(KINDS)
-    if sys.argv[1] == "--behaviour":
+    if sys.argv[1] == "--behaviour" or sys.argv[2:]:
         segment = "MedUSISLib.segmentation.request:SegmentationRequest"
         synthesis = "MedUSISLib.synthesis.request:SynthesisRequest"
         kinds = {
-            "segment": JobKind("segment", segment, "__main__:behave"),
-            "synthesize": JobKind("synthesize", synthesis, "__main__:behave"),
+            "segment": JobKind("segment", segment, "__main__:behave", keeps="generators"),
+            "synthesize": JobKind("synthesize", synthesis, "__main__:behave", keeps="generators"),
         }
     if sys.argv[1] == "--serve":
         from MedUSISLib.jobs.serve import serve

@@ -12,6 +12,7 @@ import numpy as np
 from fine_tune_doubles import FakeRunStore
 
 from MedUSISLib.mrml.installation_status import DependencyStatus
+from MedUSISLib.mrml.kept_engine import KeptEngine
 from MedUSISLib.signal import Signal
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -154,6 +155,7 @@ class FakeLogic:
         self.segmentation = FakeJob()
         self.installation = installation or FakeInstallation()
         self.training_installation = FakeInstallation()
+        self.engine = KeptEngine()
         self.store = FakeRunStore()
         self.open_runs = lambda: self.store
         self.background = background or FakeBackground()
