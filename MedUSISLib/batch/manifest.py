@@ -25,6 +25,7 @@ from MedUSISLib.batch.manifest_file import (
     make_private_file,
     named_errors,
     put_in_place,
+    rest,
 )
 from MedUSISLib.batch.request import BatchRequest
 from MedUSISLib.batch.states import CaseRow, CaseState, case_name
@@ -51,6 +52,7 @@ class Manifest:
 
     def __init__(self, path: Path, read_only: bool) -> None:
         self.path = path
+        self._read_only = read_only
         self._lock = threading.RLock()
         self._connection = connect(path, read_only)
         try:
@@ -129,6 +131,8 @@ class Manifest:
     def close(self) -> None:
         """Give the file back; everything is in it whether this is called or not."""
         with self._lock:
+            if not self._read_only:
+                rest(self._connection)
             self._connection.close()
 
     @property

@@ -61,6 +61,13 @@ def connect(path: Path, read_only: bool) -> sqlite3.Connection:
         raise AssertionError
 
 
+def rest(connection: sqlite3.Connection) -> None:
+    """Before it is closed: one file again, in which readers leave nothing; not while somebody else has it open."""
+    with suppress(sqlite3.Error):
+        connection.execute("PRAGMA busy_timeout=0")
+        connection.execute("PRAGMA journal_mode=DELETE")
+
+
 def _open(path: Path, mode: str) -> sqlite3.Connection:
     connection = sqlite3.connect(
         f"{path.absolute().as_uri()}?mode={mode}",
