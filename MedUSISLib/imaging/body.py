@@ -6,6 +6,7 @@ import numpy as np
 
 from MedUSISLib.imaging.grid import lps_order
 from MedUSISLib.imaging.modality import AIR_HU, zero_exterior
+from MedUSISLib.imaging.morphology import closed, dilated, filled, shrunk_by_box
 from MedUSISLib.imaging.volume import Volume
 
 # Half way between air and fat is -550; -300 keeps blankets, foam cushions and the couch's core out.
@@ -21,6 +22,7 @@ _REACH_MM = 40.0
 _LONGEST_THIN_PART_MM = 60.0
 # Arms beside the trunk are kept, a separate head holder is not.
 _SMALLEST_PART = 0.1
+_IN_PLANE = (1, 2)
 
 
 def body_mask(ct: Volume, threshold_hu: float = _TISSUE_HU) -> np.ndarray:
@@ -58,24 +60,22 @@ def body_mask(ct: Volume, threshold_hu: float = _TISSUE_HU) -> np.ndarray:
 
 def _body_of_tissue(tissue: np.ndarray, spacing_kji: list[float], superior: int) -> np.ndarray:
     """The body among everything that is dense; all on the coarse grid."""
-    from scipy.ndimage import binary_dilation
-
     finest = min(s for s, n in zip(spacing_kji, tissue.shape, strict=True) if n > 1 or max(tissue.shape) == 1)
     half_widths = [round(_OPENING_MM / s) if n > 1 else 0 for s, n in zip(spacing_kji, tissue.shape, strict=True)]
     rounds = max(1, max(half_widths)) + 1
     in_plane = min(s for axis, s in enumerate(spacing_kji) if axis != superior)
     closing = max(1, round(_CLOSING_MM / in_plane))
-    core = _main_parts(_eroded(tissue, half_widths))
+    core = _main_parts(shrunk_by_box(tissue, half_widths))
     if not core.any():
         core = _main_parts(tissue)
     # Thin bone before the sinuses, the nose and the ears are behind the opening; so is a shell that touches the skin.
-    reach = binary_dilation(core, iterations=round(_REACH_MM / finest), mask=tissue)
+    reach = dilated(core, round(_REACH_MM / finest), within=tissue)
     solid = _filled(reach, superior, closing)
     # Filled, a face is thick and a patch of a shell still thin: the second opening tells them apart.
-    solid_core = _main_parts(_eroded(solid, half_widths))
+    solid_core = _main_parts(shrunk_by_box(solid, half_widths))
     if not solid_core.any():
         return solid
-    body = binary_dilation(solid_core, iterations=rounds, mask=solid)
+    body = dilated(solid_core, rounds, within=solid)
     return _filled(_with_thin_parts(body, reach, spacing_kji), superior, closing)
 
 
@@ -86,20 +86,8 @@ def _main_parts(mask: np.ndarray) -> np.ndarray:
     parts, count = label(mask)
     if count == 0:
         return mask
-    sizes = np.bincount(parts.ravel())
-    sizes[0] = 0
+    sizes = np.bincount(parts[mask], minlength=count + 1)
     return (sizes >= _SMALLEST_PART * sizes.max())[parts]
-
-
-def _eroded(mask: np.ndarray, half_widths: list[int]) -> np.ndarray:
-    """Erosion by a box; the volume's faces count as inside, because bodies are cut there."""
-    from scipy.ndimage import minimum_filter1d
-
-    result = mask.view(np.uint8)
-    for axis, n in enumerate(half_widths):
-        if n > 0:
-            result = minimum_filter1d(result, 2 * n + 1, axis=axis, mode="nearest")
-    return result.astype(bool)
 
 
 def _with_thin_parts(body: np.ndarray, reach: np.ndarray, spacing_kji: list[float]) -> np.ndarray:
@@ -116,28 +104,22 @@ def _with_thin_parts(body: np.ndarray, reach: np.ndarray, spacing_kji: list[floa
 
 def _filled(mask: np.ndarray, superior: int, closing: int) -> np.ndarray:
     """Air inside the body filled, in axial slices and then in space (only axial where there are few slices)."""
-    from scipy.ndimage import binary_fill_holes
-
-    result = mask.copy()
-    for plane in np.moveaxis(result, superior, 0):
-        plane[...] = _filled_plane(plane, closing)
-    return binary_fill_holes(result) if min(result.shape) > 2 else result
+    result = np.moveaxis(_filled_planes(np.moveaxis(mask, superior, 0), closing), 0, superior)
+    return filled(result) if min(result.shape) > 2 else result
 
 
-def _filled_plane(plane: np.ndarray, closing: int) -> np.ndarray:
-    """Air inside filled, also where a passage up to twice ``closing`` wide (nostril, ear canal) leads outside."""
-    from scipy.ndimage import binary_closing, binary_dilation, binary_fill_holes
+def _filled_planes(planes: np.ndarray, closing: int) -> np.ndarray:
+    """Air inside each plane filled, also where a passage up to twice ``closing`` wide (nostril, ear canal) leads out.
 
-    if not plane.any():
-        return plane
-    padded = np.pad(plane, closing + 1)
-    closed = binary_closing(padded, iterations=closing)
-    filled = binary_fill_holes(closed)
-    # Closing also rounds off the folds of the skin, which are outside: only what it enclosed counts, grown back.
-    enclosed = binary_fill_holes(padded) | (filled & ~closed)
-    enclosed |= binary_dilation(filled & ~closed, iterations=closing, mask=filled)
-    inner = slice(closing + 1, -closing - 1)
-    return (padded | enclosed)[inner, inner]
+    Closing also rounds off the folds of the skin, which are outside: only what it enclosed counts, grown back.
+    """
+    margin = closing + 1
+    padded = np.pad(planes, ((0, 0), (margin, margin), (margin, margin)))
+    bridged = closed(padded, closing, _IN_PLANE)
+    whole = filled(bridged, _IN_PLANE)
+    holes = whole & ~bridged
+    result = padded | filled(padded, _IN_PLANE) | dilated(holes, closing, _IN_PLANE, within=whole)
+    return result[:, margin:-margin, margin:-margin]
 
 
 def _refined(ct: Volume, coarse: np.ndarray, steps: list[int], threshold_hu: float, zero_outside: bool) -> np.ndarray:
