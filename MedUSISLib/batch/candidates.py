@@ -23,6 +23,8 @@ class Ct:
         What the case is given.
     words : tuple of str
         See `name_words.own_words`.
+    silent : bool
+        Its name does not say what it is; its voxels did.
     entities : mapping
         Of BIDS, empty where the name is none of BIDS.
     files : tuple of Path
@@ -37,6 +39,7 @@ class Ct:
     words: Words
     entities: Entities = field(default_factory=dict)
     files: tuple[Path, ...] = ()
+    silent: bool = False
     series: str = ""
     study: str = ""
     frame: str = ""
@@ -48,7 +51,7 @@ class Segmentation:
 
     Attributes
     ----------
-    name, path, words, entities, files
+    name, path, words, entities, files, silent
         As of `Ct`; ``files`` is empty for a DICOM object, whose grid nobody needs.
     partial : bool
         Its name speaks of one structure or an outline.
@@ -68,6 +71,7 @@ class Segmentation:
     words: Words
     entities: Entities = field(default_factory=dict)
     files: tuple[Path, ...] = ()
+    silent: bool = False
     partial: bool = False
     other_modality: bool = False
     is_object: bool = False

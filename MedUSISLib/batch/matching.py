@@ -197,12 +197,21 @@ class Matcher:
         everything: list[Ct | OtherImage | Segmentation] = [*files, *self._others, *lonely]
         grids = [self._grids.of(one.files) for one in everything] if lonely else [None] * len(everything)
         partners = partners_by_grid(roles, people, grids)
+        silent_cts: dict[str, list[Ct]] = defaultdict(list)
+        for ct in files:
+            if ct.silent:
+                silent_cts[_folder(ct.name)].append(ct)
         first = len(files) + len(self._others)
         for position, one in enumerate(lonely):
             partner = partners.get(first + position)
+            beside = silent_cts[_folder(one.name)] if one.silent else []
             # Labels of the same grid in BIDS are told apart by their entities, and those said no.
             if partner is not None and partner < len(files) and not one.entities:
                 self._offer(one, Fit.GRID, [files[partner]], offers)
+            elif len(beside) == 1 and self._grids.same(one.files, beside[0].files):
+                self._offer(one, Fit.GRID, beside, offers)
+            elif one.entities and self._by_subject.get(one.entities["sub"]):
+                self._tell("OTHER_IMAGE", one, "it belongs to another image of the same person")
             elif partner is not None or one.words in self._others_by_words:
                 self._tell("OTHER_IMAGE", one, "it belongs to an image that is no CT")
             else:

@@ -36,6 +36,7 @@ from MedUSISLib.imaging.writing import volume_suffix
 from MedUSISLib.progress import Progress
 
 _MASKS_KNOWN = 0.8
+_WORTH_PROCESSES = 100_000_000
 _LABELS_OF_BIDS = ("dseg", "mask")
 
 
@@ -86,7 +87,8 @@ class VolumeTree:
         progress.stage("reading files whose names say nothing")
         silent = [file for file in self._files if not file.role]
         read: dict[str, tuple[str, str]] = {}
-        jobs = default_jobs() if len(silent) > 1 else 1
+        # Processes that import everything anew take longer than a few small files.
+        jobs = default_jobs() if sum(file.path.stat().st_size for file in silent) > _WORTH_PROCESSES else 1
         for number, answer in for_each(_recognised, [file.path for file in silent], jobs, progress, _broken):
             read[silent[number].name] = answer
         for file in self._files:
@@ -102,7 +104,7 @@ class VolumeTree:
         words = own_words(file.name)
         if role == "ct":
             key, entities = file.name, entities_of(file.name)
-            self.cts.append(Ct(key, file.name, file.path, words, entities, files=(file.path,)))
+            self.cts.append(Ct(key, file.name, file.path, words, entities, (file.path,), silent=not file.role))
         elif role == "labels":
             self.segmentations.append(
                 Segmentation(
@@ -111,6 +113,7 @@ class VolumeTree:
                     words,
                     entities_of(file.name),
                     files=(file.path,),
+                    silent=not file.role,
                     partial=says_part(file.name),
                     other_modality=other_modality(file.name),
                 )

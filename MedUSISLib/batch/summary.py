@@ -34,6 +34,7 @@ _MOST_FLAGS = 3
 _STYLE = """
 td.case { white-space: nowrap; } td.case b { display: block; font-size: 14.5px; } td.shot { width: 260px; }
 td.shot img { display: block; width: 250px; height: auto; background: #0d1117; border-radius: 6px; }
+td.figures { white-space: nowrap; font-size: 13px; }
 td ul { margin: 0; padding: 0; list-style: none; } td li { padding: 1px 0; } td .soft, .soft { color: var(--soft); }
 td .badge { margin-bottom: 3px; } a { color: #0b5fce; }
 """
@@ -119,7 +120,10 @@ def _verdict(results: Sequence[CaseResult]) -> Html:
     if failed:
         sentences.append(f"{counted(failed, 'case')} failed; the reasons stand below.")
     if going_on:
-        sentences.append(f"{counted(going_on, 'case')} not finished: start the same batch again to go on.")
+        sentences.append(
+            f"{counted(going_on, 'case')} {'is' if going_on == 1 else 'are'} not finished: start the same batch again, "
+            "and it goes on."
+        )
     kind = "worry" if levels[Level.WORRY] or failed else "look" if levels[Level.LOOK] + going_on else "ok"
     title = {"worry": "Some results need a person", "look": "Have a look", "ok": "Nothing remarkable"}[kind]
     return page.section(title, *[page.paragraph(sentence) for sentence in sentences], kind=f"verdict {kind}")
@@ -157,7 +161,7 @@ def _times(rows: Sequence[CaseRow]) -> str:
     parts = [f"One case takes {statistics.median(seconds):.0f} s (median; {min(seconds):.0f} to {max(seconds):.0f} s)"]
     if began and ended and max(ended) > min(began):
         whole = (max(ended) - min(began)).total_seconds()
-        parts.append(f"from the first case's last start to the last one's end it was {duration_text(whole)}")
+        parts.append(f"{duration_text(whole)} from the first start to the last end")
     if workers:
         parts.append(f"{counted(workers, 'worker')} took part")
     return "; ".join(parts) + "."
@@ -195,7 +199,7 @@ def _line(result: CaseResult, folder: Path, with_picture: bool) -> str:
         shot = f'<a href="{escape(target)}">{picture}</a>'
     return (
         f'<tr><td class="case"><b>{title}</b>{page.badge(result.verdict.value)}{review}</td>'
-        f'<td class="shot">{shot}</td><td>{_flags(result)}</td><td>{_figures(result)}</td></tr>'
+        f'<td class="shot">{shot}</td><td>{_flags(result)}</td><td class="figures">{_figures(result)}</td></tr>'
     )
 
 
@@ -268,16 +272,16 @@ def _left_out(problems: Sequence[CaseProblem]) -> Html | None:
 
 
 def _warnings(results: Sequence[CaseResult]) -> Html | None:
-    """Warnings of all runs by their code, with the words of one of them."""
-    words: dict[str, str] = {}
+    """How many cases have which warning; their words stand in the reports, where paths are taken out of them."""
     cases: dict[str, set[int]] = defaultdict(set)
     for one in results:
         for warning in one.quality.get("warnings") or []:
             if isinstance(warning, dict):
-                code = str(warning.get("code", ""))
-                words.setdefault(code, str(warning.get("message", "")))
-                cases[code].add(one.row.number)
+                cases[str(warning.get("code", ""))].add(one.row.number)
     if not cases:
         return None
-    rows = [(len(cases[code]), code, words[code]) for code in sorted(cases, key=lambda c: (-len(cases[c]), c))]
-    return page.section("Warnings", page.table(("Cases", "Code", "For example"), rows, numbers=(0,)))
+    rows = [
+        (len(cases[code]), code.replace("_", " ").lower(), code)
+        for code in sorted(cases, key=lambda code: (-len(cases[code]), code))
+    ]
+    return page.section("Warnings", page.table(("Cases", "What", "Code"), rows, numbers=(0,)))

@@ -1,0 +1,231 @@
+"""CTs and segmentations in trees of files: layouts that people have, and what must not be matched."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from batch_tree import SCANNER, TEMPLATE, codes, found_in, grid, pairs, write
+from dataset_example import ct, labels, mr, save
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+
+from MedUSISLib.batch.find_cases import find_cases
+from MedUSISLib.batch.found_text import found_text, problem_counts
+from MedUSISLib.batch.name_words import own_words
+from MedUSISLib.imaging.geometry import Geometry
+from MedUSISLib.imaging.volume import Volume
+
+QUICK = [Phase.explicit, Phase.generate]  # shrinking takes minutes
+LAYOUTS = {
+    "a folder for each person": ("{p}/ct.nii.gz", "{p}/seg.nii.gz"),
+    "names of people": ("Meier_{p}/ct.nrrd", "Meier_{p}/labels.nii.gz"),
+    "one folder for all": ("{p}_ct.nii.gz", "{p}_seg.nii.gz"),
+    "with hyphens": ("HN-{p}-ct.mha", "HN-{p}-mask.nrrd"),
+    "a folder for each role": ("CT/{p}.nii.gz", "segmentations/{p}.nii.gz"),
+    "roles below people": ("cohort/{p}/CT/volume.nii.gz", "cohort/{p}/Segmentation/volume.nii.gz"),
+    "said twice": ("{p}/{p}_CT.nii.gz", "{p}/{p}_seg.nii.gz"),
+    "counted": ("{p}/ct1.nii.gz", "{p}/seg1.nii.gz"),
+    "sessions": ("{p}/ses-2/ct.nii.gz", "{p}/ses-2/dseg.nii.gz"),
+    "a tool's folder": ("{p}/ct.nii.gz", "{p}/autocontour/segmentation.nii.gz"),
+}
+
+
+@pytest.mark.parametrize("layout", list(LAYOUTS))
+def test_usual_layouts_are_understood(tmp_path: Path, layout: str) -> None:
+    ct_name, labels_name = LAYOUTS[layout]
+    people = ("P9", "P10", "p11")
+    for number, person in enumerate(people):
+        write(tmp_path, ct_name.format(p=person), labels_name.format(p=person), geometry=grid(number))
+    assert found_in(tmp_path) == {ct_name.format(p=p): labels_name.format(p=p) for p in people}
+    assert [case.key for case in find_cases(tmp_path).cases] == [ct_name.format(p=p) for p in people], "9 before 10"
+
+
+_PERSON = st.from_regex(r"[A-Z][a-z]{2,6}[0-9]{0,3}", fullmatch=True).filter(lambda name: own_words(name, True))
+
+
+@settings(max_examples=25, deadline=None, phases=QUICK)
+@given(st.sampled_from(list(LAYOUTS)), st.lists(_PERSON, min_size=2, max_size=6, unique_by=str.lower), st.data())
+def test_nobody_gets_the_segmentation_of_another(
+    tmp_path_factory: pytest.TempPathFactory, layout: str, people: list[str], data: st.DataObject
+) -> None:
+    """Whoever lacks a segmentation has none, and a segmentation without its CT is told; all have one grid."""
+    root = tmp_path_factory.mktemp("tree")
+    missing = data.draw(st.sets(st.sampled_from(people)))
+    without_ct = data.draw(st.sets(st.sampled_from(people)))
+    ct_name, labels_name = LAYOUTS[layout]
+    for number, person in enumerate(people):
+        if person not in without_ct:
+            write(root, ct_name.format(p=person), geometry=TEMPLATE, seed=number)
+        if person not in missing:
+            write(root, labels_name.format(p=person), geometry=TEMPLATE, seed=100 + number)
+    found = find_cases(root)
+    expected = {
+        ct_name.format(p=p): None if p in missing else labels_name.format(p=p) for p in people if p not in without_ct
+    }
+    assert pairs(found, root) == expected
+    lonely = {labels_name.format(p=p) for p in without_ct - missing}
+    assert codes(found) == dict.fromkeys(lonely, "NO_CT")
+    shutil.rmtree(root)
+
+
+def test_nnunet_channels_are_told_apart(tmp_path: Path) -> None:
+    write(tmp_path, "imagesTr/la_001_0000.nii.gz", "imagesTr/la_001_0001.nii.gz", "labelsTr/la_001.nii.gz")
+    (tmp_path / "dataset.json").write_text(json.dumps({"channel_names": {"0": "CT", "1": "PET"}}))
+    found = find_cases(tmp_path)
+    assert pairs(found, tmp_path) == {"imagesTr/la_001_0000.nii.gz": "labelsTr/la_001.nii.gz"}
+    assert codes(found) == {"imagesTr/la_001_0001.nii.gz": "NOT_A_CT"}
+
+
+def test_a_folder_of_masks_is_one_segmentation(tmp_path: Path) -> None:
+    for person in ("s0011", "s0012"):
+        write(
+            tmp_path,
+            f"{person}/ct.nii.gz",
+            *(f"{person}/segmentations/{n}.nii.gz" for n in ("brain", "skull", "aorta")),
+        )
+    (tmp_path / "meta.csv").write_text("image_id\n")
+    assert found_in(tmp_path) == {f"{p}/ct.nii.gz": f"{p}/segmentations" for p in ("s0011", "s0012")}
+
+
+def test_bids_follows_entities(tmp_path: Path) -> None:
+    (tmp_path / "dataset_description.json").write_text("{}")
+    seg = "derivatives/totalseg/sub-{s}/ses-{v}/anat/sub-{s}_ses-{v}_space-{space}_dseg.nii.gz"
+    cts = [f"sub-{s}/ses-{v}/ct/sub-{s}_ses-{v}_ct.nii.gz" for s in ("01", "02") for v in ("1", "2")]
+    write(tmp_path, *cts, "sub-01/ses-1/anat/sub-01_ses-1_T1w.nii.gz")
+    write(tmp_path, seg.format(s="01", v="1", space="ct"), seg.format(s="01", v="2", space="ct"))
+    write(tmp_path, seg.format(s="02", v="1", space="ct"), seg.format(s="01", v="1", space="T1w"))
+    found = find_cases(tmp_path)
+    assert found.kind == "bids"
+    assert list(pairs(found, tmp_path).values()) == [
+        seg.format(s="01", v="1", space="ct"),
+        seg.format(s="01", v="2", space="ct"),
+        seg.format(s="02", v="1", space="ct"),
+        None,
+    ]
+    assert codes(found) == {
+        "sub-01/ses-1/anat/sub-01_ses-1_T1w.nii.gz": "NOT_A_CT",
+        seg.format(s="01", v="1", space="T1w"): "OTHER_IMAGE",
+    }
+
+
+def test_bids_labels_without_a_run_need_the_grid_of_the_run(tmp_path: Path) -> None:
+    for run in (1, 2):
+        write(tmp_path, f"sub-1/ct/sub-1_run-{run}_ct.nii.gz", geometry=grid(run))
+    write(tmp_path, "derivatives/x/sub-1/anat/sub-1_dseg.nii.gz", geometry=grid(2))
+    assert found_in(tmp_path) == {
+        "sub-1/ct/sub-1_run-1_ct.nii.gz": None,
+        "sub-1/ct/sub-1_run-2_ct.nii.gz": "derivatives/x/sub-1/anat/sub-1_dseg.nii.gz",
+    }
+
+
+def test_names_that_say_nothing_are_read(tmp_path: Path) -> None:
+    save(ct(1), tmp_path / "P1" / "a.nii.gz")
+    save(labels(), tmp_path / "P1" / "b.nii.gz")
+    save(mr(1), tmp_path / "P2" / "scan.nii.gz")
+    save(Volume(np.full(SCANNER.shape_kji, 3, np.int16), SCANNER), tmp_path / "P3" / "x.nii.gz")
+    found = find_cases(tmp_path)
+    assert pairs(found, tmp_path) == {"P1/a.nii.gz": "P1/b.nii.gz"}
+    assert codes(found) == {
+        "P1/b.nii.gz": "PAIRED_BY_GRID",
+        "P2/scan.nii.gz": "NOT_A_CT",
+        "P3/x.nii.gz": "UNKNOWN_IMAGE",
+    }
+
+
+def test_the_grid_pairs_what_names_do_not(tmp_path: Path) -> None:
+    write(tmp_path, "images/aachen_ct.nii.gz", geometry=grid(1))
+    write(tmp_path, "images/bonn_ct.nii.gz", geometry=grid(2))
+    write(tmp_path, "done/7f3a_seg.nii.gz", geometry=grid(2))
+    found = find_cases(tmp_path)
+    assert pairs(found, tmp_path)["images/bonn_ct.nii.gz"] == "done/7f3a_seg.nii.gz"
+    assert codes(found) == {"done/7f3a_seg.nii.gz": "PAIRED_BY_GRID"}
+
+
+def test_two_that_fit_equally_well_are_not_chosen_from(tmp_path: Path) -> None:
+    write(tmp_path, "P1/ct.nii.gz", "P1/seg_Mueller.nii.gz", "P1/seg_Weber.nii.gz", "P2/ct.nii.gz", "P2/seg.nii.gz")
+    found = find_cases(tmp_path)
+    assert list(pairs(found, tmp_path)) == ["P2/ct.nii.gz"], "a wrong choice would be a wrong image"
+    assert codes(found) == dict.fromkeys(
+        ("P1/ct.nii.gz", "P1/seg_Mueller.nii.gz", "P1/seg_Weber.nii.gz"), "SEVERAL_SEGMENTATIONS"
+    )
+    assert all("Mueller" not in p.what + p.remedy for p in found.problems)
+
+
+def test_a_mask_of_a_lesion_does_not_displace_a_segmentation(tmp_path: Path) -> None:
+    write(tmp_path, "P1/ct.nii.gz", "P1/seg.nii.gz", "P1/lesion_mask.nii.gz")
+    found = find_cases(tmp_path)
+    assert pairs(found, tmp_path) == {"P1/ct.nii.gz": "P1/seg.nii.gz"}
+    assert codes(found) == {"P1/lesion_mask.nii.gz": "FURTHER_SEGMENTATION"}
+
+
+def test_labels_of_the_mr_are_not_those_of_the_ct(tmp_path: Path) -> None:
+    write(tmp_path, "P1/ct.nii.gz", geometry=grid(1))
+    write(tmp_path, "P1/t1.nii.gz", "P1/t1_seg.nii.gz", geometry=grid(2))
+    write(tmp_path, "P2_ct.nii.gz", geometry=grid(3))
+    write(tmp_path, "P2_mr.nii.gz", "P2_seg.nii.gz", geometry=grid(4))
+    found = find_cases(tmp_path)
+    assert pairs(found, tmp_path) == {"P1/ct.nii.gz": None, "P2_ct.nii.gz": None}
+    assert codes(found)["P1/t1_seg.nii.gz"] == codes(found)["P2_seg.nii.gz"] == "OTHER_IMAGE"
+
+
+def test_one_segmentation_of_two_reconstructions_is_for_both(tmp_path: Path) -> None:
+    write(tmp_path, "P1/ct_soft.nii.gz", "P1/ct_bone.nii.gz", "P1/seg.nii.gz", geometry=grid(1))
+    write(tmp_path, "P1/ct_thorax.nii.gz", geometry=grid(9))
+    found = find_cases(tmp_path)
+    assert pairs(found, tmp_path) == {
+        "P1/ct_bone.nii.gz": "P1/seg.nii.gz",
+        "P1/ct_soft.nii.gz": "P1/seg.nii.gz",
+        "P1/ct_thorax.nii.gz": None,
+    }
+    assert codes(found) == {"P1/seg.nii.gz": "SHARED_SEGMENTATION"}
+
+
+def test_axes_that_were_turned_on_the_way_do_not_matter(tmp_path: Path) -> None:
+    flipped = Geometry(
+        SCANNER.size_ijk, SCANNER.spacing_mm, tuple(SCANNER.index_to_lps([(5, 4, 0)])[0]), (-1, 0, 0, 0, -1, 0, 0, 0, 1)
+    )
+    write(tmp_path, "P1/ct.nii.gz")
+    write(tmp_path, "P1/2026/seg.nii.gz", geometry=flipped)
+    assert found_in(tmp_path) == {"P1/ct.nii.gz": "P1/2026/seg.nii.gz"}
+
+
+def test_copies_are_named_and_two_opinions_on_one_ct_are_two_cases(tmp_path: Path) -> None:
+    write(tmp_path, "A/ct.nii.gz", "A/seg.nii.gz")
+    shutil.copytree(tmp_path / "A", tmp_path / "copy of A")
+    shutil.copytree(tmp_path / "A", tmp_path / "rater 2")
+    write(tmp_path, "rater 2/seg.nii.gz", seed=9)
+    found = find_cases(tmp_path)
+    assert pairs(found, tmp_path) == {"A/ct.nii.gz": "A/seg.nii.gz", "rater 2/ct.nii.gz": "rater 2/seg.nii.gz"}
+    assert codes(found) == {"copy of A/ct.nii.gz": "DUPLICATE"}
+
+
+def test_everything_is_said_and_problems_hold_no_names(tmp_path: Path) -> None:
+    write(tmp_path, "Mueller/ct.nii.gz", "Weber/seg.nii.gz", "Weber/t1.nii.gz")
+    (tmp_path / "Schulz.zip").write_bytes(b"PK")
+    found = find_cases(tmp_path)
+    text = found_text(found, tmp_path)
+    for words in ("1 case, 1 of them without", "Mueller/ct.nii.gz  <-  no segmentation", "Weber/seg.nii.gz", "in .zip"):
+        assert words in text
+    counts = problem_counts(found.problems)
+    assert [(code, number) for code, _, number in counts] == [
+        ("OTHER_IMAGE", 1),
+        ("FOREIGN_FORMAT", 1),
+        ("NOT_A_CT", 1),
+    ]
+    assert not any(name in str(counts) for name in ("Mueller", "Weber", "Schulz"))
+
+
+def test_the_collected_data_is_matched_as_it_is_named() -> None:
+    data = Path(__file__).resolve().parents[3] / "shared" / "data"
+    if not data.is_dir():
+        pytest.skip("needs the collected data")
+    found = find_cases(data)
+    matched = pairs(found, data)
+    assert len(matched) == len(list(data.glob("ct_*/*_ct.nii.gz")))
+    for key, segmentation in matched.items():
+        expected = key.replace("_ct.nii.gz", "_seg.nii.gz")
+        assert segmentation == (expected if (data / expected).is_file() else None)
