@@ -54,7 +54,9 @@ def dice(first: np.ndarray, second: np.ndarray) -> float | None:
     if first.shape != second.shape:
         raise ValueError(f"the masks must have the same shape, not {first.shape} and {second.shape}")
     total = int(np.count_nonzero(first)) + int(np.count_nonzero(second))
-    return 2 * int(np.count_nonzero(first & second)) / total if total else None
+    # slice by slice: the overlap of two large volumes would be a third one
+    slices = zip(first, second, strict=True) if first.ndim > 1 else ((first, second),)
+    return 2 * sum(int(np.count_nonzero(a & b)) for a, b in slices) / total if total else None
 
 
 def confusion_matrix(reference: np.ndarray, predicted: np.ndarray, number_of_classes: int) -> np.ndarray:

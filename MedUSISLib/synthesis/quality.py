@@ -101,10 +101,11 @@ def spacing_kji(geometry: Geometry) -> tuple[float, float, float]:
 
 def _body(result: SynthesisResult) -> dict[str, Any]:
     axis = slice_axis_of(result.ct.geometry, result.manifest.grid.slice_axis)
-    body = _outline(result.body.array_kji, axis, spacing_kji(result.ct.geometry))
     code = result.mask_consistency.array_kji
+    box = _box_of_both(result.body.array_kji, code)
+    body = _outline(result.body.array_kji, box, axis, spacing_kji(result.ct.geometry))
     # AGREE and TISSUE_TOO_MUCH are the odd ones; a table lookup would make an index array of eight bytes a voxel.
-    in_mr = (code.astype(np.uint8, copy=False) & np.uint8(1)).view(bool)
+    in_mr = (code[box].astype(np.uint8, copy=False) & np.uint8(1)).view(bool)
     return {
         "dice": dice(body, in_mr),
         "hd95_mm": hd95(body, in_mr, spacing_kji(result.ct.geometry)),
@@ -113,15 +114,33 @@ def _body(result: SynthesisResult) -> dict[str, Any]:
     }
 
 
-def _outline(body: np.ndarray, axis: int, spacing: tuple[float, float, float]) -> np.ndarray:
+def _box_of_both(body: np.ndarray, code: np.ndarray) -> tuple[slice, slice, slice]:
+    """The smallest box around the CT's and the MR's body: half of a large volume that need not be held twice."""
+    along = [np.zeros(size, bool) for size in body.shape]
+    for k, (inside, plane) in enumerate(zip(body, code, strict=True)):
+        either = inside.astype(bool, copy=False) | (plane % 2 == 1)
+        along[1] |= either.any(axis=1)
+        along[2] |= either.any(axis=0)
+        along[0][k] = either.any()
+    ends = [np.flatnonzero(hit) for hit in along]
+    box = [slice(int(hit[0]), int(hit[-1]) + 1) if len(hit) else slice(0, 0) for hit in ends]
+    return box[0], box[1], box[2]
+
+
+def _outline(
+    body: np.ndarray, box: tuple[slice, slice, slice], axis: int, spacing: tuple[float, float, float]
+) -> np.ndarray:
     """The CT's body as the extractor of the MR's mask would see it: cavities that a gap opens to the outside filled.
 
     Otherwise nose and ear canals, which one mask has and the other has not, would be most of the surface distance.
+    Only the box is kept: no step of the extractor reaches beyond the body's own.
     """
-    result = np.zeros(body.shape, bool)
+    result = np.zeros(body[box].shape, bool)
     in_plane = [s for a, s in enumerate(spacing) if a != axis]
-    for source, target in zip(np.moveaxis(body, axis, 0), np.moveaxis(result, axis, 0), strict=True):
-        target[...] = extract_mask(source, 0.5, (in_plane[0], in_plane[1]))
+    first, second = (part for a, part in enumerate(box) if a != axis)
+    planes = np.moveaxis(body, axis, 0)[box[axis]]
+    for source, target in zip(planes, np.moveaxis(result, axis, 0), strict=True):
+        target[...] = extract_mask(source, 0.5, (in_plane[0], in_plane[1]))[first, second]
     return result
 
 

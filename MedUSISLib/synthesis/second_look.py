@@ -12,7 +12,7 @@ from math import ceil
 from MedUSISLib.anatomy.schema import LabelSchema
 from MedUSISLib.errors import ErrorCode, MedUSISError
 from MedUSISLib.generators.catalogue import available_generators
-from MedUSISLib.generators.loaded_bundles import LoadedBundles
+from MedUSISLib.generators.loaded_bundles import LoadedBundles, give_memory_back
 from MedUSISLib.imaging.conform import restore
 from MedUSISLib.imaging.geometry import Geometry
 from MedUSISLib.imaging.volume import Volume
@@ -93,7 +93,10 @@ def look_again(
         from MedUSISLib.segmentation.segment import segment_volume
 
         seen = every_nth_slice(mr, slice_axis, step)
-        return SecondLook(segment_volume(seen, kind="mr", device=device, progress=StepsOnly(progress), bundles=bundles))
+        labels = segment_volume(seen, kind="mr", device=device, progress=StepsOnly(progress), bundles=bundles)
+        # scores and bias field leave 0.2 GB with the allocators, and the large maps come next
+        give_memory_back()
+        return SecondLook(labels)
     except MedUSISError as error:
         if error.code == ErrorCode.CANCELLED:
             raise
