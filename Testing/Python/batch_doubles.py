@@ -49,8 +49,8 @@ def set_state(manifest: Manifest, number: int, state: str) -> None:
     manifest.change(number, **values)
 
 
-def tiny_patients(root: Path) -> SimpleNamespace:
-    """Two small heads with their segmentations, one without, and a generator that is as small."""
+def tiny_patients(root: Path, generators: Path | None = None, more: int = 0) -> SimpleNamespace:
+    """Two small heads (and more) with their segmentations, one without, and a generator that is as small."""
     import numpy as np
     from tiny_generator import head_phantom, tiny_bundle
 
@@ -58,12 +58,12 @@ def tiny_patients(root: Path) -> SimpleNamespace:
     from MedUSISLib.imaging.writing import write_volume
 
     cts = []
-    for name in ("doe_jane", "doe_john", "doe_max"):
+    for name in ("doe_jane", "doe_john", "doe_max", *(f"roe_{number}" for number in range(more))):
         matrix = np.diag([2.5, 2.5, 5.0, 1.0])
         matrix[:3, 3] = (-20.0, 31.0, len(cts))
         ct, labels = head_phantom(Geometry.from_affine_ras(matrix, (24, 24, 10)))
         cts.append(write_volume(ct, root / "patients" / name / "ct.nii.gz"))
         if name != "doe_max":
             write_volume(labels, root / "patients" / name / "seg.nii.gz")
-    generator = tiny_bundle(root / "tiny").directory
+    generator = tiny_bundle((generators or root) / "tiny").directory
     return SimpleNamespace(folder=root / "patients", cts=cts, generator=generator)

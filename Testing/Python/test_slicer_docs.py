@@ -43,18 +43,22 @@ def test_every_error_has_a_line() -> None:
     assert set(re.findall(r"^\| `([A-Z_]+)`", table, re.M)) == {code.value for code in ErrorCode}
 
 
-def test_every_option_of_the_script_is_explained() -> None:
-    script = REPOSITORY / "MedUSIS" / "Scripts" / "synthesize.py"
-    specification = importlib.util.spec_from_file_location("medusis_script_for_docs", script)
+def options_of(script: str) -> set[str]:
+    path = REPOSITORY / "MedUSIS" / "Scripts" / script
+    specification = importlib.util.spec_from_file_location(f"medusis_{path.stem}_for_docs", path)
     assert specification is not None and specification.loader is not None
     module = importlib.util.module_from_spec(specification)
     specification.loader.exec_module(module)
-    options = {option for action in module._parser()._actions for option in action.option_strings}
+    return {option for action in module._parser()._actions for option in action.option_strings}
+
+
+def test_every_option_of_the_script_is_explained() -> None:
+    options = options_of("synthesize.py")
     section = PAGE.split("## Without a window")[1].split("\n## ")[0]
     documented = set(re.findall(r"(?<![\w-])(--[a-z][a-z-]+)", section))
     assert options - {"-h", "--help", "--verbose"} <= documented
     slicers = {"--no-splash", "--no-main-window", "--python-script", "--additional-module-paths", "--help"}
-    assert documented - slicers <= options
+    assert documented - slicers <= options | options_of("batch.py")
 
 
 def test_shared_settings_mean_the_same_to_script_and_command_line() -> None:
