@@ -9,6 +9,8 @@ from __future__ import annotations
 import tempfile
 import time
 import unittest
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -31,30 +33,22 @@ class SelfTest(SelfTestCase):
         assert "Cerebral white matter" in names and len(names) == 14
 
     def test_panel_opens_without_a_ct(self) -> None:
-        import slicer
-
-        module = getattr(getattr(slicer, "modules", None), "medusis", None)
-        if module is None or not hasattr(module, "widgetRepresentation"):
-            raise unittest.SkipTest("there is no application")
-        panel = module.widgetRepresentation()
+        panel = _panel()
         assert panel is not None
         assert not _button(panel, "synthesizeButton").enabled
 
     def test_panel_of_fine_tuning_opens(self) -> None:
-        import slicer
-
-        module = getattr(getattr(slicer, "modules", None), "medusis", None)
-        if module is None or not hasattr(module, "widgetRepresentation"):
-            raise unittest.SkipTest("there is no application")
-        part = _button(module.widgetRepresentation(), "fineTuneCollapsibleButton")
-        part.collapsed = False
-        try:
-            slicer.app.processEvents()
+        with _opened("fineTuneCollapsibleButton") as part:
             start = _button(part, "startTrainingButton")
             assert not start.enabled  # nothing was scanned, or no package is there
             assert _button(part, "runsTable").columnCount == 4 and _button(part, "casesTable").columnCount == 5
-        finally:
-            part.collapsed = True
+
+    def test_panel_of_batches_opens(self) -> None:
+        from MedUSISLib.mrml.installation_status import dependency_status
+
+        with _opened("batchCollapsibleButton") as part:
+            assert _button(part, "batchCasesTable").columnCount == 5
+            assert _button(part, "batchContent").isHidden() != dependency_status().complete
 
     def test_a_volume_that_is_no_ct_is_refused(self) -> None:
         _require_packages()
@@ -173,6 +167,28 @@ def _process_events() -> None:
 
     if hasattr(slicer, "app"):
         slicer.app.processEvents()
+
+
+def _panel() -> Any:
+    """The module's panel; leaves the test out where there is no application."""
+    import slicer
+
+    module = getattr(getattr(slicer, "modules", None), "medusis", None)
+    if module is None or not hasattr(module, "widgetRepresentation"):
+        raise unittest.SkipTest("there is no application")
+    return module.widgetRepresentation()
+
+
+@contextmanager
+def _opened(name: str) -> Iterator[Any]:
+    """A part of the panel, unfolded for a block."""
+    part = _button(_panel(), name)
+    part.collapsed = False
+    try:
+        _process_events()
+        yield part
+    finally:
+        part.collapsed = True
 
 
 def _button(panel: Any, name: str) -> Any:

@@ -29,6 +29,10 @@ ui.fineTuneCollapsibleButton.collapsed = False
 harness.process_events()
 print("TRAINING", widget.panel.fine_tune.ui.trainingDependencyLabel.text)
 assert widget.panel.fine_tune.ui.fineTuneContent.isHidden()
+ui.batchCollapsibleButton.collapsed = False
+harness.process_events()
+print("BATCH", widget.panel.batch.ui.batchMissingLabel.text)
+assert widget.panel.batch.ui.batchContent.isHidden()
 assert harness.uncaught == [], harness.uncaught
 import numpy
 node = slicer.util.addVolumeFromArray(numpy.full((8, 8, 8), -1000, dtype=numpy.int16))
@@ -54,6 +58,7 @@ widget.panel.exit()
 widget.panel.enter()
 assert ui.dependencyFrame.isHidden()
 assert not widget.panel.fine_tune.ui.fineTuneContent.isHidden()
+assert not widget.panel.batch.ui.batchContent.isHidden()
 ui.sampleDataButton.click()
 harness.wait_until(lambda: ui.synthesizeButton.enabled, timeout_s=60)
 assert harness.uncaught == [], harness.uncaught
@@ -72,5 +77,6 @@ def test_the_module_opens_without_any_extra_package_says_what_is_missing_and_goe
     assert "PyTorch" in lines["BANNER"] and "pydantic" in lines["BANNER"]
     assert "Packages are missing" in lines["READY"]
     assert "PyYAML" in lines["TRAINING"] and "PyYAML" not in lines["BANNER"]
+    assert "see the banner" in lines["BATCH"]
     assert "OPENED" in lines
     assert "USABLE" in lines  # without a restart, once the packages are there
