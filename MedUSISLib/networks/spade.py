@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from MedUSISLib.networks.condition_convolution import ConditionConvolution
 from MedUSISLib.networks.conditioning import Condition
@@ -57,16 +58,26 @@ class Spade(nn.Module):
 
     def modulation(self, condition: Condition) -> Tensor:
         """``[B, 2c, ...]``: first ``1 + gamma``, then ``beta``; one convolution makes both."""
-        hidden = F.relu(self.shared(condition), inplace=True)
-        assert self.gamma.bias is not None and self.beta.bias is not None
-        weight = torch.cat((self.gamma.weight, self.beta.weight))
-        bias = torch.cat((self.gamma.bias + 1, self.beta.bias))
-        modulation = convolve(hidden, weight, bias, padding=1)
+        if self.training and torch.is_grad_enabled():
+            # The hidden features are a quarter of what the generator would keep for its gradient, and cheap to make
+            # again: few of their input's channels are not constant.
+            modulation: Tensor = checkpoint(
+                self._scale_and_shift, condition, use_reentrant=False, preserve_rng_state=False
+            )
+        else:
+            modulation = self._scale_and_shift(condition)
         if self.grain is None or condition.grain is None:
             return modulation
         strength = self.grain.view(1, -1, *(1,) * (modulation.ndim - 2))
         scale, shift = modulation.chunk(2, 1)
         return torch.cat((scale, shift + (strength * condition.grain).to(shift.dtype)), 1)
+
+    def _scale_and_shift(self, condition: Condition) -> Tensor:
+        hidden = F.relu(self.shared(condition), inplace=True)
+        assert self.gamma.bias is not None and self.beta.bias is not None
+        weight = torch.cat((self.gamma.weight, self.beta.weight))
+        bias = torch.cat((self.gamma.bias + 1, self.beta.bias))
+        return convolve(hidden, weight, bias, padding=1)
 
     def modulate(self, x: Tensor, modulation: Tensor) -> Tensor:
         """Normalise ``x`` (``[B, c, ...]``) and apply a modulation from `modulation`."""

@@ -141,9 +141,14 @@ def minibatch_deviation(x: Tensor, group: int) -> Tensor:
     A batch that the group does not divide is split into the largest groups that do.
     """
     batch = x.shape[0]
-    group = max(n for n in range(1, min(group, batch) + 1) if batch % n == 0)
+    group = batch // number_of_groups(batch, group)
     with in_full_precision(x):
         grouped = x.float().reshape(group, batch // group, *x.shape[1:])
         deviation = torch.sqrt(grouped.var(0, unbiased=False) + 1e-8).flatten(1).mean(1)
     shape = (batch, *(1,) * (x.ndim - 1))
     return deviation.to(x.dtype).repeat(group).view(shape).expand(batch, 1, *x.shape[2:])
+
+
+def number_of_groups(batch: int, group: int) -> int:
+    """How many groups a batch falls into; with ``n`` of them, every ``n``-th image is of the same group."""
+    return batch // max(size for size in range(1, min(group, batch) + 1) if batch % size == 0)

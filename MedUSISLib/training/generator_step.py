@@ -8,12 +8,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from MedUSISLib.networks.wavelet_discriminator import number_of_groups
 from MedUSISLib.training.batch import Batch, Part
 from MedUSISLib.training.configuration import PhaseConfiguration
 from MedUSISLib.training.discriminator_view import Grain, PatchSampler
 from MedUSISLib.training.generator_losses import generator_losses, plays_adversarially, require_grad
 from MedUSISLib.training.generator_networks import Adversaries
-from MedUSISLib.training.losses.adversarial import discriminator_loss, r1_penalty
+from MedUSISLib.training.losses.adversarial import fake_loss, r1_penalty, real_loss
 from MedUSISLib.training.oasis_step import segmentator_step
 from MedUSISLib.training.whole_batch import WholeBatch
 
@@ -82,21 +83,31 @@ def train_step(
     for network in (networks.discriminator, networks.segmentator):
         if network is not None:
             require_grad(network, True)  # a step that memory ran out in may have left it off
+    networks.generator_optimiser.zero_grad(set_to_none=True)  # the last step's, whose memory is of use now
 
     def synthesize(part: Part) -> Tensor:
         return networks.generator(one_hot(part.batch.labels, classes), part.noise)
 
     adversarial = plays_adversarially(networks, phase) and whole.sizes.real > 0
     oasis = phase.oasis and networks.segmentator is not None
+    reals: list[Tensor] = []
+    if adversarial:
+        reals = [patches(part.batch.real) for part in parts]
+        networks.discriminator_optimiser.zero_grad(set_to_none=True)
+        if phase.r1 and iteration % phase.r1_every == 0:
+            # Before the images are drawn, because it keeps as much as all the rest.
+            log["r1"] = _penalise(networks, parts, reals, phase)
     at_once = synthesize(parts[0]) if len(parts) == 1 else None
     if adversarial or oasis:
         fakes = [at_once.detach()] if at_once is not None else _without_gradient(synthesize, parts)
         for number in range(phase.discriminator_steps if adversarial else 0):
-            log.update(_discriminator_step(networks, parts, fakes, phase, iteration, number == 0, patches, grain))
+            if number:
+                networks.discriminator_optimiser.zero_grad(set_to_none=True)
+                reals = [patches(part.batch.real) for part in parts]
+            log.update(_discriminator_step(networks, parts, reals, fakes, patches, grain))
         if oasis:
             log.update(segmentator_step(networks, parts, fakes, phase, classes, whole, patches.rng))
 
-    networks.generator_optimiser.zero_grad(set_to_none=True)
     if networks.segmentator is not None:
         networks.segmentator_optimiser.zero_grad(set_to_none=True)
     for part in parts:
@@ -134,36 +145,45 @@ def _without_gradient(synthesize: Callable[[Part], Tensor], parts: list[Part]) -
         return [synthesize(part) for part in parts]
 
 
+def _penalise(networks: Adversaries, parts: list[Part], reals: list[Tensor], phase: PhaseConfiguration) -> float:
+    """The discriminator's gradient of lazy R1, left for the step that follows; the penalty itself."""
+    discriminator = _plain(networks.discriminator)  # Fabric's wrapper would switch autocast on again, see `r1_penalty`
+    total = 0.0
+    for part, real in zip(parts, reals, strict=True):
+        # The discriminator compares the images of a group with one another: group by group is the same in less memory.
+        groups = number_of_groups(len(real), getattr(discriminator, "group", len(real)))
+        for number in range(groups):
+            penalty = r1_penalty(discriminator, real[number::groups], phase.r1, phase.r1_every)
+            penalty = penalty * (part.real_share / groups)
+            networks.fabric.backward(penalty)
+            total += float(penalty.detach())
+    return total
+
+
 def _discriminator_step(
     networks: Adversaries,
     parts: list[Part],
+    reals: list[Tensor],
     fakes: list[Tensor],
-    phase: PhaseConfiguration,
-    iteration: int,
-    first: bool,
     patches: PatchSampler,
     grain: Grain,
 ) -> dict[str, float]:
+    """One update of the discriminator, whose gradient may hold R1's already."""
     discriminator, optimiser = networks.discriminator, networks.discriminator_optimiser
     assert discriminator is not None
-    log: dict[str, float] = {}
-    optimiser.zero_grad(set_to_none=True)
-    for part, fake in zip(parts, fakes, strict=True):
-        real = patches(part.batch.real)
-        real_logits, fake_logits = discriminator(real), discriminator(patches(grain(fake, part.batch.labels)))
-        loss = discriminator_loss(real_logits, fake_logits, part.real_share, part.share)
-        values = {
-            "discriminator": loss,
-            "real_logit": part.real_share * real_logits.mean(),
-            "fake_logit": part.share * fake_logits.mean(),
-        }
-        if first and phase.r1 and iteration % phase.r1_every == 0:
-            # Fabric's wrapper would switch autocast on again; a second derivative in bfloat16 is noise.
-            values["r1"] = part.real_share * r1_penalty(_plain(discriminator), real, phase.r1, phase.r1_every)
-            loss = loss + values["r1"]
-        networks.fabric.backward(loss)
-        for name, value in values.items():
-            log[name] = log.get(name, 0.0) + float(value.detach())
+    log = {"discriminator": 0.0, "real_logit": 0.0, "fake_logit": 0.0}
+    for part, real, fake in zip(parts, reals, fakes, strict=True):
+        synthetic = patches(grain(fake, part.batch.labels))
+        # One after the other, so that what the backward pass needs is kept of one pass at a time.
+        for name, images, share, loss_of in (
+            ("real_logit", real, part.real_share, real_loss),
+            ("fake_logit", synthetic, part.share, fake_loss),
+        ):
+            logits = discriminator(images)
+            loss = share * loss_of(logits)
+            networks.fabric.backward(loss)
+            log["discriminator"] += float(loss.detach())
+            log[name] += share * float(logits.detach().mean())
     networks.processes.sum_gradients(discriminator.parameters())
     optimiser.step()
     return log

@@ -1,10 +1,9 @@
 """Images per second of a training against a naive loop, and what each measure brings; see README.md beside this file.
 
-Naive is what a first version of such a training looks like: every slice is decoded from its volume's file when it is
-asked for, Haar transforms are convolutions of zero-stuffed bands, numbers have 32 bits, weights lie channels first,
-batches are made in line, and R1 is taken at every step. Networks, losses and batch are the same: those of head-t1w.
+Networks, losses and batch are the same: those of head-t1w, or with --standard the generator of 54 M and the
+discriminator of 25 M parameters. What is naive stands in naive_training.py.
 
-    OMP_NUM_THREADS=1 python Testing/Benchmarks/training_throughput.py [--rounds 5]
+    OMP_NUM_THREADS=1 python Testing/Benchmarks/training_throughput.py [--rounds 5] [--standard]
 """
 
 from __future__ import annotations
@@ -28,7 +27,10 @@ VARIANTS = {
     "without the strided Haar transform": "haar",
     "without bfloat16": "bf16",
     "without channels last": "channels_last",
-    "naive": "data haar bf16 channels_last r1",
+    "with noise as 64 maps": "noise",
+    "with torch's spectral norm and Adam": "weights",
+    "with images drawn for each player": "players",
+    "naive": "data haar bf16 channels_last noise weights players r1",
 }
 ROWS, COLUMNS, SLICES = 256, 256, 176
 PEOPLE = 3
@@ -55,8 +57,8 @@ def write_heads(folder: Path) -> None:
         nibabel.save(nibabel.Nifti1Image(labels, affine), folder / f"{person}-labels.nii.gz")
 
 
-def configuration_in(folder: Path, precision: str) -> Any:
-    """The networks and the adversarial phase of head-t1w on the made heads."""
+def configuration_in(folder: Path, precision: str, standard: bool) -> Any:
+    """The adversarial phase of head-t1w on the made heads, with its networks or the standard ones."""
     from MedUSISLib.resources import resource_path
     from MedUSISLib.training.configuration import configuration_from
 
@@ -68,108 +70,16 @@ def configuration_in(folder: Path, precision: str) -> Any:
     data = content["data"] | {"images": heads, "label_maps": [], "pairing": "paired", "views": {"axial": 1.0}}
     phase = next(one for one in content["phases"] if one.get("adversarial")) | {"unpaired_share": 0.0}
     content |= {"data": data, "phases": [phase], "precision": precision, "threads": 1, "out": "out", "cache": "cache"}
+    if standard:
+        network = {"name": "wavelet_generator", "dropout": 0.2, "dropout_blocks": 3}
+        content |= {"network": network, "discriminator": {"detail_gain": 12}, "discriminator_crop": None}
     return configuration_from(content | {"batch_size": BATCH, "device": "cpu"}, folder)
 
 
-class FromFiles:
-    """Batches as `GeneratorData.batch` gives them, each slice decoded from the file of its volume."""
-
-    def __init__(self, folder: Path, crop: tuple[int, int]) -> None:
-        import numpy as np
-
-        self.folder, self.crop, self.rng = folder, crop, np.random.default_rng(0)
-
-    def _slice(self, name: str, k: int, order: int) -> Any:
-        import nibabel
-        import numpy as np
-        from scipy import ndimage
-
-        plane = np.asarray(nibabel.load(self.folder / name).dataobj[:, :, k])
-        plane = ndimage.zoom(plane.T.astype(np.float32), 0.9, order=order)
-        padded = np.zeros(self.crop, np.float32)
-        rows, columns = (min(a, b) for a, b in zip(plane.shape, self.crop, strict=True))
-        spare = (plane.shape[1] - columns) // 2
-        padded[:rows, :columns] = plane[:rows, spare : spare + columns]
-        return padded
-
-    def batch(self) -> Any:
-        import numpy as np
-        import torch
-
-        from MedUSISLib.training.batch import Batch
-
-        labels, targets, real = [], [], []
-        for _ in range(BATCH):
-            person, k = self.rng.integers(PEOPLE), int(self.rng.integers(40, SLICES - 40))
-            labels.append(self._slice(f"{person}-labels.nii.gz", k, 0))
-            targets.append(self._slice(f"{person}.nii.gz", k, 1))
-            person, k = self.rng.integers(PEOPLE), int(self.rng.integers(40, SLICES - 40))
-            real.append(self._slice(f"{person}.nii.gz", k, 1))
-
-        def images(slices: list[Any]) -> torch.Tensor:
-            return torch.from_numpy(np.stack(slices))[:, None] / (960 / 2) - 1
-
-        return Batch(torch.from_numpy(np.stack(labels)).long(), images(targets).clamp(-1, 1), images(real).clamp(-1, 1))
-
-
-def zero_stuffed_haar() -> tuple[Any, Any]:
-    """Forward and inverse as convolutions at full size: filter then drop every other pixel, or stuff then filter."""
-    import torch
-    import torch.nn.functional as F
-
-    def kernels(x: torch.Tensor, channels: int, flipped: bool) -> list[torch.Tensor]:
-        result = []
-        for band in range(4):
-            row = torch.tensor([1.0, -1.0 if band & 1 else 1.0])
-            column = torch.tensor([1.0, -1.0 if band & 2 else 1.0])
-            kernel = torch.outer(row, column) / 2
-            kernel = kernel.flip(0, 1) if flipped else kernel
-            result.append(kernel.to(x).expand(channels, 1, 2, 2).contiguous())
-        return result
-
-    def forward(x: torch.Tensor) -> torch.Tensor:
-        channels = x.shape[1]
-        return torch.cat([F.conv2d(x, k, groups=channels)[:, :, ::2, ::2] for k in kernels(x, channels, False)], 1)
-
-    def inverse(x: torch.Tensor) -> torch.Tensor:
-        bands = x.chunk(4, 1)
-        channels = bands[0].shape[1]
-        total: Any = 0
-        for band, kernel in zip(bands, kernels(x, channels, True), strict=True):
-            stuffed = band.new_zeros(*band.shape[:2], 2 * band.shape[2], 2 * band.shape[3])
-            stuffed[:, :, ::2, ::2] = band
-            total = total + F.conv2d(F.pad(stuffed, (1, 0, 1, 0)), kernel, groups=channels)
-        return total
-
-    return forward, inverse
-
-
-def make_naive(lacking: set[str]) -> None:
-    """Take measures out of the running program."""
-    import torch
-
-    from MedUSISLib.networks import wavelet_discriminator, wavelet_generator
-    from MedUSISLib.networks.haar import haar_forward, haar_inverse
-    from MedUSISLib.training import generator_networks, generator_step
-
-    if "haar" in lacking:
-        forward, inverse = zero_stuffed_haar()
-        x = torch.rand(2, 8, 6, 10)
-        assert torch.allclose(forward(x), haar_forward(x), atol=1e-6)
-        assert torch.allclose(inverse(x), haar_inverse(x), atol=1e-6)
-        for module in (wavelet_generator, wavelet_discriminator):
-            for name, function in (("haar_forward", forward), ("haar_inverse", inverse)):
-                if hasattr(module, name):
-                    setattr(module, name, function)
-    if "channels_last" in lacking:
-        one_hot = generator_step.one_hot
-        generator_networks.channels_last = lambda network: network
-        generator_step.one_hot = lambda labels, classes: one_hot(labels, classes).contiguous()
-
-
-def measure(folder: Path, lacking: set[str]) -> dict[str, float]:
+def measure(folder: Path, lacking: set[str], standard: bool) -> dict[str, float]:
     """Seconds of a batch, of a step with R1 and of one without, and the peak memory of this process."""
     import torch
+    from naive_training import FromFiles, make_naive, noise_map, step_of_two_players
 
     make_naive(lacking)
     from MedUSISLib.anatomy.schema import load_schema
@@ -181,27 +91,30 @@ def measure(folder: Path, lacking: set[str]) -> dict[str, float]:
     from MedUSISLib.training.prefetch import Prefetch
     from MedUSISLib.training.sampling import noise_vectors, seed_step
 
-    configuration = configuration_in(folder, "32-true" if "bf16" in lacking else "bf16-mixed")
+    configuration = configuration_in(folder, "32-true" if "bf16" in lacking else "bf16-mixed", standard)
     schema, fabric = load_schema("head"), make_fabric(configuration)
     networks = Adversaries(configuration, schema, fabric)
     rng, phase = torch.Generator(), configuration.phases[0]
     patches, grain = PatchSampler(configuration.discriminator_crop, rng), Grain.of(configuration.grain, schema)
     if "data" in lacking:
-        files = FromFiles(folder, configuration.data.crop)
+        files = FromFiles(folder, configuration.data.crop, PEOPLE, SLICES, configuration.batch_size)
         batches = Prefetch(lambda iteration, shift: files.batch(), 10**6, 0)
     else:
         data = GeneratorData(configuration, schema, Progress())
         batches = Prefetch(lambda iteration, shift: data.batch(phase, iteration), 10**6, configuration.loader_workers)
 
+    step = step_of_two_players if "players" in lacking else train_step
     found: dict[str, list[float]] = {"batch": []}
     # Iteration 0 takes R1 and warms up what there is to warm up; 8 takes it again.
     for iteration in (0, 1, 8, 2):
         cpu, begun = time.process_time(), time.perf_counter()
         batch = batches.take(iteration, 0)
         found["batch"].append(time.perf_counter() - begun)
-        noise = noise_vectors(networks.noise_channels, 0, iteration, range(BATCH)) if networks.noise_channels else None
+        noise = noise_vectors(networks.noise_channels, 0, iteration, range(configuration.batch_size))
+        if "noise" in lacking:
+            noise = noise_map(noise, configuration.data.crop)
         seed_step(0, iteration, 0, rng)
-        train_step(networks, batch, noise, phase, iteration, schema.number_of_classes, patches, grain)
+        step(networks, batch, noise, phase, iteration, schema.number_of_classes, patches, grain)
         if iteration:
             kind = "without_r1" if iteration % phase.r1_every else "with_r1"
             found.setdefault(f"step {kind}", []).append(time.perf_counter() - begun)
@@ -211,7 +124,7 @@ def measure(folder: Path, lacking: set[str]) -> dict[str, float]:
     every = 1 if "r1" in lacking else phase.r1_every
     for clock in ("step", "cpu"):
         result[clock] = (result[f"{clock} with_r1"] + (every - 1) * result[f"{clock} without_r1"]) / every
-    result["images_per_s"] = BATCH / result["step"]
+    result["images_per_s"] = configuration.batch_size / result["step"]
     result["peak_gb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
     return result
 
@@ -221,10 +134,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--work", type=Path, help="folder for the made heads and their cache; kept for another run")
+    parser.add_argument("--standard", action="store_true", help="the generator of 54 M parameters, batch 4")
+    parser.add_argument("--only", nargs="*", choices=[*VARIANTS], default=[*VARIANTS], help="variants beside ours")
     parser.add_argument("--variant", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.variant is not None:
-        print(json.dumps(measure(arguments.work, set(VARIANTS[arguments.variant].split()))))
+        print(json.dumps(measure(arguments.work, set(VARIANTS[arguments.variant].split()), arguments.standard)))
         return
     with tempfile.TemporaryDirectory() as temporary:
         folder = arguments.work or Path(temporary)
@@ -234,8 +149,10 @@ def main() -> None:
         rounds: list[dict[str, dict[str, float]]] = []
         for number in range(arguments.rounds + 1):
             of_round = {}
-            for variant in VARIANTS if number else ["ours"]:  # the first one fills the cache
+            # The first one fills the cache.
+            for variant in dict.fromkeys(["ours", *arguments.only]) if number else ["ours"]:
                 command = [sys.executable, __file__, "--work", str(folder), "--variant", variant]
+                command += ["--standard"] if arguments.standard else []
                 done = subprocess.run(command, check=True, capture_output=True, text=True)
                 of_round[variant] = json.loads(done.stdout.splitlines()[-1])
                 print(number, variant, json.dumps(of_round[variant]), file=sys.stderr, flush=True)
@@ -249,11 +166,12 @@ def main() -> None:
         one["without lazy R1"] = {**ours, **every_step, "images_per_s": BATCH / every_step["step"]}
     print("| | images/s | wall time | images per CPU second | CPU time | a batch (s) | peak memory (GB) |")
     print("|---|---|---|---|---|---|---|")
-    for variant in [*VARIANTS, "without lazy R1"]:
+    for variant in rounds[0]:
         mine = [one[variant] for one in rounds]
         wall, spent = (median(one[variant][c] / one["ours"][c] for one in rounds) for c in ("step", "cpu"))
         rate, batch, cpu, peak = (median(m[name] for m in mine) for name in ("images_per_s", "batch", "cpu", "peak_gb"))
-        print(f"| {variant} | {rate:.2f} | {wall:.2f} | {BATCH / cpu:.2f} | {spent:.2f} | {batch:.2f} | {peak:.2f} |")
+        per_cpu = BATCH / cpu
+        print(f"| {variant} | {rate:.2f} | {wall:.2f} | {per_cpu:.2f} | {spent:.2f} | {batch:.2f} | {peak:.2f} |")
 
 
 if __name__ == "__main__":

@@ -14,11 +14,19 @@ def generator_loss(fake_logits: Tensor) -> Tensor:
     return F.softplus(-fake_logits.float()).mean()
 
 
-def discriminator_loss(
-    real_logits: Tensor, fake_logits: Tensor, real_share: float = 1.0, fake_share: float = 1.0
-) -> Tensor:
-    """``softplus(-D(real)) + softplus(D(fake))``, mean over the batch, or a part's share of that mean."""
-    return real_share * F.softplus(-real_logits.float()).mean() + fake_share * F.softplus(fake_logits.float()).mean()
+def real_loss(real_logits: Tensor) -> Tensor:
+    """``softplus(-D(real))``, mean over the images."""
+    return F.softplus(-real_logits.float()).mean()
+
+
+def fake_loss(fake_logits: Tensor) -> Tensor:
+    """``softplus(D(fake))``, mean over the images."""
+    return F.softplus(fake_logits.float()).mean()
+
+
+def discriminator_loss(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
+    """`real_loss` and `fake_loss` together; about 1.39 is chance."""
+    return real_loss(real_logits) + fake_loss(fake_logits)
 
 
 def r1_penalty(discriminator: nn.Module, real: Tensor, weight: float = R1_WEIGHT, every: int = 1) -> Tensor:
