@@ -147,6 +147,7 @@ def _without_gradient(synthesize: Callable[[Part], Tensor], parts: list[Part]) -
 
 def _penalise(networks: Adversaries, parts: list[Part], reals: list[Tensor], phase: PhaseConfiguration) -> float:
     """The discriminator's gradient of lazy R1, left for the step that follows; the penalty itself."""
+    assert networks.discriminator is not None
     discriminator = _plain(networks.discriminator)  # Fabric's wrapper would switch autocast on again, see `r1_penalty`
     total = 0.0
     for part, real in zip(parts, reals, strict=True):
