@@ -197,13 +197,13 @@ class RayWorkers:
 
     def _has_died(self, slot: _Slot, error: Exception) -> None:
         text = str(error)
-        if "worker process has died" in text or "ray.kill" in text or not slot.working:
+        if isinstance(error, self._ray.exceptions.OutOfMemoryError) or "running low on memory" in text:
+            slot.gone_at, slot.how = time.monotonic(), "Ray ended it for lack of memory"
+        elif "worker process has died" in text or "ray.kill" in text or not slot.working:
             slot.gone_at, slot.how = time.monotonic(), "its process died"
         else:
             # Its node is said to be dead, or the one who says so cannot see it: sure is only the end of its lease.
             slot.gone_at, slot.how = slot.heard_at + self._lease_s + _MARGIN_S, "its node was lost"
-        if isinstance(error, self._ray.exceptions.OutOfMemoryError) or "running low on memory" in text:
-            slot.how = "Ray ended it for lack of memory"
 
     def _replace(self, slot: _Slot) -> None:
         """Say what became of its cases, and start another one."""
