@@ -111,6 +111,7 @@ def _parallel_slabs(
     planes: dict[int, np.ndarray] = {}
     empty = np.full((1, *target.shape_kji[1:]), fill, dtype=dtype)
     outside_j, outside_i = ~op_j.inside, ~op_i.inside
+    some_outside = bool(outside_j.any() or outside_i.any())
     for k in range(target.size_ijk[2]):
         if not op_k.inside[k]:
             yield k, empty
@@ -126,8 +127,9 @@ def _parallel_slabs(
         else:
             plane = _weighted_sum(planes, indices, weights)
         out = _cast(plane, dtype, copy=True)
-        out[outside_j] = fill
-        out[:, outside_i] = fill
+        if some_outside:
+            out[outside_j] = fill
+            out[:, outside_i] = fill
         yield k, out[None]
 
 
@@ -135,10 +137,24 @@ def _plane(plane: np.ndarray, op_j: AxisOperator, op_i: AxisOperator) -> np.ndar
     """One source plane [j, i] resampled in both directions."""
     if op_j.weights is None and op_i.weights is None:
         assert op_j.index is not None and op_i.index is not None
+        rows, columns = _run(op_j.index), _run(op_i.index)
+        if rows is not None and columns is not None:
+            return plane[rows, columns]
         return plane[np.ix_(op_j.index, op_i.index)]
     plane = np.ascontiguousarray(plane, dtype=np.float32)
     plane = plane[op_j.index] if op_j.weights is None else op_j.weights @ plane
     return plane[:, op_i.index] if op_i.weights is None else (op_i.weights @ plane.T).T
+
+
+def _run(index: np.ndarray) -> slice | None:
+    """The indices as a slice when each is the one after (or before) the last: a view is ten times faster to take."""
+    if index.size == 0:
+        return slice(0, 0)
+    step = int(index[1] - index[0]) if index.size > 1 else 1
+    if step not in (1, -1) or not np.array_equal(index, np.arange(index[0], index[0] + step * index.size, step)):
+        return None
+    end = int(index[-1]) + step
+    return slice(int(index[0]), end if end >= 0 else None, step)
 
 
 def _weighted_sum(planes: dict[int, np.ndarray], indices: np.ndarray, weights: np.ndarray) -> np.ndarray:

@@ -9,6 +9,7 @@ mean, variance, spread -> mask consistency -> everything back on the CT's own gr
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -42,7 +43,7 @@ from MedUSISLib.synthesis.second_look import look_again
 from MedUSISLib.synthesis.writing import write_json, write_maps
 
 if TYPE_CHECKING:
-    from torch import nn
+    from MedUSISLib.synthesis.pass_networks import PassNetwork
 
 
 @dataclass
@@ -55,7 +56,7 @@ class ReadCase:
     case : Case
     bundle : Bundle
     schema : LabelSchema
-    network : nn.Module
+    network : PassNetwork
         Taken out by `compute_stage`, so that it does not outlive its use; None: the bundle is asked for it.
     bundles : LoadedBundles
         Where the segmentation of the MR finds its network.
@@ -68,7 +69,7 @@ class ReadCase:
     case: Case
     bundle: Bundle
     schema: LabelSchema
-    network: nn.Module | None
+    network: PassNetwork | None
     bundles: LoadedBundles
     timings: dict[str, float]
     warnings: list[SynthesisWarning]
@@ -128,8 +129,10 @@ def read_stage(request: SynthesisRequest, progress: Progress, generators: Loaded
     bundle, schema = generators.verified(request.generator)
     fitting_mode(bundle.manifest, request.mode)
     device = choose_device(request.device)
-    case = read_case(request, schema, recorder)
-    network = generators.bundles.network(bundle, device)
+    with ThreadPoolExecutor(1, "medusis-load") as beside:  # 0.4 s for 54 M weights, while files are unpacked
+        loading = beside.submit(generators.network, bundle, device)
+        case = read_case(request, schema, recorder)
+        network = loading.result()
     recorder.finish()
     return ReadCase(request, case, bundle, schema, network, generators.bundles, recorder.timings, recorder.warnings)
 
@@ -207,9 +210,8 @@ def _computed(read: ReadCase, progress: RecordingProgress, segment_again: bool) 
     labels = labels_on_ct(case, on_grid)
     settings = PassSettings(request.passes, request.noise_samples, request.truncation, request.seed)
     network, read.network = read.network, None
-    if network is None:
-        network = bundle.load_network()
-    sampler = PassSampler(network, manifest, settings, choose_device(request.device))
+    chosen = choose_device(request.device)
+    sampler = PassSampler(bundle.load_network() if network is None else network, manifest, settings, chosen)
     del network
     _warn_of_settings(request, sampler, progress)
     progress.checkpoint()

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import threading
+from collections import OrderedDict
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from MedUSISLib.anatomy.schema import LabelSchema, load_schema
@@ -12,20 +15,23 @@ from MedUSISLib.generators.loaded_bundles import LoadedBundles
 
 if TYPE_CHECKING:
     import torch
-    from torch import nn
+
+    from MedUSISLib.synthesis.pass_networks import PassNetwork
 
 
 @dataclass(frozen=True)
 class Loaded:
-    """A verified generator, the schema of its labels and its network."""
+    """A verified generator, the schema of its labels, and its network prepared for passes on a device."""
 
     bundle: Bundle
     schema: LabelSchema
-    network: nn.Module
+    network: PassNetwork
 
 
 class LoadedGenerators:
     """The last used generators and the segmentation network that looks at their results.
+
+    May be used from several threads; a network itself serves one of them at a time.
 
     Parameters
     ----------
@@ -35,7 +41,7 @@ class LoadedGenerators:
     Attributes
     ----------
     bundles : LoadedBundles
-        What holds them; the segmentation takes its network from the same place.
+        Verifies the files; the segmentation keeps its network there.
 
     Examples
     --------
@@ -45,7 +51,10 @@ class LoadedGenerators:
     """
 
     def __init__(self, keep: int = 2) -> None:
-        self.bundles = LoadedBundles(keep + 1 if keep else 0)
+        self.bundles = LoadedBundles(1 if keep else 0)
+        self._keep = keep
+        self._lock = threading.RLock()
+        self._networks: OrderedDict[tuple[Path, str, str], PassNetwork] = OrderedDict()
 
     def get(self, path_or_id: str, device: str | torch.device = "cpu") -> Loaded:
         """Everything of a generator: from memory, unless one of its files has changed.
@@ -56,7 +65,32 @@ class LoadedGenerators:
             GENERATOR_NOT_FOUND, GENERATOR_CORRUPT.
         """
         bundle, schema = self.verified(path_or_id)
-        return Loaded(bundle, schema, self.bundles.network(bundle, device))
+        return Loaded(bundle, schema, self.network(bundle, device))
+
+    def network(self, bundle: Bundle, device: str | torch.device = "cpu") -> PassNetwork:
+        """A verified generator's network, prepared for passes on a device.
+
+        Raises
+        ------
+        MedUSISError
+            GENERATOR_CORRUPT when the weights do not fit.
+        """
+        import torch
+
+        from MedUSISLib.synthesis.pass_networks import pass_network
+
+        key = (bundle.directory, bundle.sha256, str(device))
+        with self._lock:
+            network = self._networks.pop(key, None)
+            for old in [old for old in self._networks if old[0] == key[0] and old[1] != key[1]]:
+                del self._networks[old]
+            if network is None:
+                network = pass_network(bundle.load_network(), bundle.manifest, torch.device(device))
+            if self._keep:
+                self._networks[key] = network
+                while len(self._networks) > self._keep:
+                    self._networks.popitem(last=False)
+            return network
 
     def verified(self, path_or_id: str) -> tuple[Bundle, LabelSchema]:
         """The same without its network: neither torch nor the weights are loaded.
@@ -71,6 +105,8 @@ class LoadedGenerators:
 
     def release(self) -> None:
         """Forget everything, and give the memory back."""
+        with self._lock:
+            self._networks.clear()
         self.bundles.release()
 
 
