@@ -32,14 +32,14 @@ def test_without_packages_the_rest_is_run_and_the_left_out_is_named(
     monkeypatch.setitem(sys.modules, "MedUSISLib.mrml.synthesis_logic", None)  # a run would fail
     case("runTest").runTest()
     said = capsys.readouterr().out
-    for name in ("is_no_ct", "cancelling", "saved_scene", "panel_opens", "panel_of_fine_tuning"):
+    for name in ("is_no_ct", "cancelling", "saved_scene", "panel_opens", "panel_of_fine_tuning", "panel_of_batches"):
         assert name in said
     assert "sample_data" not in said
 
 
 def test_slicers_test_runner_finds_every_part(case: Any) -> None:
     names = unittest.TestLoader().getTestCaseNames(case)
-    assert len(names) == 6
+    assert len(names) == 7
 
 
 def test_a_volume_that_is_no_ct_is_refused(case: Any) -> None:
