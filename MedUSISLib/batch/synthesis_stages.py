@@ -55,8 +55,10 @@ class SynthesisStages:
 
     def read(self, task: CaseTask, progress: Progress) -> ReadCase:
         """From files to a case; one that nobody segmented is segmented first."""
+        from MedUSISLib.generators.loaded_bundles import give_memory_back
         from MedUSISLib.synthesis.engine import read_stage
 
+        give_memory_back()
         with self._segmented(task, progress) as (segmentation, labels, warnings):
             request = self._request.synthesis(task.ct, segmentation, task.out, labels, task.ct_series)
             # A result that stands there without the manifest's word was looked at, and is to be replaced.

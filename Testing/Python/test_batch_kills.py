@@ -77,6 +77,9 @@ def test_a_killed_batch_goes_on_and_no_worker_outlives_it(example: Example) -> N
     wait_for(lambda: not any(worker.alive for worker in workers))
     assert workers and not is_running(example.out)
     assert "done" in states(example) and set(states(example)) != {"done"}
+    half = example.out / "cases" / ".case-0008.medusis-0123456789ab"  # what a worker leaves that is killed as well
+    (half / "new").mkdir(parents=True)
+    (half / "new" / "mr.nii.gz").write_bytes(b"half")
     assert example.run().done == len(CASES)
     assert_all_done_once(example)
 
@@ -90,27 +93,11 @@ def test_a_killed_worker_costs_nothing_but_time(example: Example) -> None:
     assert max(row.attempts for row in example.rows().values()) == 2
 
 
-def test_what_a_killed_worker_had_half_written_is_removed(example: Example) -> None:
-    killed(example, lambda: "writing" in states(example))
-    half = example.out / "cases" / ".case-0008.medusis-0123456789ab"
-    (half / "new").mkdir(parents=True)
-    (half / "new" / "mr.nii.gz").write_bytes(b"half")
-    example.run()
-    assert_all_done_once(example)
-
-
-def test_two_batches_never_work_in_one_folder(example: Example) -> None:
-    process = started(example)
-    wait_for(lambda: is_running(example.out) and bool(states(example)))
-    with pytest.raises(MedUSISError, match="another batch works in this output folder"):
-        example.run()
-    assert process.wait(60) == 0
-    assert_all_done_once(example)
-
-
-def test_the_manifest_is_read_while_it_is_written(example: Example) -> None:
+def test_the_manifest_is_read_while_it_is_written_and_nobody_else_works_in_the_folder(example: Example) -> None:
     process = started(example)
     wait_for(lambda: bool(states(example)))
+    with pytest.raises(MedUSISError, match="another batch works in this output folder"):
+        example.run()
     seen = set()
     with Manifest.open(example.out, read_only=True) as manifest:
         while process.poll() is None:
@@ -119,6 +106,7 @@ def test_the_manifest_is_read_while_it_is_written(example: Example) -> None:
             seen |= {row.state.value for row in rows}
             time.sleep(0.01)
     assert {"waiting", "computing", "done"} <= seen
+    assert_all_done_once(example)
 
 
 @pytest.mark.parametrize("seed", [1, *(pytest.param(n, marks=pytest.mark.long) for n in range(2, 22))])
