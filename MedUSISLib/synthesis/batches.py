@@ -9,24 +9,48 @@ import torch
 
 from MedUSISLib.errors import ErrorCode, MedUSISError
 from MedUSISLib.progress import Progress
+from MedUSISLib.trouble import is_out_of_memory
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-_PIXELS_IN_FLIGHT = {"cpu": 2 * 256 * 256, "cuda": 16 * 256 * 256}
-_OUT_OF_MEMORY_TEXTS = ("out of memory", "not enough memory", "can't allocate memory", "cannot allocate memory")
+_SLICE = 256 * 256
+_LEAST_ON_CPU = 2 * _SLICE
+"""What `memory_estimate` counts with."""
+_MOST_ON_ACCELERATOR = 16 * _SLICE
+_BYTES_PER_PIXEL = 800
+"""In flight: the widest features of the standard generator, measured."""
+_SHARE = 0.25
+"""Of the free memory that images beyond the least number may take."""
 
 
-def default_batch_size(device: torch.device, pixels_per_image: int) -> int:
-    """Images at once: two 256x256 slices on a CPU (more is not faster there), sixteen on an accelerator."""
-    return max(1, _PIXELS_IN_FLIGHT["cuda" if device.type == "cuda" else "cpu"] // max(1, pixels_per_image))
+def default_batch_size(device: torch.device, pixels_per_image: int, free_bytes: int | None = None) -> int:
+    """Images at once: on a CPU one for each core (each core draws its own), at most sixteen slices on an accelerator.
+
+    More than two 256x256 slices are taken only when a quarter of the free memory holds them.
+
+    Parameters
+    ----------
+    device : torch.device
+    pixels_per_image : int
+        Pixels (voxels) of a slice or window.
+    free_bytes : int, optional
+        Free memory of the device; asked for by default.
+    """
+    pixels = max(1, pixels_per_image)
+    if free_bytes is None:
+        free_bytes = _free_bytes(device)
+    wished = _MOST_ON_ACCELERATOR if device.type == "cuda" else torch.get_num_threads() * _SLICE
+    fitting = min(wished, int(_SHARE * free_bytes / _BYTES_PER_PIXEL))
+    return max(1, max(fitting, _LEAST_ON_CPU) // pixels)
 
 
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an exception means that memory ran out; torch says so in several ways."""
-    if isinstance(error, (MemoryError, torch.cuda.OutOfMemoryError)):
-        return True
-    return isinstance(error, RuntimeError) and any(text in str(error).lower() for text in _OUT_OF_MEMORY_TEXTS)
+def _free_bytes(device: torch.device) -> int:
+    if device.type == "cuda":
+        return int(torch.cuda.mem_get_info(device)[0])
+    import psutil
+
+    return int(psutil.virtual_memory().available)
 
 
 class BatchRunner:

@@ -42,8 +42,8 @@ class RunningMoments:
             self._squares = value.new_zeros(value.shape)
             return
         before = value - self._mean
-        self._mean += before / self.count
-        self._squares += before * (value - self._mean)
+        self._mean.add_(before, alpha=1 / self.count)
+        self._squares.addcmul_(before, value.sub(self._mean))
 
     @property
     def mean(self) -> torch.Tensor:

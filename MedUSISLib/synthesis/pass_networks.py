@@ -14,8 +14,9 @@ from MedUSISLib.networks.dropout import set_mc_dropout
 from MedUSISLib.networks.keep_masks import MaskSource
 from MedUSISLib.networks.memory_format import channels_last
 from MedUSISLib.networks.precision import arithmetic
-from MedUSISLib.networks.prepared_wavelet import PreparedWavelet
+from MedUSISLib.networks.prepared_wavelet import PreparedState, PreparedWavelet
 from MedUSISLib.networks.wavelet_generator import WaveletGenerator
+from MedUSISLib.synthesis.image_workers import ImageWorkers
 
 if TYPE_CHECKING:
     from MedUSISLib.generators.manifest import Manifest
@@ -70,6 +71,7 @@ class PreparedPasses:
     def __init__(self, network: WaveletGenerator, precision: str, device: torch.device) -> None:
         self._device = device
         self._network = PreparedWavelet(network, arithmetic(precision, device)).to(device)
+        self._workers = ImageWorkers()
 
     @property
     def size_multiple(self) -> int:
@@ -83,13 +85,24 @@ class PreparedPasses:
             return self._network.with_noise(None if z is None else z.to(self._device))
 
     def trunk(self, onehot: torch.Tensor, noise: Any) -> Any:
-        with torch.inference_mode():
-            return self._network.trunk(onehot, noise)
+        def work(part: torch.Tensor) -> PreparedState:
+            with torch.inference_mode():
+                return self._network.trunk(part, noise)
+
+        return self._workers.map(work, self._groups(onehot))
 
     def tail(self, state: Any, seeds: Sequence[int] | None = None) -> torch.Tensor:
-        sources = None if seeds is None else [MaskSource(seed, self._device) for seed in seeds]
-        with torch.inference_mode():
-            return self._network.tail(state, sources)
+        def work(part: tuple[PreparedState, Sequence[int] | None]) -> torch.Tensor:
+            sources = None if part[1] is None else [MaskSource(seed, self._device) for seed in part[1]]
+            with torch.inference_mode():
+                return self._network.tail(part[0], sources)
+
+        groups = [None] * len(state) if seeds is None else self._groups(seeds)
+        return torch.cat(self._workers.map(work, list(zip(state, groups, strict=True))))
+
+    def _groups(self, items: Any) -> list[Any]:
+        """One by one on a CPU, whose cores take an image each; all at once on an accelerator."""
+        return [items] if self._device.type != "cpu" else [items[n : n + 1] for n in range(len(items))]
 
 
 class PlainPasses:
