@@ -9,6 +9,9 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
+from unicodedata import category
+
+_LONGEST = 1000
 
 
 class ErrorCode(StrEnum):
@@ -54,11 +57,21 @@ class MedUSISError(Exception):
 
     def __init__(self, code: ErrorCode, message: str, hint: str = "", path: str | Path | None = None) -> None:
         self.code = ErrorCode(code)
-        self.message = message
-        self.hint = hint
+        self.message = _one_line(message)
+        self.hint = _one_line(hint)
         self.path = Path(path) if path is not None else None
-        super().__init__(f"{self.code.value}: {message}" + (f" - {hint}" if hint else ""))
+        super().__init__(f"{self.code.value}: {self.message}" + (f" - {self.hint}" if hint else ""))
 
     def __reduce__(self) -> tuple[type, tuple]:
         # Exceptions are pickled with their args, which here is the one joined text; worker processes need all four.
         return type(self), (self.code, self.message, self.hint, self.path)
+
+
+def _one_line(text: str) -> str:
+    """The text without line breaks, control characters and marks that turn text round, and not without end.
+
+    What a file calls its segments and settings comes into messages, and messages onto terminals and into logs.
+    """
+    if len(text) > _LONGEST:
+        text = f"{text[: _LONGEST // 2]} ... {text[5 - _LONGEST // 2 :]}"
+    return text if text.isprintable() else "".join(c if c.isprintable() or category(c) == "Zs" else "?" for c in text)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import json
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -12,6 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from MedUSISLib.errors import ErrorCode, MedUSISError
 from MedUSISLib.resources import resource_path
+from MedUSISLib.small_files import read_small_file
+from MedUSISLib.strict_json import parse_json
 
 Tissue = Literal["air", "fat", "soft", "bone", "fluid", "brain", "other"]
 
@@ -176,7 +177,7 @@ def load_schema(id_or_path: str | Path) -> LabelSchema:
             path,
         )
     try:
-        return LabelSchema.model_validate(json.loads(path.read_text(encoding="utf-8")))
+        return LabelSchema.model_validate(parse_json(read_small_file(path)))
     except (ValueError, OSError) as error:
         if isinstance(error, ValidationError):
             first = error.errors()[0]

@@ -17,12 +17,15 @@ from MedUSISLib.dataset.request import SplitShares
 from MedUSISLib.dataset.split import Split
 from MedUSISLib.errors import ErrorCode, MedUSISError
 from MedUSISLib.plain_reasons import plain_reasons
+from MedUSISLib.small_files import read_small_file
+from MedUSISLib.strict_json import parse_json
 
 FILE_NAME = "dataset.json"
 PAGE_NAME = "dataset.html"
 PREVIOUS_NAME = "dataset.previous.json"
 PICTURES_NAME = "pictures"
 VERSION = 1
+_LARGEST_BYTES = 1024**3
 NOTICE = "Holds names of files and folders of patients. It must not leave the hospital."
 
 Role = Literal["ct", "mr", "labels", "ignore"]
@@ -216,9 +219,10 @@ def load_dataset(path: str | Path, scanning: bool = False) -> Dataset:
         hint = "give the folder that `medusis dataset scan` wrote, or its dataset.json"
         raise MedUSISError(ErrorCode.INPUT_NOT_READABLE, "there is no dataset", hint, path)
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = parse_json(read_small_file(path, _LARGEST_BYTES))
     except (OSError, ValueError) as error:
         line = f": line {error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
+        line = line or (f": {error}" if isinstance(error, ValueError) else "")
         raise MedUSISError(
             ErrorCode.INPUT_NOT_READABLE,
             f"the dataset cannot be read as JSON{line}",

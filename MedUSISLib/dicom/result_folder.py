@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 from MedUSISLib.errors import ErrorCode, MedUSISError
 from MedUSISLib.imaging.reading import read_label_map, read_volume
 from MedUSISLib.imaging.volume import Volume
+from MedUSISLib.small_files import read_small_file
+from MedUSISLib.strict_json import parse_json
 from MedUSISLib.synthesis.result import SYNTHETIC_NOTICE
 from MedUSISLib.synthesis.writing import FILES
 
@@ -26,9 +27,7 @@ def read_provenance(folder: Path) -> dict[str, Any]:
     """
     path = folder / "provenance.json"
     try:
-        if path.stat().st_size > _LARGEST_JSON:
-            raise ValueError
-        value = json.loads(path.read_text(encoding="utf-8"))
+        value = parse_json(read_small_file(path, _LARGEST_JSON))
     except (OSError, ValueError):
         value = None
     if not isinstance(value, dict) or value.get("notice") != SYNTHETIC_NOTICE:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import re
 from pathlib import Path, PurePosixPath
@@ -10,6 +11,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from MedUSISLib.errors import ErrorCode, MedUSISError
+from MedUSISLib.small_files import read_small_file
+from MedUSISLib.strict_json import parse_json
 
 MANIFEST_NAME = "manifest.json"
 MAXIMUM_MANIFEST_BYTES = 4 * 1024 * 1024
@@ -223,15 +226,17 @@ def read_manifest(directory: Path) -> Manifest:
             path=path,
         )
     try:
-        if path.stat().st_size > MAXIMUM_MANIFEST_BYTES:
-            raise ValueError("larger than 4 MB")
-        return Manifest.model_validate_json(path.read_bytes())
+        return Manifest.model_validate(parse_json(read_small_file(path, MAXIMUM_MANIFEST_BYTES)))
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "manifest"
         reason = f"{where}: {first['msg']}"
-    except (OSError, ValueError) as error:
-        reason = str(error) if isinstance(error, ValueError) else "it cannot be read"
+    except json.JSONDecodeError:
+        reason = "it is no JSON"
+    except ValueError as error:
+        reason = str(error)
+    except OSError as error:
+        reason = "larger than 4 MB" if error.errno == errno.EFBIG else "it cannot be read"
     raise MedUSISError(
         ErrorCode.GENERATOR_CORRUPT,
         f"the generator's manifest is not valid ({reason})",

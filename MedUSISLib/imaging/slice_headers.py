@@ -69,8 +69,9 @@ def _checked(path: Path) -> Any | None:
     if str(header.get("Modality", "")) in _NO_IMAGES:
         return None
     if not header.get("Rows"):
-        if str(getattr(header.file_meta, "MediaStorageSOPClassUID", "")) in _IMAGE_CLASSES:
-            raise DamagedSlice("an image without rows")
+        kind = str(header.file_meta.get("MediaStorageSOPClassUID", "") or header.get("SOPClassUID", ""))
+        if not kind or kind in _IMAGE_CLASSES:
+            raise DamagedSlice("an image without rows, or nothing at all")
         return None
     if "LOCALIZER" in [str(part).upper() for part in _listed(header.get("ImageType"))]:
         return None

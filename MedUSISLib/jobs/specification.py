@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import reduce
+from json import JSONDecodeError
 from operator import or_
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -13,8 +14,11 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError,
 from MedUSISLib.errors import ErrorCode, MedUSISError
 from MedUSISLib.jobs.kinds import KINDS, JobKind
 from MedUSISLib.plain_reasons import plain_reasons
+from MedUSISLib.small_files import read_small_file
+from MedUSISLib.strict_json import parse_json
 
 FORMAT_VERSION = 1
+_CORRECT = "correct it; docs/jobs.md says what a job is, `python -m MedUSISLib.jobs schema` all its settings"
 
 
 class JobSpecification(BaseModel):
@@ -48,11 +52,16 @@ class JobSpecification(BaseModel):
             BAD_SETTING when it cannot be read or is no job.
         """
         try:
-            return cls.model_validate_json(Path(path).read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError) as error:
-            raise MedUSISError(ErrorCode.BAD_SETTING, "the job file cannot be read", path=path) from error
+            return cls.model_validate(parse_json(read_small_file(path)))
+        except OSError as error:
+            hint = "check the path; a job is a file of JSON"
+            raise MedUSISError(ErrorCode.BAD_SETTING, "the job file cannot be read", hint, path) from error
         except ValidationError as error:
             raise bad_setting(error, "the job file is not valid", path=path) from error
+        except ValueError as error:
+            reason = "it is no JSON" if isinstance(error, JSONDecodeError) else str(error)
+            what = f"the job file is not valid: {reason}"
+            raise MedUSISError(ErrorCode.BAD_SETTING, what, _CORRECT, path) from error
 
     def job_kind(self, kinds: Mapping[str, JobKind] = KINDS) -> JobKind:
         """The kind of this job; BAD_SETTING when there is no such kind."""
@@ -71,7 +80,7 @@ class JobSpecification(BaseModel):
 
 def bad_setting(error: ValidationError, what: str, path: str | Path | None = None) -> MedUSISError:
     """Pydantic's findings as one BAD_SETTING; values are left out, for they can be file names."""
-    return MedUSISError(ErrorCode.BAD_SETTING, f"{what}: {'; '.join(plain_reasons(error))}", path=path)
+    return MedUSISError(ErrorCode.BAD_SETTING, f"{what}: {'; '.join(plain_reasons(error))}", _CORRECT, path)
 
 
 def json_schema(kinds: Mapping[str, JobKind] = KINDS) -> dict[str, Any]:

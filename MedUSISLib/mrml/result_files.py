@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +10,8 @@ import numpy as np
 
 from MedUSISLib.errors import ErrorCode, MedUSISError
 from MedUSISLib.mrml.world_grid import corners, index_to_local, size_ijk, world_grid
+from MedUSISLib.small_files import read_small_file, read_small_text
+from MedUSISLib.strict_json import parse_json
 from MedUSISLib.synthesis.writing import FILES
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ def read_json(folder: Path, name: str) -> dict[str, Any]:
     """
     path = folder / name
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        value = parse_json(read_small_file(path))
     except (OSError, ValueError):
         raise _not_readable(name, path) from None
     if not isinstance(value, dict):
@@ -96,7 +97,7 @@ def read_report(folder: Path) -> str:
     """
     path = folder / "report.html"
     try:
-        return path.read_text(encoding="utf-8")
+        return read_small_text(path)
     except (OSError, ValueError):
         raise _not_readable("report", path) from None
 

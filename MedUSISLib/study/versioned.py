@@ -11,6 +11,8 @@ from typing import Annotated, Any, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from MedUSISLib.errors import ErrorCode, MedUSISError
+from MedUSISLib.small_files import read_small_file
+from MedUSISLib.strict_json import parse_json
 
 Identifier = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
 ReaderId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$")]
@@ -55,7 +57,7 @@ def parse_versioned(
     """
     current = int(model.model_fields["version"].default)
     try:
-        data = json.loads(content)
+        data = parse_json(content)
         version = data.get("version") if isinstance(data, dict) else None
         if not isinstance(version, int) or isinstance(version, bool) or version < 1:
             raise ValueError("it has no version")
@@ -67,9 +69,10 @@ def parse_versioned(
         return model.model_validate_json(json.dumps(data))
     except ValidationError as error:
         reason = first_reason(error)
-    except (ValueError, UnicodeDecodeError, RecursionError) as error:
-        text = str(error)
-        reason = text if text.startswith("it has") else "it is no JSON"
+    except json.JSONDecodeError:
+        reason = "it is no JSON"
+    except ValueError as error:
+        reason = str(error)
     raise MedUSISError(ErrorCode.BAD_SETTING, f"{role} is not valid ({reason})", "repair or replace it", path=path)
 
 
@@ -77,9 +80,7 @@ def read_versioned(path: str | Path, model: type[M], migrations: Mapping[int, Mi
     """As ``parse_versioned``, from a file; INPUT_NOT_READABLE when it is not there or too large."""
     path = Path(path)
     try:
-        if path.stat().st_size > _MAXIMUM_BYTES:
-            raise OSError
-        content = path.read_bytes()
+        content = read_small_file(path, _MAXIMUM_BYTES)
     except OSError:
         raise MedUSISError(
             ErrorCode.INPUT_NOT_READABLE, f"{role} cannot be read", "check the path", path=path

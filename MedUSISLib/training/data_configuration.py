@@ -20,7 +20,7 @@ FROM_DATASET = "from_dataset"
 class Part(BaseModel):
     """A part of a training configuration: no unknown fields, not changed afterwards."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class ImageSource(Part):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from faults import dicom, images
+from faults import dicom, images, settings
 from faults.kind import Kind
 
-KINDS: dict[str, Kind] = {kind.name: kind for part in (images, dicom) for kind in part.KINDS}
+KINDS: dict[str, Kind] = {kind.name: kind for part in (images, dicom, settings) for kind in part.KINDS}
