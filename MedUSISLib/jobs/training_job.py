@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import queue
+import socket
 import sys
 import tempfile
 import time
@@ -23,6 +24,7 @@ from MedUSISLib.training.launched import ANOTHER_ENDED, MEETING_VARIABLE, launch
 
 #: How long the others may take to end by themselves, and the first one to say why, after one has failed.
 _LAST_WORDS_S = 20.0
+_INTERFACE_VARIABLES = ("GLOO_SOCKET_IFNAME", "NCCL_SOCKET_IFNAME")
 
 
 def train(request: BaseModel, progress: Progress) -> Any:
@@ -140,7 +142,9 @@ class PlacedProcess(SubprocessProcess):
 def place(rank: int, count: int, meeting: Path, request: BaseModel) -> dict[str, str]:
     """The variables by which a process of one machine knows its place, as torchrun sets them, and finds the others.
 
-    On the CPU the cores are divided among the processes, unless the user or the configuration says otherwise.
+    On the CPU the cores are divided among the processes, unless the user or the configuration says otherwise. They
+    speak with each other inside this machine: left to itself, gloo listens at the address of the computer's name, which
+    everybody in the house can reach.
     """
     variables = {
         "TORCHELASTIC_RUN_ID": "medusis",
@@ -151,9 +155,17 @@ def place(rank: int, count: int, meeting: Path, request: BaseModel) -> dict[str,
         "GROUP_RANK": "0",
         MEETING_VARIABLE: str(meeting),
     }
+    variables |= {name: inner for name in _INTERFACE_VARIABLES if name not in os.environ and (inner := _loopback())}
     if "OMP_NUM_THREADS" not in os.environ and getattr(request, "threads", None) is None:
         variables["OMP_NUM_THREADS"] = str(max(1, (os.cpu_count() or 1) // count))
     return variables
+
+
+def _loopback() -> str | None:
+    """Name of the interface that leads to this machine alone ("lo", "lo0"); None where the libraries know none."""
+    if sys.platform == "win32":
+        return None
+    return next((name for _, name in socket.if_nameindex() if name.rstrip("0123456789") == "lo"), None)
 
 
 def the_reason(errors: Sequence[MedUSISError]) -> MedUSISError:
