@@ -9,6 +9,7 @@ from pathlib import Path
 from MedUSISLib.batch.case import FoundCases
 from MedUSISLib.batch.find_cases import find_cases
 from MedUSISLib.batch.outcome import BatchOutcome
+from MedUSISLib.batch.part import part_of
 from MedUSISLib.batch.preparing import checked_generator
 from MedUSISLib.batch.request import BatchRequest
 from MedUSISLib.batch.sizing import Sizing, size_up
@@ -19,7 +20,7 @@ from MedUSISLib.runs.files import write_whole
 def look(request: BatchRequest) -> tuple[FoundCases, BatchOutcome]:
     """What would be done, with every case; raises what a batch would raise before its first case."""
     generator = checked_generator(request)
-    found = find_cases(request.input)
+    found = part_of(find_cases(request.input), request.part)
     return found, dry_run(request, found, generator.manifest)
 
 

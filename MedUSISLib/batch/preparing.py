@@ -132,7 +132,8 @@ def differences(before: BatchRequest, now: BatchRequest) -> list[str]:
     for name in then:
         if then[name] == given[name] or (name == "segment" and then[name] is None):
             continue  # a tool may be named later: nothing was segmented so far
-        if any(isinstance(value, str) and ("/" in value or "\\" in value) for value in (then[name], given[name])):
+        texts = [value for value in (then[name], given[name]) if isinstance(value, str) and name != "part"]
+        if any("/" in text or "\\" in text for text in texts):
             found.append(f"{name} (another file)")
         else:
             found.append(f"{name} was {then[name]}, is {given[name]}")

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from MedUSISLib.batch.cluster_address import ClusterAddress
+from MedUSISLib.batch.part import Part
 from MedUSISLib.synthesis.request import DEVICE_PATTERN, SynthesisRequest
 
 SegmentTool = Literal["head-seg", "totalsegmentator"]
@@ -56,6 +57,9 @@ class BatchRequest(BaseModel):
         default=3 * 3600.0, ge=0.0, description="a case on which a worker spends longer has failed; 0: no limit"
     )
     cluster: str | None = Field(default=None, description="ray://..., or local[:n]: workers on a Ray cluster")
+    part: str | None = Field(
+        default=None, description="'2/8': the second of eight parts of the cases, which other batches do elsewhere"
+    )
     retry_failed: bool = Field(default=False, description="try the cases again that failed before")
     resume: bool = Field(default=False, description="set when a background run goes on; a batch does so anyway")
     dry_run: bool = Field(default=False, description="say what would be done and write nothing")
@@ -70,6 +74,13 @@ class BatchRequest(BaseModel):
             ClusterAddress.parse(text)
         return text
 
+    @field_validator("part")
+    @classmethod
+    def _is_a_part(cls, text: str | None) -> str | None:
+        if text is not None:
+            Part.parse(text)
+        return text
+
     @property
     def time_limit_s(self) -> float | None:
         """Of a worker's time on a case; None: no limit."""
@@ -77,7 +88,7 @@ class BatchRequest(BaseModel):
 
     def settings(self) -> dict[str, Any]:
         """What must stay the same when a batch goes on, JSON-ready."""
-        return {name: getattr(self, name) for name in (*SAME_FOR_ALL, "segment")}
+        return {name: getattr(self, name) for name in (*SAME_FOR_ALL, "segment", "part")}
 
     def synthesis(
         self, ct: Path, segmentation: Path, out: Path, labels: str | None = None, ct_series: str | None = None

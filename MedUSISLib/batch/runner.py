@@ -15,6 +15,7 @@ from MedUSISLib.batch.find_cases import find_cases
 from MedUSISLib.batch.folder import LOG_NAME, claimed
 from MedUSISLib.batch.manifest import Manifest
 from MedUSISLib.batch.outcome import BatchOutcome, counted
+from MedUSISLib.batch.part import part_of
 from MedUSISLib.batch.pipeline import IN_HAND
 from MedUSISLib.batch.pools import make_pool
 from MedUSISLib.batch.preparing import begin_or_go_on, checked_generator, require_cases, require_folder, write_key
@@ -62,9 +63,11 @@ def run_batch(request: BatchRequest, progress: Progress | None = None) -> BatchO
     generator = checked_generator(request)
     progress.stage("finding cases")
     found = find_cases(request.input, progress)
+    if not request.dry_run:
+        require_cases(found, request.input)
+    found = part_of(found, request.part)
     if request.dry_run:
         return dry_run(request, found, generator.manifest)
-    require_cases(found, request.input)
     require_folder(request.out)
     with progress.answering_wishes(), claimed(request.out) as alive:
         with begin_or_go_on(request, found, generator.sha256, progress) as manifest:

@@ -63,6 +63,10 @@ def batch(
     cluster: Annotated[
         str | None, typer.Option("--cluster", metavar="ray://HOST:PORT|local[:N]", help="Work on a Ray cluster.")
     ] = None,
+    part: Annotated[
+        str | None,
+        typer.Option("--part", metavar="N/M", help="The Nth of M parts; each in a folder of its own (job arrays)."),
+    ] = None,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Try cases again that failed before.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done; write nothing.")] = False,
     write_table: Annotated[
@@ -99,6 +103,7 @@ def batch(
         "retries": retries,
         "case_timeout_s": case_timeout,
         "cluster": cluster,
+        "part": part,
         "retry_failed": retry_failed,
         "dry_run": dry_run,
     }
