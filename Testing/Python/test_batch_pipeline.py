@@ -71,7 +71,7 @@ def done(stages: Any, tasks: list[CaseTask]) -> list[PoolEvent]:
     pipeline = CasePipeline(stages, events.append)
     for one in tasks:
         pipeline.feed(one)
-    assert pipeline.close(2 * PATIENCE_S)
+    assert pipeline.close(600.0)  # of a busy machine
     return events
 
 
