@@ -8,6 +8,8 @@ import re
 import stat
 import subprocess
 import sys
+import threading
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,9 @@ from typing import Any
 import dataset_example
 import numpy as np
 import planted
+import psutil
 import pytest
+from network_watch import heard, listening, watched_environment
 from planted import EVERYTHING, FILE_WORD, HOME, NAME, OF_THE_PATIENT, PATIENT_ID
 from study_example import CT_GRID, MR_GRID, Head, turing_protocol, write_table
 from test_dicom_export import geometry_about
@@ -42,10 +46,15 @@ class Planted:
     jobs: dict[str, dict[str, Any]] = field(default_factory=dict)
     steps: list[str] = field(default_factory=list)
     printed: str = ""
+    addresses: set[str] = field(default_factory=set)
 
     @property
     def home(self) -> Path:
         return self.root / HOME
+
+    @property
+    def temporary(self) -> Path:
+        return self.root / "temporary"
 
     @property
     def out(self) -> Path:
@@ -59,11 +68,25 @@ class Planted:
         self.steps.append(str(path))
 
     def run(self) -> None:
-        environment = {**os.environ, "USER": planted.USER, "LOGNAME": planted.USER}
-        environment |= {"HOME": str(self.root / "home" / planted.USER), "MEDUSIS_GENERATORS": str(self.root / "none")}
+        named = {"USER": planted.USER, "LOGNAME": planted.USER, "HOME": str(self.root / "home" / planted.USER)}
+        environment = watched_environment(
+            self.root / "network", **named, MEDUSIS_GENERATORS=str(self.root / "none"), TMPDIR=str(self.temporary)
+        )
         command = [sys.executable, str(Path(__file__).with_name("planted_child.py")), *self.steps]
-        done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
-        self.printed = done.stdout + done.stderr
+        pipe = subprocess.PIPE
+        process = subprocess.Popen(command, stdout=pipe, stderr=subprocess.STDOUT, text=True, env=environment)
+        ended = threading.Event()
+        watcher = threading.Thread(target=self._watch, args=(process.pid, ended))
+        watcher.start()
+        self.printed = process.communicate()[0]
+        ended.set()
+        watcher.join()
+
+    def _watch(self, pid: int, ended: threading.Event) -> None:
+        while not ended.wait(1.0):
+            with suppress(psutil.Error):
+                family = [pid, *(child.pid for child in psutil.Process(pid).children(recursive=True))]
+                self.addresses.update(listening(family))
 
     def code(self, name: str) -> int:
         return int((self.root / f"{name}.code").read_text())
@@ -78,6 +101,7 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Planted:
     here = Planted(tmp_path_factory.mktemp("planted"))
     here.home.mkdir(parents=True)
     here.out.mkdir()
+    here.temporary.mkdir()
     add_synthesis(here)
     add_dataset_and_training(here)
     add_study(here)
@@ -243,6 +267,26 @@ def test_nothing_of_the_patient_is_printed(done: Planted) -> None:
 def test_a_failed_job_leaves_nothing(done: Planted) -> None:
     assert not any((done.out / name).exists() for name in FAIL)
     assert [path.name for path in done.out.iterdir() if path.name.startswith(".")] == []
+
+
+@pytest.mark.fault
+def test_no_temporary_file_outlives_the_jobs(done: Planted) -> None:
+    assert list(done.temporary.iterdir()) == []
+
+
+@pytest.mark.fault
+def test_no_job_listens_or_sends(done: Planted) -> None:
+    tried = [line.split()[0] for line in heard(done.root / "network")]
+    assert "watching" in tried and set(tried) == {"watching"}
+    assert done.addresses == set(), "sockets of libraries that are not Python"
+
+
+def test_a_try_to_reach_a_network_is_noticed(tmp_path: Path) -> None:
+    for words in ("create_server(('', 0))", "create_connection(('192.0.2.1', 9), 1)", "gethostbyname('example.org')"):
+        script = f"import socket; socket.{words}"
+        environment = watched_environment(tmp_path)
+        assert subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True).returncode == 1
+    assert len([line for line in heard(tmp_path) if line.startswith("socket.")]) == 3
 
 
 @pytest.mark.fault
