@@ -16,7 +16,7 @@ _ROW_HEIGHT = 22
 _ROWS_SHOWN = 6
 
 
-class BatchLook:
+class LookControl:
     """Starts and cancels the look, and shows what it found.
 
     Parameters

@@ -9,9 +9,10 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
-from MedUSISLib.errors import MedUSISError
+from MedUSISLib.errors import ErrorCode, MedUSISError
 from MedUSISLib.mrml.batch_logic import holds_batch
-from MedUSISLib.mrml.batch_view import BatchCounts, BatchView, counts_text, standing
+from MedUSISLib.mrml.batch_standing import counts_text, standing
+from MedUSISLib.mrml.batch_view import BatchCounts, BatchView
 from MedUSISLib.signal import Signal
 
 from .batch_table import BatchTable
@@ -89,7 +90,7 @@ class BatchRuns:
 
     @property
     def seen(self):
-        """What the last look has seen (``BatchLook``), None without one."""
+        """What the last look has seen (``BatchSeen``), None without one."""
         return self._look
 
     @property
@@ -141,7 +142,7 @@ class BatchRuns:
 
     def _see(self) -> None:
         """Look at the cases; a folder whose manifest is not there yet, or damaged, has none."""
-        if self._view is not None and self._view.folder != self._chosen:
+        if self._view is not None and (self._view.folder != self._chosen or not self._view.is_there):
             self._let_go()
         if self._chosen is None or self._broken == self._chosen:
             return
@@ -237,8 +238,6 @@ class BatchRuns:
         if holds_batch(folder):
             self.open(folder)
         else:
-            from MedUSISLib.errors import ErrorCode
-
             self.failed(
                 MedUSISError(
                     ErrorCode.BAD_SETTING,

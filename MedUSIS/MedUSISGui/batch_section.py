@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import slicer
@@ -117,7 +118,7 @@ class _Parts:
         from MedUSISLib.mrml.batch_list import BatchList
 
         from .batch_form import BatchForm
-        from .batch_look import BatchLook
+        from .batch_look import LookControl
         from .batch_runs import BatchRuns
 
         self._ui = ui
@@ -127,7 +128,7 @@ class _Parts:
         self.loaded = Signal()
         self.list = BatchList(logic.open_runs)
         self.form = BatchForm(ui, dialogs)
-        self.look = BatchLook(ui, logic.background.look_for_cases)
+        self.look = LookControl(ui, logic.background.look_for_cases)
         self.runs = BatchRuns(ui, self.list, dialogs)
         for part in (self.look, self.runs):
             part.failed.connect(self.failed)
@@ -160,6 +161,9 @@ class _Parts:
         from MedUSISLib.mrml.settings import SynthesisSettings
 
         chosen = settings_of(self._parameters) if self._parameters is not None else SynthesisSettings()
+        manifest = self._generators.entry.manifest if self._generators.entry is not None else None
+        if manifest is not None and manifest.spatial_dims == 3:
+            chosen = replace(chosen, mode="window")  # the panel may still hold that of another generator
         return self.form.settings(chosen)
 
     def _show(self) -> None:

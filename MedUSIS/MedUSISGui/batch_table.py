@@ -76,7 +76,7 @@ class BatchTable:
         self._filter.select("all")
 
     def show(self, look) -> None:
-        """Show what was seen (``BatchLook``)."""
+        """Show what was seen (``BatchSeen``)."""
         before, self._lines = self._lines, look.lines
         if len(before) != len(self._lines):
             self._filled = 0

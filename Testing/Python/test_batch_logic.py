@@ -24,7 +24,8 @@ from MedUSISLib.mrml.batch_logic import (
     read_found,
     specification,
 )
-from MedUSISLib.mrml.batch_view import BatchView, counts_of, standing
+from MedUSISLib.mrml.batch_standing import standing
+from MedUSISLib.mrml.batch_view import BatchCounts, BatchView, counts_of
 from MedUSISLib.mrml.fine_tune_runs import RunList
 from MedUSISLib.mrml.settings import SynthesisSettings
 from MedUSISLib.runs.status import RunState
@@ -211,8 +212,6 @@ class TestStanding:
         store = FakeRunStore()
         store.add(tmp_path / "x", kind="batch", state=RunState.FAILED, message="no CT was found", hint="choose others")
         (line,) = RunList(lambda: store, "batch").refresh()
-        from MedUSISLib.mrml.batch_view import BatchCounts
-
         found = standing(BatchCounts(), line, begun=False)
         assert found.sentence == "no CT was found; choose others" and found.actions == {"go on"}
 

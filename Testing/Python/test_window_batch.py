@@ -144,6 +144,12 @@ class TestPlan:
         assert "3 passes" in text and "head-t1w" in text
         assert planned.parts.settings.synthesis.passes == 3
 
+    def test_a_generator_in_3d_works_in_windows(self, planned):
+        planned.panel.parameters.generator = "head-t1w-3d"
+        planned.panel.refresh()
+        assert planned.parts.settings.synthesis.mode == "window"
+        assert "overlapping windows" in planned.batch.batchSettingsLabel.text
+
     def test_own_choices_go_into_the_job(self, planned, tmp_path):
         planned.batch.batchSegmentComboBox.setCurrentIndex(1)
         planned.batch.batchWorkersSpinBox.value = 2
@@ -205,8 +211,7 @@ class TestLook:
 
     def test_a_failure_says_why(self, planned):
         planned.batch.batchLookButton.click()
-        failure = Failure("INPUT_NOT_READABLE", "the table has no column 'ct'", "add one")
-        planned.logic.background.looks[0][2](failure)
+        planned.logic.background.looks[0][2](Failure("INPUT_NOT_READABLE", "the table has no column 'ct'", "add one"))
         assert "Add one" in planned.ui.errorTextLabel.text and planned.batch.batchLookButton.enabled
 
 
@@ -240,7 +245,8 @@ class TestCases:
         assert [row_of(running, row)[1] for row in (3, 4, 5)] == ["left out", "computing", "waiting"]
 
     def test_one_look_tells_how_it_stands(self, running):
-        assert "Working" in running.batch.batchStateLabel.text and "1 at a time" in running.batch.batchStateLabel.text
+        text = running.batch.batchStateLabel.text
+        assert "Working" in text and "1 case in hand" in text
         assert running.batch.batchCountsLabel.text == "4 of 6 cases, 1 went wrong, 1 to be looked at, about 2.5 h left"
         assert running.batch.batchProgressBar.value == round(1000 * 4 / 6)
 
@@ -357,6 +363,15 @@ class TestRuns:
         empty.panel.errors.hide()
         empty.parts.runs.look()
         assert not empty.panel.errors.shown
+
+    def test_a_batch_whose_folder_is_deleted_shows_no_cases(self, empty, tmp_path):
+        import shutil
+
+        make_batch(tmp_path / "old", ["done", "waiting"]).close()
+        empty.parts.runs.open(tmp_path / "old")
+        shutil.rmtree(tmp_path / "old")
+        empty.parts.runs.look()
+        assert empty.batch.batchCasesTable.isHidden() and not empty.panel.errors.shown
 
     def test_another_batch_can_be_chosen(self, running, tmp_path):
         make_batch(tmp_path / "second", ["done"]).close()
