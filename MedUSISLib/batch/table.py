@@ -14,7 +14,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PureWindowsPath
 
 from MedUSISLib.batch.case import BatchCase, CaseProblem, FoundCases
@@ -110,14 +110,14 @@ def write_case_table(found: FoundCases, path: Path) -> Path:
 def _cases(rows: list[_Row], folder: Path, problems: list[CaseProblem]) -> list[BatchCase]:
     cases: list[BatchCase] = []
     ids: dict[str, int] = {}
-    inputs: dict[tuple[Path, str, Path | None], int] = {}
+    inputs: dict[BatchCase, int] = {}
     for row in rows:
         case = _case(row, folder, problems)
         if case is None:
             continue
-        same = inputs.setdefault((case.ct, case.ct_series or "", case.segmentation), row.line)
-        if same != row.line:
-            problems.append(problem("DUPLICATE", row.place, f"it names the files of row {same}"))
+        same = replace(case, key="")
+        if same in inputs:
+            problems.append(problem("DUPLICATE", row.place, f"it names the files of row {inputs[same]}"))
             continue
         key = case.key
         if not row.cells.get("id") and key in ids:  # one CT with several segmentations
@@ -125,7 +125,8 @@ def _cases(rows: list[_Row], folder: Path, problems: list[CaseProblem]) -> list[
         if ids.setdefault(key, row.line) != row.line:
             problems.append(problem("DUPLICATE_ID", row.place, f"row {ids[key]} has the same id"))
             continue
-        cases.append(BatchCase(key, case.ct, case.segmentation, case.labels, case.ct_series))
+        inputs[same] = row.line
+        cases.append(replace(case, key=key))
     return cases
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from MedUSISLib.dataset.items import Item
 
 # Part of what every output carries (`synthesis.result.SYNTHETIC_NOTICE`), in whatever field the format has for it.
@@ -27,11 +25,9 @@ def _header_text(item: Item) -> str:
         header = pydicom.dcmread(item.files[0], stop_before_pixels=True, specific_tags=_DICOM_TEXTS)
         return " ".join(str(header.get(name, "")) for name in _DICOM_TEXTS)
     if item.format == "nii":
-        import nibabel
-        import numpy as np
+        from MedUSISLib.imaging.nifti import read_nifti_description
 
-        nifti: Any = nibabel.load(item.path).header
-        return np.asarray(nifti["descrip"]).tobytes().decode("latin-1")
+        return read_nifti_description(item.path)
     import SimpleITK as sitk
 
     reader = sitk.ImageFileReader()

@@ -63,6 +63,15 @@ def read_nifti_geometry(path: Path, role: str) -> Geometry:
     return _geometry(header, role, path)[0]
 
 
+def read_nifti_description(path: Path) -> str:
+    """What a file's header says of it; "" where it cannot be read."""
+    try:
+        with _opened(path) as stream:
+            return np.asarray(_header(stream)["descrip"]).tobytes().decode("latin-1")
+    except (OSError, EOFError, ValueError, zlib.error):
+        return ""
+
+
 def _damaged(role: str, path: Path) -> MedUSISError:
     return MedUSISError(
         ErrorCode.INPUT_NOT_READABLE,

@@ -1,0 +1,208 @@
+"""CTs and segmentations in exports of a PACS: series sorted out, objects matched by what they refer to."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pydicom
+from batch_tree import codes, grid, pairs, write
+from dicom_example import box, loop_on, write_rtstruct
+from pydicom import Dataset
+from pydicom.uid import generate_uid
+from test_imaging_dicom import write_series
+
+from MedUSISLib.batch.find_cases import find_cases
+from MedUSISLib.imaging.geometry import Geometry
+from MedUSISLib.imaging.reading import read_volume
+from MedUSISLib.imaging.volume import Volume
+from MedUSISLib.progress import Progress
+
+GRID = Geometry((8, 7, 6), (2.0, 2.0, 3.0), (-7.3, -6.1, 40.5))
+
+
+class One:
+    """Writes the series of one study."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.study, self.frame = generate_uid(), generate_uid()
+
+    def series(self, folder: str, change: Callable | None = None, slices: int = 6, modality: str = "CT") -> str:
+        """A series in a folder below the root; returns its UID."""
+        uid = generate_uid()
+
+        def both(k: int, ds: Any) -> Any:
+            ds.StudyInstanceUID, ds.FrameOfReferenceUID = self.study, self.frame
+            return False if k >= slices else change(k, ds) if change else None
+
+        array = np.random.default_rng(len(uid)).integers(-900, 900, GRID.shape_kji).astype(np.int16)
+        before = set((self.root / folder).glob("*")) if (self.root / folder).is_dir() else set()
+        parking = self.root / "parking"
+        write_series(parking, Volume(array, GRID), change=both, series_uid=uid, modality=modality)
+        (self.root / folder).mkdir(parents=True, exist_ok=True)
+        for path in parking.iterdir():
+            path.rename(self.root / folder / f"IM{len(before):04d}{path.stem[-3:]}")
+        parking.rmdir()
+        return uid
+
+    def structures(self, name: str, series: str | None, **options: Any) -> None:
+        """An RTSTRUCT that refers to a series."""
+        path = self.root / name
+        loops = {"Brain": [loop_on(GRID, k, box(1, 5, 1, 5)) for k in range(4)]}
+        write_rtstruct(path, Volume(np.zeros(GRID.shape_kji, np.int16), GRID), loops, frame=self.frame)
+        ds = pydicom.dcmread(path)
+        ds.StudyInstanceUID = self.study
+        frame, study, referred = Dataset(), Dataset(), Dataset()
+        frame.FrameOfReferenceUID = self.frame
+        if series is not None:
+            referred.SeriesInstanceUID = series
+            study.RTReferencedSeriesSequence = [referred]
+            frame.RTReferencedStudySequence = [study]
+        ds.ReferencedFrameOfReferenceSequence = [frame]
+        for key, value in options.items():
+            setattr(ds, key, value)
+        ds.save_as(path)
+
+
+def by_series(root: Path) -> dict[str, str | None]:
+    """Segmentation by the UID of the CT's series."""
+    found = find_cases(root)
+    matched = pairs(found, root)
+    return {case.ct_series or "": matched[case.key] for case in found.cases}
+
+
+def test_an_export_is_sorted_out(tmp_path: Path) -> None:
+    """Everything of one study in one folder without suffixes, as a CD has it."""
+    study = One(tmp_path)
+    soft, bone = study.series("DICOM"), study.series("DICOM")
+    study.series("DICOM", slices=2)
+    study.series("DICOM", lambda k, ds: setattr(ds, "ImageType", ["ORIGINAL", "PRIMARY", "LOCALIZER"]), slices=1)
+    study.series("DICOM", lambda k, ds: setattr(ds, "SOPClassUID", "1.2.840.10008.5.1.4.1.1.7"))
+    study.series("DICOM", lambda k, ds: setattr(ds, "NumberOfFrames", 4), slices=1)
+    study.series("DICOM", modality="MR")
+    study.series("DICOM", lambda k, ds: setattr(ds, "SeriesDescription", "SYNTHETIC MR head-t1w"), modality="MR")
+    study.structures("DICOM/rs", bone)
+    (tmp_path / "DICOM" / "broken.dcm").write_bytes(b"no DICOM at all")
+    assert by_series(tmp_path) == {soft: None, bone: "DICOM/rs"}
+    found = find_cases(tmp_path)
+    assert found.kind == "dicom" and all(case.ct.name == "DICOM" for case in found.cases)
+    assert sorted(problem.code for problem in found.problems) == [
+        "FEW_SLICES", "LOCALIZER", "MULTI_FRAME", "NOT_A_CT", "NOT_DICOM", "NOT_GREY", "SYNTHETIC",
+    ]  # fmt: skip
+    assert not any("Mueller" in str(problem) or "4711" in str(problem) for problem in found.problems)
+
+
+def test_the_series_of_a_case_is_read_from_its_folder(tmp_path: Path) -> None:
+    from MedUSISLib.batch.request import BatchRequest
+    from MedUSISLib.synthesis.request import SynthesisRequest
+
+    study = One(tmp_path)
+    first, second = study.series("all"), study.series("all", lambda k, ds: setattr(ds, "RescaleIntercept", "-1000"))
+    low = {}
+    for case in find_cases(tmp_path).cases:
+        request = BatchRequest(input=tmp_path, out=tmp_path / "o").synthesis(
+            case.ct, tmp_path / "seg.nii.gz", tmp_path / "o" / "1", None, case.ct_series
+        )
+        assert isinstance(request, SynthesisRequest) and case.ct_series not in str(request.settings())
+        low[case.ct_series] = int(read_volume(request.ct, series_uid=request.ct_series or "").array_kji.min())
+    assert low[second] == low[first] + 24
+
+
+def test_several_studies_with_folders_of_their_own(tmp_path: Path) -> None:
+    uids = {}
+    for name in ("A/1", "A/2", "B/1"):
+        study = One(tmp_path / name)
+        uids[study.series("SE1")] = f"{name}/SE2/rs.dcm"
+        study.structures("SE2/rs.dcm", list(uids)[-1])
+    assert by_series(tmp_path) == uids
+    assert not find_cases(tmp_path).problems
+
+
+def test_a_series_in_folders_side_by_side_is_one_case(tmp_path: Path) -> None:
+    uid = One(tmp_path).series("S/1")
+    (tmp_path / "S" / "2").mkdir()
+    for path in sorted((tmp_path / "S" / "1").iterdir())[::2]:
+        path.rename(tmp_path / "S" / "2" / path.name)
+    (case,) = find_cases(tmp_path).cases
+    assert case.ct == (tmp_path / "S").resolve() and case.ct_series == uid
+    assert read_volume(case.ct, series_uid=uid).array_kji.shape == GRID.shape_kji
+    (tmp_path / "S" / "2" / "in").mkdir()
+    for path in sorted((tmp_path / "S" / "2").glob("IM*"))[:1]:
+        path.rename(tmp_path / "S" / "2" / "in" / path.name)
+    for path in (tmp_path / "S" / "1").iterdir():
+        path.rename(tmp_path / "S" / "2" / path.name)
+    found = find_cases(tmp_path)
+    assert not found.cases and codes(found) == {"S/2": "SCATTERED_SERIES"}
+
+
+def test_what_is_there_twice_counts_once(tmp_path: Path) -> None:
+    study = One(tmp_path)
+    uid = study.series("a/ct")
+    study.structures("a/rs.dcm", uid)
+    shutil.copytree(tmp_path / "a", tmp_path / "b")
+    assert by_series(tmp_path) == {uid: "a/rs.dcm"}
+    assert codes(find_cases(tmp_path)) == {"b": "DUPLICATE", "b/ct": "DUPLICATE"}
+
+
+def test_a_frame_of_reference_is_enough_where_it_leaves_no_choice(tmp_path: Path) -> None:
+    one, two = One(tmp_path / "one"), One(tmp_path / "two")
+    alone = one.series("ct")
+    one.structures("rs.dcm", generate_uid())
+    two.series("ct")
+    two.series("ct")
+    two.structures("rs.dcm", None)
+    found = find_cases(tmp_path)
+    assert {case.ct_series: case.segmentation is not None for case in found.cases}[alone]
+    assert sum(case.segmentation is not None for case in found.cases) == 1
+    assert codes(found) == {"one/rs.dcm": "PAIRED_BY_FRAME", "two/rs.dcm": "SEVERAL_CTS"}
+
+
+def test_objects_of_another_image_are_told(tmp_path: Path) -> None:
+    study = One(tmp_path)
+    ct, mr = study.series("ct"), study.series("mr", modality="MR")
+    study.structures("of_mr.dcm", mr)
+    One(tmp_path).structures("of_nothing.dcm", generate_uid())
+    assert by_series(tmp_path) == {ct: None}
+    assert codes(find_cases(tmp_path)) == {
+        "mr": "NOT_A_CT",
+        "of_mr.dcm": "OTHER_IMAGE",
+        "of_nothing.dcm": "OTHER_IMAGE",
+    }
+
+
+def test_of_several_objects_the_approved_one_counts(tmp_path: Path) -> None:
+    study = One(tmp_path)
+    uid = study.series("ct")
+    study.structures("a.dcm", uid)
+    study.structures("b.dcm", uid)
+    assert by_series(tmp_path) == {}
+    assert set(codes(find_cases(tmp_path)).values()) == {"SEVERAL_SEGMENTATIONS"}
+    study.structures("c.dcm", uid, ApprovalStatus="APPROVED")
+    assert by_series(tmp_path) == {uid: "c.dcm"}
+
+
+def test_a_label_map_beside_a_series_is_its_segmentation(tmp_path: Path) -> None:
+    uid = One(tmp_path).series("Meier/CT")
+    write(tmp_path, "Meier/seg.nii.gz", geometry=grid(7))
+    assert by_series(tmp_path) == {uid: "Meier/seg.nii.gz"}
+    kind = find_cases(tmp_path).kind
+    assert kind == "dicom"
+
+
+def test_what_medusis_exported_is_left_out(tmp_path: Path) -> None:
+    """Also when the export lies in the folder of the CT."""
+    from dicom_example import write_ct, write_result
+
+    from MedUSISLib.dicom.export import export_dicom
+    from MedUSISLib.dicom.request import ExportDicomRequest
+
+    ct = write_ct(tmp_path / "in" / "ct", GRID)
+    write_result(tmp_path / "result", ct)
+    export_dicom(ExportDicomRequest(result=tmp_path / "result", source=tmp_path / "in/ct", out=tmp_path / "in/sMR"))
+    found = find_cases(tmp_path / "in", Progress())
+    assert list(pairs(found, tmp_path / "in").values()) == [None], "the labels that it wrote are no input"
+    assert set(codes(found).values()) == {"SYNTHETIC"} and len(found.problems) >= 1
