@@ -204,7 +204,7 @@ def _computed(read: ReadCase, progress: RecordingProgress, segment_again: bool) 
     """
     request, case, bundle, schema = read.request, read.case, read.bundle, read.schema
     manifest = bundle.manifest
-    plan = plan_synthesis(manifest, request.mode, case.body, progress)
+    plan = plan_synthesis(manifest, request.mode, case.body, progress, request.first_voxel)
     on_grid, filled = labels_on_grid(case, schema, plan)
     warn_of_absent_classes(on_grid, schema, progress)
     labels = labels_on_ct(case, on_grid)

@@ -14,6 +14,7 @@ from MedUSISLib.synthesis.batches import BatchRunner
 from MedUSISLib.synthesis.boxes import BoxLayout
 from MedUSISLib.synthesis.grid_maps import GridMaps
 from MedUSISLib.synthesis.passes import Blend, PassSampler
+from MedUSISLib.synthesis.slice_order import nearest_first, outward
 from MedUSISLib.synthesis.windows import (
     NO_BORDERS,
     Borders,
@@ -59,10 +60,13 @@ class SliceViews:
     ----------
     axes : sequence of int
         Array axes along which slices are stacked: 0 axial, 1 coronal, 2 sagittal.
+    first_kji : three floats, optional
+        The slices through this place come first.
     """
 
-    def __init__(self, axes: Sequence[int]) -> None:
+    def __init__(self, axes: Sequence[int], first_kji: Sequence[float] | None = None) -> None:
         self.axes = tuple(axes)
+        self.first_kji = first_kji
 
     def borders(self, labels_kji: np.ndarray) -> Borders:  # noqa: ARG002
         """There are none: each slice is drawn as a whole."""
@@ -82,15 +86,18 @@ class SliceViews:
         weight = 1.0 / len(self.axes)
         for axis, numbers in zip(self.axes, occupied, strict=True):
             stack = np.moveaxis(labels_kji, axis, 0)
+            first = None if self.first_kji is None else self.first_kji[axis]
 
-            def work(part: Sequence[int], axis: int = axis, stack: np.ndarray = stack) -> None:
+            def work(
+                part: Sequence[int], axis: int = axis, stack: np.ndarray = stack, first: float | None = first
+            ) -> None:
                 images = sampler.maps(stack[list(part)], keys=[(axis, number) for number in part])
                 maps.add_slices(axis, part, images, weight)
-                for position, number in enumerate(part):
-                    on_slice(axis, number, images.mean[position])
+                for position in nearest_first(part, first):
+                    on_slice(axis, part[position], images.mean[position])
 
             runner = runner_of_size(stack[0].size)
-            for done in runner.run(numbers, work):
+            for done in runner.run(outward(numbers, first, runner.size), work):
                 progress.step(before + done, total)
             before += len(numbers)
 
@@ -106,11 +113,14 @@ class WindowedSlices:
         Array axis along which slices are stacked.
     window : (int, int)
         Rows and columns of a window: the generator's training crop.
+    first_kji : three floats, optional
+        The slice through this place comes first.
     """
 
-    def __init__(self, axis: int, window: tuple[int, int]) -> None:
+    def __init__(self, axis: int, window: tuple[int, int], first_kji: Sequence[float] | None = None) -> None:
         self.axis = axis
         self.window = window
+        self.first = None if first_kji is None else first_kji[axis]
 
     def borders(self, labels_kji: np.ndarray) -> Borders:
         """See `SynthesisMode`."""
@@ -130,7 +140,7 @@ class WindowedSlices:
         on_slice: OnSlice,
     ) -> None:
         stack = np.moveaxis(labels_kji, self.axis, 0)
-        numbers = occupied_slices(labels_kji, self.axis)
+        numbers = outward(occupied_slices(labels_kji, self.axis), self.first)
         layout = window_layout(stack.shape[1:], self.window)
         weights = gaussian_weights(self.window)
         divisor = total_weights(layout, weights)

@@ -11,6 +11,7 @@ from MedUSISLib.imaging.grid import GridSpec, plan_grid
 from MedUSISLib.imaging.volume import Volume
 from MedUSISLib.progress import Progress
 from MedUSISLib.synthesis.modes import SliceViews, SynthesisMode, VolumeWindows, WindowedSlices
+from MedUSISLib.synthesis.slice_order import Voxel, voxel_on_grid
 
 _ARRAY_AXIS = {"axial": 0, "coronal": 1, "sagittal": 2}
 
@@ -35,7 +36,9 @@ class SynthesisPlan:
     mode_name: str
 
 
-def plan_synthesis(manifest: Manifest, mode: str, body: Volume, progress: Progress) -> SynthesisPlan:
+def plan_synthesis(
+    manifest: Manifest, mode: str, body: Volume, progress: Progress, first_voxel: Voxel | None = None
+) -> SynthesisPlan:
     """Lay out the work for a CT.
 
     Parameters
@@ -49,6 +52,8 @@ def plan_synthesis(manifest: Manifest, mode: str, body: Volume, progress: Progre
         Of the CT.
     progress : Progress
         Hears the warnings.
+    first_voxel : (i, j, k), optional
+        Of the CT: slices through it are drawn first.
 
     Raises
     ------
@@ -67,15 +72,17 @@ def plan_synthesis(manifest: Manifest, mode: str, body: Volume, progress: Progre
             grid = _grid(manifest, body, isotropic=True)
             if len(axes) < 3:
                 progress.warning("VIEWS_LIMITED", f"the generator knows {len(axes)} views: their mean is taken")
-            return SynthesisPlan(grid, axis, SliceViews(axes), "three-view")
+            first = voxel_on_grid(first_voxel, body.geometry, grid)
+            return SynthesisPlan(grid, axis, SliceViews(axes, first), "three-view")
         progress.warning(
             "VIEWS_LIMITED", f"the generator knows {manifest.grid.slice_axis} slices only: the mode is slice"
         )
         mode = "slice"
     grid = _grid(manifest, body, isotropic=False)
+    first = voxel_on_grid(first_voxel, body.geometry, grid)
     if mode == "window":
         # in an image the later index axis is the row: size is (i, j), an image is [j, i]
-        return SynthesisPlan(grid, axis, WindowedSlices(axis, (size[1], size[0])), "window")
+        return SynthesisPlan(grid, axis, WindowedSlices(axis, (size[1], size[0]), first), "window")
     in_plane = [n for number, n in enumerate(grid.size_ijk) if number != 2 - axis]
     if any(n > trained for n, trained in zip(in_plane, size, strict=True)):
         progress.warning(
@@ -83,7 +90,7 @@ def plan_synthesis(manifest: Manifest, mode: str, body: Volume, progress: Progre
             f"the body needs slices of {in_plane[0]}x{in_plane[1]}, the generator was trained on {size[0]}x{size[1]}: "
             "--mode window keeps to that size",
         )
-    return SynthesisPlan(grid, axis, SliceViews([axis]), "slice")
+    return SynthesisPlan(grid, axis, SliceViews([axis], first), "slice")
 
 
 def fitting_mode(manifest: Manifest, mode: str) -> str:

@@ -18,7 +18,7 @@ _PICTURES = 12
 
 
 class Previews:
-    """Writes about a dozen slices of a run as PNG, evenly spread, and tells the listener.
+    """Writes the first slice of a run and about a dozen more, evenly spread, as PNG, and tells the listener.
 
     Parameters
     ----------
@@ -36,11 +36,13 @@ class Previews:
         self._progress = progress
         self._axis = slice_axis
         self._step = max(1, number_of_slices // _PICTURES)
+        self._shown = False
 
     def __call__(self, axis: int, number: int, image: np.ndarray) -> None:
         """Show network intensities [rows, columns] in [-1, 1] of one slice, if it is its turn."""
-        if axis != self._axis or number % self._step:
+        if axis != self._axis or (self._shown and number % self._step):
             return
+        self._shown = True
         path = self._folder / f"slice-{number:04d}.png"
         write_picture(path, image, upside_down=self._axis != 0)
         self._progress.preview(path)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 
 DEVICE_PATTERN = r"^(auto|cpu|cuda(:\d+)?)$"
 """Devices that a request may name; the contract of ``--device``."""
 
-_NOT_SETTINGS = {"ct", "ct_series", "segmentation", "out", "segmentation_was_resampled"}
+_NOT_SETTINGS = {"ct", "ct_series", "segmentation", "out", "segmentation_was_resampled", "first_voxel"}
 
 
 class SynthesisRequest(BaseModel):
@@ -65,6 +65,10 @@ class SynthesisRequest(BaseModel):
     segmentation_was_resampled: bool = Field(
         default=False,
         description="the caller already resampled the segmentation onto the CT's grid; the report then says so",
+    )
+    first_voxel: tuple[FiniteFloat, FiniteFloat, FiniteFloat] | None = Field(
+        default=None,
+        description="voxel (i, j, k) of the CT that somebody looks at: slices through it come first; changes no result",
     )
     overwrite: bool = Field(default=False, description="replace what is in the output folder")
     allow_cpu: bool = Field(
