@@ -32,12 +32,15 @@ class BatchForm:
     ----------
     changed : Signal
         Without arguments.
+    out_chosen : Signal
+        With the folder that the user has chosen for the results.
     """
 
     def __init__(self, ui, dialogs) -> None:
         self._ui = ui
         self._dialogs = dialogs
         self.changed = Signal()
+        self.out_chosen = Signal()
         self._source = _read(_SOURCE_KEY)
         self._out = _read(_OUT_KEY)
         self._labels = ""
@@ -122,6 +125,7 @@ class BatchForm:
         folder = self._dialogs.folder(_("New folder for the results, inside the hospital"))
         if folder is not None:
             self.choose_out(folder)
+            self.out_chosen(folder)
 
     def _on_labels(self, value: str) -> None:
         if value == _CHOOSE_TABLE:

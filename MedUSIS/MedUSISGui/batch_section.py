@@ -133,6 +133,7 @@ class _Parts:
         for part in (self.look, self.runs):
             part.failed.connect(self.failed)
         self.form.changed.connect(self._on_changed)
+        self.form.out_chosen.connect(self._on_out_chosen)
         self.look.changed.connect(self._show)
         self.runs.load_asked.connect(self._on_load)
         ui.batchLookButton.connect("clicked(bool)", self._on_look)
@@ -191,6 +192,13 @@ class _Parts:
     def _on_changed(self) -> None:
         self._say("")
         self._show()
+
+    def _on_out_chosen(self, folder: Path) -> None:
+        """A folder that holds a batch already: show that one, so that the user can go on with it."""
+        from MedUSISLib.mrml.batch_logic import holds_batch
+
+        if holds_batch(folder):
+            self.runs.open(folder)
 
     def _on_look(self, _checked: bool = False) -> None:
         self._say("")

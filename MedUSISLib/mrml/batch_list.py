@@ -80,11 +80,11 @@ class BatchList:
         return _absolute(settings.out)
 
     def pause(self, folder: Path) -> None:
-        """No new case begins; "Go on" does the rest."""
+        """No new case begins, those in hand are finished; "Go on" does the rest."""
         self._asked(folder, "pause")
 
     def stop(self, folder: Path) -> None:
-        """End it; what is done stays done."""
+        """End it at once; what is done stays done."""
         self._asked(folder, "stop")
 
     def go_on(self, folder: Path) -> None:

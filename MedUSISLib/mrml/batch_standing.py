@@ -65,7 +65,7 @@ def _active(state: str, run: Any, counts: BatchCounts) -> BatchStanding:
         in_hand = f"{count(counts.working, 'case')} in hand. " if counts.working else ""
         sentence = f"{in_hand}Slicer may be closed."
         return BatchStanding("ok", "Working", sentence, frozenset({"pause", "stop"}))
-    sentence = "What is being worked on is finished or given up first."
+    sentence = "The cases in hand are finished first." if state == "pausing" else "The cases in hand are given up."
     title = "Pausing" if state == "pausing" else "Ending"
     return BatchStanding("unknown", title, sentence, frozenset({"stop"}) if state == "pausing" else frozenset())
 

@@ -2,8 +2,8 @@
 
     OMP_NUM_THREADS=1 .venv/bin/python Testing/Benchmarks/batch_window.py
 
-Opens the real panel on the stand-in for Slicer's window, with a manifest of 300 and of 1000 cases. Processor time of the
-window's own thread, events included.
+Opens the real panel on the stand-in for Slicer's window, with a manifest of 300 and of 1000 cases. Processor time of
+the window's own thread, events included.
 """
 
 from __future__ import annotations

@@ -16,7 +16,6 @@ from MedUSISLib.mrml.batch_logic import Found, Problem
 from MedUSISLib.runs.status import RunState
 
 STATES = ["done", "review", "failed", "skipped", "computing", "waiting"]
-WIDEST = 450
 
 
 @pytest.fixture
@@ -101,7 +100,7 @@ class TestOpening:
         running.parts.runs.table.choose(3)
         running.widget.show()
         slicer_window.process_events()
-        assert running.widget.minimumSizeHint().width() <= WIDEST
+        assert running.widget.minimumSizeHint().width() <= 450
         running.widget.hide()
 
     def test_the_batches_are_looked_at_only_while_they_can_be_seen(self, running):
@@ -156,8 +155,7 @@ class TestPlan:
         combo = planned.batch.batchLabelsComboBox
         combo.setCurrentIndex(next(n for n in range(combo.count) if "synthseg" in combo.itemText(n)))
         planned.batch.batchStartButton.click()
-        (job,) = planned.logic.store.submitted
-        chosen = job.parameters
+        chosen = planned.logic.store.submitted[0].parameters
         assert (chosen["segment"], chosen["workers"], chosen["labels"]) == ("head-seg", 2, "synthseg")
 
     def test_labels_from_a_table(self, planned, tmp_path):
@@ -170,8 +168,7 @@ class TestPlan:
         assert planned.parts.settings.labels == str(tmp_path / "ours.csv") and "ours.csv" in combo.currentText
 
     def test_what_is_missing_stands_beside_the_button(self, empty):
-        assert not empty.batch.batchStartButton.enabled and not empty.batch.batchLookButton.enabled
-        assert "No CTs are chosen" in empty.batch.batchReadinessLabel.text
+        assert not empty.batch.batchStartButton.enabled and "No CTs are chosen" in empty.batch.batchReadinessLabel.text
 
 
 class TestLook:
@@ -245,8 +242,7 @@ class TestCases:
         assert [row_of(running, row)[1] for row in (3, 4, 5)] == ["left out", "computing", "waiting"]
 
     def test_one_look_tells_how_it_stands(self, running):
-        text = running.batch.batchStateLabel.text
-        assert "Working" in text and "1 case in hand" in text
+        assert "Working</b></span><br>1 case in hand." in running.batch.batchStateLabel.text
         assert running.batch.batchCountsLabel.text == "4 of 6 cases, 1 went wrong, 1 to be looked at, about 2.5 h left"
         assert running.batch.batchProgressBar.value == round(1000 * 4 / 6)
 
@@ -350,6 +346,13 @@ class TestRuns:
         assert again.batch.batchChoiceComboBox.currentText == "old" and again.batch.batchCasesTable.rowCount == 2
         again.panel.close()
 
+    def test_a_folder_for_results_that_holds_a_batch_shows_it(self, planned, tmp_path):
+        make_batch(tmp_path / "old", ["done", "waiting"]).close()
+        planned.dialogs.answers["folder"] = tmp_path / "old"
+        planned.batch.batchOutButton.click()
+        assert "holds a batch already" in planned.batch.batchReadinessLabel.text
+        assert planned.parts.runs.folder == tmp_path / "old" and planned.batch.batchGoOnButton.enabled
+
     def test_a_folder_without_a_batch_is_refused(self, empty, tmp_path):
         empty.dialogs.answers["folder"] = tmp_path
         empty.batch.batchOpenButton.click()
@@ -383,11 +386,10 @@ class TestRuns:
     def test_removing_keeps_the_results(self, running):
         running.run.change(state=RunState.STOPPED)
         running.parts.runs.look()
-        running.dialogs.answers["confirm"] = False
-        running.batch.batchRemoveButton.click()
-        assert running.run.asked == []
-        running.dialogs.answers["confirm"] = True
-        running.batch.batchRemoveButton.click()
+        for answer in (False, True):
+            assert running.run.asked == []
+            running.dialogs.answers["confirm"] = answer
+            running.batch.batchRemoveButton.click()
         assert running.run.asked == ["remove False"] and Path(running.folder / "manifest.sqlite").is_file()
         assert not running.batch.noBatchesLabel.isHidden() and running.batch.batchFrame.isHidden()
 
