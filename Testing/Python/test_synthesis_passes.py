@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +16,9 @@ from MedUSISLib.generators.bundle import Bundle
 from MedUSISLib.imaging.geometry import Geometry
 from MedUSISLib.synthesis.moments import RunningMoments
 from MedUSISLib.synthesis.noise import derived_seed, volume_noise
+from MedUSISLib.synthesis.pass_networks import PlainPasses
 from MedUSISLib.synthesis.passes import PassSampler, PassSettings
+from MedUSISLib.synthesis.quality import quality_report
 from MedUSISLib.synthesis.result import SynthesisResult
 
 GRID = Geometry((50, 50, 5), (1.0, 1.0, 4.0))
@@ -169,3 +172,28 @@ def test_bfloat16_stays_close_to_float32(tmp_path: Path) -> None:
     full = synthesized(tiny_bundle(tmp_path / "full"), passes=1)
     half = synthesized(tiny_bundle(tmp_path / "half", precision="bfloat16"), passes=1)
     assert np.abs(full.mr.array_kji - half.mr.array_kji).mean() < 0.02
+
+
+@pytest.mark.parametrize(("precision", "tolerance"), [("float32", 1e-4), ("bfloat16", 5e-3)])
+def test_prepared_network_leaves_the_quality_figures_as_they_are(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, precision: str, tolerance: float
+) -> None:
+    """Against the network as it is, in float32: one pass, since the two drop other values."""
+
+    def measured(bundle: Bundle) -> dict[str, Any]:
+        result = synthesized(bundle, passes=1)
+        return quality_report(result, lambda mr: result.labels)
+
+    prepared = measured(tiny_bundle(tmp_path / "prepared", precision=precision))
+    monkeypatch.setattr(
+        "MedUSISLib.synthesis.passes.pass_network",
+        lambda network, manifest, device: PlainPasses(network, manifest, device),
+    )
+    plain = measured(tiny_bundle(tmp_path / "plain"))
+    assert len(plain["intensity"]["classes"]) > 4
+    for ours, theirs in zip(prepared["intensity"]["classes"], plain["intensity"]["classes"], strict=True):
+        assert ours["count"] == theirs["count"]
+        assert ours["mean"] == pytest.approx(theirs["mean"], abs=tolerance)
+    for part, name in (("body", "dice"), ("mask_consistency", "dice"), ("stripes", "index_with_anatomy")):
+        assert prepared[part][name] == pytest.approx(plain[part][name], abs=tolerance), (part, name)
+    assert [flag["key"] for flag in prepared["flags"]] == [flag["key"] for flag in plain["flags"]]
