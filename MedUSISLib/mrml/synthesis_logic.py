@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from MedUSISLib.errors import ErrorCode, MedUSISError
 from MedUSISLib.mrml.scene_job import SceneJob, SceneJobProtocol, SceneWork, Warn, require_packages
 from MedUSISLib.mrml.settings import OutputChoice, SynthesisInputs, SynthesisSettings
+from MedUSISLib.mrml.slice_in_view import Voxel, voxel_in_view
 from MedUSISLib.mrml.time_left import synthesis_weights
 from MedUSISLib.mrml.worker import Worker
 
@@ -104,6 +105,7 @@ class SynthesisLogic:
         settings = in_a_mode_of_the_generator(settings)
         choice = outputs or OutputChoice()
         made_on = place_of(inputs.ct)
+        first_voxel = voxel_in_view(inputs.ct)
 
         def prepare(folder: Path, warn: Warn) -> JobSpecification:
             from MedUSISLib.jobs.specification import JobSpecification
@@ -111,7 +113,7 @@ class SynthesisLogic:
             prepared = self._prepare(inputs, schema, folder)
             for code, message in prepared.warnings:
                 warn(code, message)
-            return JobSpecification.of("synthesize", synthesis_request(settings, folder, prepared))
+            return JobSpecification.of("synthesize", synthesis_request(settings, folder, prepared, first_voxel))
 
         work = SceneWork(
             nodes={"the CT": inputs.ct, "the segmentation": inputs.segmentation},
@@ -161,7 +163,10 @@ def place_of(ct: Any) -> np.ndarray | None:
 
 
 def synthesis_request(
-    settings: SynthesisSettings, folder: Path, prepared: PreparedInputs | None = None
+    settings: SynthesisSettings,
+    folder: Path,
+    prepared: PreparedInputs | None = None,
+    first_voxel: Voxel | None = None,
 ) -> SynthesisRequest:
     """The engine's request for these settings; BAD_SETTING names what is wrong."""
     from pydantic import ValidationError
@@ -173,6 +178,7 @@ def synthesis_request(
         "ct": folder / "ct.nii.gz",
         "segmentation": folder / "segmentation.nii.gz",
         "out": folder / RESULT_NAME,
+        "first_voxel": first_voxel,
     }
     if prepared is not None:
         known.update(ct=prepared.ct_file, segmentation=prepared.segmentation_file, labels=str(prepared.labels_file))
