@@ -69,8 +69,10 @@ class PreparedPasses:
     """
 
     def __init__(self, network: WaveletGenerator, precision: str, device: torch.device) -> None:
-        self._device = device
+        self._device, self._precision = device, precision
         self._network = PreparedWavelet(network, arithmetic(precision, device)).to(device)
+        # a CPU may have to go on where an accelerator's memory ended, in another precision
+        self._source = network if device.type != "cpu" else None
         self._workers = ImageWorkers()
 
     @property
@@ -78,6 +80,9 @@ class PreparedPasses:
         return self._network.size_multiple
 
     def move_to(self, device: torch.device) -> None:
+        dtype = arithmetic(self._precision, device)
+        if self._source is not None and dtype != self._network.dtype:
+            self._network = PreparedWavelet(self._source, dtype)
         self._device, self._network = device, self._network.to(device)
 
     def with_noise(self, z: torch.Tensor | None) -> Any:
