@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from pathlib import Path
 
-from MedUSISLib.batch.candidates import Ct
+from MedUSISLib.batch.candidates import Ct, Segmentation
 from MedUSISLib.batch.case import BatchCase, CaseProblem, FoundCases, Kind
 from MedUSISLib.batch.dicom_headers import Header, counted, headers_of
 from MedUSISLib.batch.dicom_tree import DicomTree
@@ -83,13 +83,28 @@ def _in_tree(root: Path, progress: Progress) -> FoundCases:
     grids = Grids()
     matcher = Matcher(cts, segmentations, volumes.others, dicom.other_series, grids, problems)
     chosen = matcher.match(progress)
-    kept = without_copies([ct for ct in cts if ct.key in chosen], chosen, problems)
+    named = [ct for ct in cts if ct.key in chosen and _is_text(ct, chosen[ct.key], problems)]
+    kept = without_copies(named, chosen, problems)
     cases = tuple(
         BatchCase(ct.key, ct.path, one.path if (one := chosen[ct.key]) else None, ct_series=ct.series or None)
         for ct in kept
     )
     ordered = sorted(set(problems), key=lambda one: (_natural(one.where), one.code, one.what))
     return FoundCases(cases, tuple(ordered), _kind(root, kept))
+
+
+def _is_text(ct: Ct, segmentation: Segmentation | None, problems: list[CaseProblem]) -> bool:
+    """A manifest, a job and an event are text, and a case whose files cannot be named in it cannot be done."""
+    for one in (ct, segmentation):
+        try:
+            if one is not None:
+                str(one.path).encode("utf-8")
+        except UnicodeEncodeError:
+            problems.append(
+                problem("NAME_IS_NO_TEXT", one.name if one else "", "its path holds bytes that are no text")
+            )
+            return False
+    return True
 
 
 def _is_maybe_dicom(path: Path) -> bool:

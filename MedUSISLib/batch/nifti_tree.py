@@ -6,7 +6,6 @@ anyway. Files whose names say nothing are read.
 
 from __future__ import annotations
 
-import json
 import warnings
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -34,6 +33,8 @@ from MedUSISLib.imaging.mask_folder import structure_name
 from MedUSISLib.imaging.reading import read_volume
 from MedUSISLib.imaging.writing import volume_suffix
 from MedUSISLib.progress import Progress
+from MedUSISLib.small_files import read_small_file
+from MedUSISLib.strict_json import parse_json
 
 _MASKS_KNOWN = 0.8
 _WORTH_PROCESSES = 100_000_000
@@ -186,7 +187,7 @@ def _role(name: str, channels: dict[str, str]) -> str:
 def _nnunet_channels(dataset: Path) -> dict[str, str]:
     """What nnU-Net's dataset.json calls its channels, by number; empty where there is none."""
     with suppress(OSError, ValueError, AttributeError):
-        about = json.loads((dataset / "dataset.json").read_text(encoding="utf-8"))
+        about = parse_json(read_small_file(dataset / "dataset.json"))
         named = about.get("channel_names") or about.get("modality") or {}
         return {str(int(number)): str(name) for number, name in named.items()}
     return {}

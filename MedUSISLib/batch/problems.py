@@ -32,6 +32,7 @@ PROBLEMS: dict[str, ProblemKind] = {
     ),
     "DUPLICATE_ID": ProblemKind("rows of the table with an id that was there before", "give every row its own id"),
     "NOT_READABLE": ProblemKind("files and folders that cannot be read", "check the permissions, or copy them again"),
+    "NAME_IS_NO_TEXT": ProblemKind("files and folders whose names are no text in UTF-8", "rename them"),
     "UNKNOWN_IMAGE": ProblemKind("volumes that are neither a CT in HU nor labels", f"leave them out, or {_BY_TABLE}"),
     "FOREIGN_FORMAT": ProblemKind(
         "files that may hold volumes, in formats that MedUSIS does not read", "unpack or convert them to NIfTI or NRRD"

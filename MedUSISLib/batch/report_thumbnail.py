@@ -6,6 +6,7 @@ import base64
 import binascii
 import io
 import re
+from functools import lru_cache
 from pathlib import Path
 
 _PICTURE = re.compile(r'<img alt="([^"]*)" src="data:image/png;base64,([A-Za-z0-9+/=]+)"')
@@ -22,8 +23,18 @@ _BOTTOM_INCH, _DPI = 0.3, 140
 def report_thumbnail(report: Path) -> bytes | None:
     """A JPEG of a few axial slices, CT above synthetic MR; of three planes where a report has no such slices.
 
-    None when the report is not there or has no picture.
+    None when the report is not there or has no picture. Kept in memory while the report stays the same: the summary of
+    a batch that goes on is written again and again.
     """
+    try:
+        status = report.stat()
+    except OSError:
+        return None
+    return _thumbnail(report, status.st_mtime_ns, status.st_size)
+
+
+@lru_cache(maxsize=512)
+def _thumbnail(report: Path, _changed_ns: int, _size: int) -> bytes | None:
     from PIL import Image
 
     try:

@@ -21,11 +21,11 @@ from MedUSISLib.batch.case import BatchCase, CaseProblem, FoundCases
 from MedUSISLib.batch.problems import problem
 from MedUSISLib.errors import ErrorCode, MedUSISError
 from MedUSISLib.imaging.writing import atomic_path
+from MedUSISLib.small_files import read_small_file
 
 COLUMNS = ("id", "ct", "segmentation", "labels", "series")
 _OTHER_NAMES = {"seg": "segmentation", "case": "id", "ct_series": "series"}
 _SUFFIXES = (".csv", ".tsv", ".txt")
-_LARGEST_BYTES = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -176,9 +176,7 @@ def _existing(text: str, folder: Path) -> Path | None:
 def _lines(path: Path) -> list[tuple[int, list[str]]]:
     """Cells of the lines that are not empty, with the number of the line that each begins in."""
     try:
-        if path.stat().st_size > _LARGEST_BYTES:
-            raise OSError
-        text = _decoded(path.read_bytes())
+        text = _decoded(read_small_file(path))
     except (OSError, UnicodeDecodeError):
         raise MedUSISError(
             ErrorCode.INPUT_NOT_READABLE, "the table cannot be read", "save it as CSV in UTF-8", path

@@ -6,7 +6,6 @@ systems are left alone, and so is what MedUSIS itself wrote.
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator
 from contextlib import suppress
@@ -18,6 +17,8 @@ from MedUSISLib.batch.folder import CASES_NAME, MANIFEST_NAME
 from MedUSISLib.batch.problems import problem
 from MedUSISLib.output_directory import MARKER_NAME
 from MedUSISLib.progress import Progress
+from MedUSISLib.small_files import read_small_file
+from MedUSISLib.strict_json import parse_json
 
 _SYSTEM_FOLDERS = {"__macosx", "@eadir", "$recycle.bin", "system volume information", "lost+found", "#recycle"}
 
@@ -119,6 +120,6 @@ def _sorted_out(
 def _written_here(folder: Path) -> set[str]:
     """Names of the files of a synthesis in this folder; none when it holds something else of MedUSIS."""
     with suppress(OSError, ValueError, TypeError, KeyError):
-        written = json.loads((folder / MARKER_NAME).read_text(encoding="utf-8"))["written"]
+        written = parse_json(read_small_file(folder / MARKER_NAME))["written"]
         return {str(name) for name in written} if "provenance.json" in written else set()
     return set()

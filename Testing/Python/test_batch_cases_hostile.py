@@ -12,6 +12,7 @@ from batch_tree import SCANNER, codes, found_in, pairs, write
 
 from MedUSISLib.batch import tree
 from MedUSISLib.batch.find_cases import find_cases
+from MedUSISLib.batch.found_text import found_text
 from MedUSISLib.errors import ErrorCode, MedUSISError
 from MedUSISLib.imaging.volume import Volume
 from MedUSISLib.imaging.writing import write_volume
@@ -56,18 +57,19 @@ def test_hidden_files_and_pipes_are_left_alone(tmp_path: Path) -> None:
     assert found_in(tmp_path) == {"P1/ct.nii.gz": None}
 
 
-def test_names_that_are_no_text_are_cases_too(tmp_path: Path) -> None:
+def test_names_that_are_no_text_are_told(tmp_path: Path) -> None:
+    """A manifest, a job and an event are text: such a case could not be done."""
     folder = os.fsencode(tmp_path) + b"/M\xfcller"
     try:
         os.mkdir(folder)
     except OSError:
         pytest.skip("the file system wants text")
-    write(tmp_path, "ct.nii.gz", "seg.nii.gz")
-    for name in (b"ct.nii.gz", b"seg.nii.gz"):
-        os.rename(os.fsencode(tmp_path) + b"/" + name, folder + b"/" + name)
-    (case,) = find_cases(tmp_path).cases
-    case.key.encode("utf-8")
-    assert case.ct.is_file() and case.segmentation is not None and case.segmentation.is_file()
+    write(tmp_path, "ct.nii.gz", "P2/ct.nii.gz", "P2/seg.nii.gz")
+    os.rename(os.fsencode(tmp_path) + b"/ct.nii.gz", folder + b"/ct.nii.gz")
+    found = find_cases(tmp_path)
+    assert pairs(found, tmp_path) == {"P2/ct.nii.gz": "P2/seg.nii.gz"}
+    assert codes(found) == {"M\\udcfcller/ct.nii.gz": "NAME_IS_NO_TEXT"}
+    found_text(found, tmp_path).encode("utf-8")
 
 
 def test_volumes_that_medusis_cannot_open_are_told(tmp_path: Path) -> None:
