@@ -10,12 +10,14 @@ import importlib.util
 import logging
 import os
 import secrets
+import socket
 import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 import psutil
 
@@ -31,6 +33,8 @@ _LONGEST_SOCKET = 103
 _BELOW_THE_FOLDER = len("/medusis-12345678/r/session_2026-01-01_00-00-00_000000_1234567/sockets/plasma_store")
 _OBJECT_STORE_BYTES = 80 * 2**20
 """The least that Ray takes: nothing but events goes through it."""
+_ANSWER_S = 10.0
+_ATTEMPTS = 3
 _SERVERS = ("gcs_server", "raylet")
 
 
@@ -147,12 +151,23 @@ def _local_session(workers: int) -> Iterator[RaySession]:
 @contextmanager
 def _remote_session(url: str) -> Iterator[RaySession]:
     """A cluster that is there. Its key, if it wants one, comes from RAY_AUTH_TOKEN or ~/.ray/auth_token as always."""
+    place = urlsplit(url)
+    try:
+        # Ray takes half a minute to find out.
+        socket.create_connection((place.hostname, place.port), timeout=_ANSWER_S).close()
+    except OSError as error:
+        raise _unreachable(url, error) from error
     import ray
 
-    try:
-        ray.init(url, logging_level=logging.ERROR, log_to_driver=False)
-    except Exception as error:
-        raise _unreachable(url, error) from error
+    for attempt in range(1, _ATTEMPTS + 1):
+        try:
+            ray.init(url, logging_level=logging.ERROR, log_to_driver=False)
+            break
+        except Exception as error:
+            trouble = _unreachable(url, error)
+            # A busy head may need longer to start its end of the connection than Ray waits for it.
+            if attempt == _ATTEMPTS or not isinstance(error, ConnectionError) or trouble.message != _silent(url):
+                raise trouble from error
     try:
         yield RaySession(ray, [])
     finally:
@@ -195,6 +210,10 @@ def _lives(process: psutil.Process) -> bool:
     return False
 
 
+def _silent(url: str) -> str:
+    return f"no Ray cluster answers at {url}"
+
+
 def _unreachable(url: str, error: Exception) -> MedUSISError:
     """Ray's reasons in words of ours; its own name machines and users, and run over pages."""
     text = str(error)
@@ -215,6 +234,6 @@ def _unreachable(url: str, error: Exception) -> MedUSISError:
         )
     return MedUSISError(
         ErrorCode.DEVICE_NOT_AVAILABLE,
-        f"no Ray cluster answers at {url}",
+        _silent(url),
         "see that its head runs (ray start --head), that it has ray[client], and that its port 10001 can be reached",
     )

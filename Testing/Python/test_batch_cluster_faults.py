@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
 import time
@@ -14,10 +15,12 @@ import pytest
 from fake_ray import ActorUnavailableError, FakeRay, OutOfMemoryError, RayError
 
 from MedUSISLib.batch import ray_pool, ray_workers
+from MedUSISLib.batch.cluster_address import ClusterAddress
 from MedUSISLib.batch.pipeline import IN_HAND
 from MedUSISLib.batch.pool import Began, CaseTask, Died, Failed, Finished, PoolEvent, Rests
 from MedUSISLib.batch.ray_plan import ActorPlan
 from MedUSISLib.batch.ray_pool import RayPool
+from MedUSISLib.batch.ray_session import ray_session
 from MedUSISLib.batch.ray_workers import RayWorkers
 from MedUSISLib.batch.request import BatchRequest
 from MedUSISLib.batch.states import CaseState
@@ -279,6 +282,15 @@ def test_what_the_child_cannot_do_is_said(tmp_path: Path) -> None:
     assert "node7" in caught.value.message
     with pytest.raises(MedUSISError, match="Ray ended before the cluster was there"):
         pool_of("pass", tmp_path)
+
+
+def test_a_cluster_that_is_not_there_is_said_at_once(tmp_path: Path) -> None:
+    with socket.socket() as nobody:  # bound, but nobody listens
+        nobody.bind(("127.0.0.1", 0))
+        address = ClusterAddress.parse(f"ray://127.0.0.1:{nobody.getsockname()[1]}")
+        with pytest.raises(MedUSISError) as caught, ray_session(address, 1):
+            pass
+    assert caught.value.code is ErrorCode.DEVICE_NOT_AVAILABLE and "no Ray cluster answers" in caught.value.message
 
 
 def test_half_written_results_of_given_up_cases_are_removed(tmp_path: Path) -> None:
