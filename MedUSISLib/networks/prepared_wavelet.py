@@ -10,7 +10,7 @@ brings):
 * dropout's factor, and the last block's way to the image's four bands, are part of a block's second convolution;
 * what a pass does not change (scales, shifts, the first skip branch) is computed once.
 
-Weights are held in the precision of the arithmetic; the last step to the image is in float32, as in the generator.
+Weights are held in the precision of the arithmetic; the last sum and what follows it are in float32.
 """
 
 from __future__ import annotations
@@ -37,16 +37,14 @@ class Noise(NamedTuple):
 
 
 class PreparedState(NamedTuple):
-    """Everything that a pass does not change; about 30 MB a 256x256 slice at full widths in bfloat16."""
+    """Everything that a pass does not change; about 20 MB a 256x256 slice at full widths in bfloat16."""
 
     activated: Tensor
     """What enters the first dropout."""
     skip: Tensor
-    """What the skip branch of the first block gives to the next one (or, without a next one, to the image)."""
+    """What the skip branches give so far: that of the next block, or the image's when there is none."""
     first: Modulation | None
-    """First norm layer of the next block, the skip branch already in its shift."""
-    skip_of_next: Tensor | None
-    """What the next block's skip branch makes of ``skip``."""
+    """First norm layer of the next block, what the skip branch gives it already in its shift; None without a block."""
     modulations: tuple[Modulation, ...]
     """The second norm layer of the next block, then both of each one after it."""
 
@@ -146,14 +144,14 @@ class PreparedWavelet(nn.Module):
         skip = blocks[first].skip_of(x, keep=True)
         activated = blocks[first].activated_(x, modulation(first, False), modulation(first, True))
         if first + 1 == len(blocks):
-            return PreparedState(activated, skip, None, None, ())
+            return PreparedState(activated, skip, None, ())
         skip = enlarged(skip, torch.zeros_like(skip))
         scale, shift = modulation(first + 1, False)
         given = Modulation(scale, torch.addcmul(shift, skip, scale))
         later = [modulation(first + 1, True)]
         for number in range(first + 2, len(blocks)):
             later += [modulation(number, False), modulation(number, True)]
-        return PreparedState(activated, skip, given, blocks[first + 1].skip_of(skip, keep=True), tuple(later))
+        return PreparedState(activated, blocks[first + 1].skip_of(skip), given, tuple(later))
 
     def tail(self, state: PreparedState, sources: list[MaskSource] | None = None) -> Tensor:
         """One pass: images ``[B, 1, H, W]`` in [-1, 1], float32.
@@ -168,9 +166,9 @@ class PreparedWavelet(nn.Module):
         blocks, first = self._all(), self._first_of_tail
         block = blocks[first]
         residual, skip = block.residual(state.activated, sources), state.skip
-        if state.first is not None and state.skip_of_next is not None:
+        if state.first is not None:
             block, modulations = blocks[first + 1], iter(state.modulations)
-            skip = plus_doubled(state.skip_of_next, block.skip_of(residual))
+            skip = plus_doubled(skip, block.skip_of(residual))
             half = block.mixed_(times_doubled(state.first.shift, state.first.scale, residual))
             residual = block.residual(block.second_half_(half, next(modulations)), sources)
             for block in blocks[first + 2 :]:

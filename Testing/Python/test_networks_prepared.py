@@ -109,6 +109,16 @@ def test_prepared_passes_are_those_of_the_plain_network_with_the_same_masks(
         assert difference(image, expected, dtype) < tolerance
 
 
+@pytest.mark.filterwarnings("ignore:TF32")
+def test_a_processor_without_onednn_draws_the_same() -> None:
+    network = generator(**KINDS["wide"])
+    onehot, z = inputs(network)
+    with torch.backends.mkldnn.flags(enabled=False):
+        prepared = PreparedWavelet(network, torch.float32)
+        image = prepared.tail(prepared.trunk(onehot, prepared.with_noise(z)))
+    assert difference(image, plain(network, onehot, z), torch.float32) < 1e-5
+
+
 def test_passes_leave_the_shared_state_as_it_is() -> None:
     network = generator(**KINDS["as published"])
     onehot, z = inputs(network)
