@@ -44,6 +44,11 @@ class SceneWork:
         Relative time of the stages, see ``time_left``.
     about : str
         What was asked for, as the first line of the log.
+    put : callable, optional
+        ``put(folder, warn)`` puts a result that is known already where the job would write it; True when it did, and
+        then no child process is started.
+    keep : callable, optional
+        ``keep(folder)``: the job has succeeded, and its files are there for a moment.
     """
 
     nodes: Mapping[str, Any]
@@ -51,6 +56,8 @@ class SceneWork:
     load: Callable[[Path], Any]
     weights: Mapping[str, float] = field(default_factory=dict)
     about: str = ""
+    put: Callable[[Path, Warn], bool] | None = None
+    keep: Callable[[Path], None] | None = None
 
 
 @dataclass(frozen=True)
@@ -184,6 +191,9 @@ class SceneJob:
             if specification is None or self._stopping or self._work is not work:
                 self._ended_early(work)
                 return
+            if work.put is not None and work.put(folder.path, self._warn):
+                self._load(work, folder.path)
+                return
             self._run = self._new_run(work, specification, folder)
             self._run.start()
         except Exception as error:
@@ -253,12 +263,17 @@ class SceneJob:
         work = self._work
         if work is None or self._folder is None:
             return
+        if work.keep is not None:
+            work.keep(self._folder.path)
+        self._load(work, self._folder.path)
+
+    def _load(self, work: SceneWork, folder: Path) -> None:
         self._enter_stage(LOADING_RESULT)
         if self._stopping or self._observer is None or not self._observer.complete():
             self._outcome(self.signals.cancelled)
             return
         try:
-            loaded = work.load(self._folder.path)
+            loaded = work.load(folder)
         except Exception as error:
             self._fail_with(error)
             return

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from MedUSISLib.errors import ErrorCode, MedUSISError
+from MedUSISLib.mrml.last_result import TAKEN, TAKEN_TEXT, LastResult, fingerprint
 from MedUSISLib.mrml.scene_job import SceneJob, SceneJobProtocol, SceneWork, Warn, require_packages
+from MedUSISLib.mrml.scene_observer import SceneObserver
 from MedUSISLib.mrml.settings import OutputChoice, SynthesisInputs, SynthesisSettings
 from MedUSISLib.mrml.slice_in_view import Voxel, voxel_in_view
 from MedUSISLib.mrml.time_left import synthesis_weights
@@ -43,6 +45,9 @@ class SynthesisLogic:
     the inputs takes a moment in this thread (seconds at 512 x 512 x 400); the stage is told before, so that a window
     can show it. When the CT, the segmentation or the scene goes away, the run is ended and nothing is loaded.
 
+    The last result is kept in memory: where a run would give exactly the same, because only the choice of maps is
+    another one, it is taken instead, and a warning RESULT_TAKEN says so.
+
     Parameters
     ----------
     worker : Worker, optional
@@ -75,6 +80,9 @@ class SynthesisLogic:
         self._job = SceneJob(worker or Worker(), scene or current_scene)
         self._prepare = prepare or _prepare_inputs
         self._load = load or _load_results
+        self._scene = scene or current_scene
+        self._last = LastResult()
+        self._last_ct: SceneObserver | None = None
         signals = self._job.signals
         self.stage, self.progressed, self.advanced = signals.stage, signals.progressed, signals.advanced
         self.previewed, self.warned, self.logged = signals.previewed, signals.warned, signals.logged
@@ -106,14 +114,23 @@ class SynthesisLogic:
         choice = outputs or OutputChoice()
         made_on = place_of(inputs.ct)
         first_voxel = voxel_in_view(inputs.ct)
+        key = ""
 
         def prepare(folder: Path, warn: Warn) -> JobSpecification:
             from MedUSISLib.jobs.specification import JobSpecification
 
+            nonlocal key
             prepared = self._prepare(inputs, schema, folder)
             for code, message in prepared.warnings:
                 warn(code, message)
+            key = fingerprint(settings, prepared)
             return JobSpecification.of("synthesize", synthesis_request(settings, folder, prepared, first_voxel))
+
+        def put(folder: Path, warn: Warn) -> bool:
+            taken = self._last.write(key, folder / RESULT_NAME)
+            if taken:
+                warn(TAKEN, TAKEN_TEXT)
+            return taken
 
         work = SceneWork(
             nodes={"the CT": inputs.ct, "the segmentation": inputs.segmentation},
@@ -121,6 +138,8 @@ class SynthesisLogic:
             load=lambda folder: self._load(folder / RESULT_NAME, inputs.ct, choice, made_on),
             weights=synthesis_weights(settings),
             about="settings: " + ", ".join(f"{name} {value}" for name, value in vars(settings).items()),
+            put=put,
+            keep=lambda folder: self._keep(key, folder / RESULT_NAME, inputs.ct),
         )
         self._job.start(work, "synthesize")
 
@@ -139,6 +158,23 @@ class SynthesisLogic:
     def close(self) -> None:
         """End everything, without further signals; again does nothing."""
         self._job.close()
+        self.forget()
+
+    def forget(self) -> None:
+        """Keep the result of the last run no longer: the next one computes in any case."""
+        self._last.forget()
+        if self._last_ct is not None:
+            self._last_ct.close()
+        self._last_ct = None
+
+    def _keep(self, key: str, folder: Path, ct: Any) -> None:
+        """Until the scene is closed or the CT is removed."""
+        self.forget()
+        try:
+            self._last.keep(key, folder)
+        except OSError:
+            return  # it is a convenience, and no reason to lose the result
+        self._last_ct = SceneObserver(self._scene(), {"the CT": ct}, lambda _code, _message: self.forget())
 
     def log_text(self) -> str:
         """What the last run said, free of the patient's names and paths."""
