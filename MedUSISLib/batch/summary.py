@@ -263,11 +263,11 @@ def _not_done(results: Sequence[CaseResult]) -> Html | None:
 def _left_out(problems: Sequence[CaseProblem]) -> Html | None:
     if not problems:
         return None
-    rows = [(count, words, code) for code, words, count in problem_counts(tuple(problems))]
+    rows = [(words, code, count) for code, words, count in problem_counts(tuple(problems))]
     return page.section(
         "In the input, but no case of its own",
-        page.table(("", "What", "Code"), rows, numbers=(0,)),
-        page.paragraph("Where they lie says medusis batch --dry-run, on this machine only.", "note"),
+        page.table(("What", "Code", "How many"), rows, numbers=(2,)),
+        page.paragraph("Where they lie says problems.csv, on this machine only.", "note"),
     )
 
 
@@ -281,7 +281,7 @@ def _warnings(results: Sequence[CaseResult]) -> Html | None:
     if not cases:
         return None
     rows = [
-        (len(cases[code]), code.replace("_", " ").lower(), code)
+        (code.replace("_", " ").lower(), code, len(cases[code]))
         for code in sorted(cases, key=lambda code: (-len(cases[code]), code))
     ]
-    return page.section("Warnings", page.table(("Cases", "What", "Code"), rows, numbers=(0,)))
+    return page.section("Warnings", page.table(("What", "Code", "Cases"), rows, numbers=(2,)))

@@ -114,8 +114,8 @@ def test_the_page_says_what_to_do_and_what_was_left_out(tmp_path: Path) -> None:
         "and 2 more in its report",
         "Body outline, distance: 12.0 mm.",
         "Uncertainty: 0.50 x the bound",
-        "3 images that are no CT NOT_A_CT",
-        "2 segmentation resampled SEGMENTATION_RESAMPLED",
+        "images that are no CT NOT_A_CT 3",
+        "segmentation resampled SEGMENTATION_RESAMPLED 2",
         "3 minutes from the first start to the last end; 2 workers took part",
         "generator from a folder",
     ):
