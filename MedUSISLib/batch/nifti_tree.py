@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
-from MedUSISLib.anatomy.mapping import available_mappings, load_mapping
-from MedUSISLib.anatomy.schema import available_schemas, canonical_name, load_schema
+from MedUSISLib.anatomy.schema import available_schemas, load_schema
+from MedUSISLib.anatomy.segment_names import suggest_class
 from MedUSISLib.batch.bids import entities_of
 from MedUSISLib.batch.candidates import Ct, OtherImage, Segmentation
 from MedUSISLib.batch.case import CaseProblem
@@ -24,7 +24,7 @@ from MedUSISLib.batch.name_words import nnunet_channel, own_words, says_part
 from MedUSISLib.batch.problems import problem
 from MedUSISLib.batch.tree import Folder
 from MedUSISLib.dataset.items import Item
-from MedUSISLib.dataset.names import name_facts, other_modality
+from MedUSISLib.dataset.names import folder_of_labels, name_facts, other_modality
 from MedUSISLib.dataset.recognition import recognise
 from MedUSISLib.dataset.synthetic import is_synthetic
 from MedUSISLib.dataset.workers import default_jobs, for_each
@@ -36,7 +36,7 @@ from MedUSISLib.progress import Progress
 from MedUSISLib.small_files import read_small_file
 from MedUSISLib.strict_json import parse_json
 
-_MASKS_KNOWN = 0.8
+_FEWEST_KNOWN = 3
 _WORTH_PROCESSES = 100_000_000
 _LABELS_OF_BIDS = ("dseg", "mask")
 
@@ -127,10 +127,14 @@ class VolumeTree:
 
 
 def is_mask_folder(volumes: Sequence[Path]) -> bool:
-    """True for files called by what they are masks of, as TotalSegmentator calls them."""
-    names = [canonical_name(structure_name(path)) for path in volumes]
-    known = sum(name in _structures() for name in names)
-    return len(names) >= 2 and known >= _MASKS_KNOWN * len(names)
+    """True for files called by what they are masks of, as TotalSegmentator calls them.
+
+    Half of the names must be those of structures, three at least; where there are two files, both.
+    """
+    if len(volumes) < 2 or any(name_facts(path.name).role in ("ct", "mr", "other") for path in volumes):
+        return False
+    known = sum(_is_structure(structure_name(path)) for path in volumes)
+    return known == len(volumes) or (known >= _FEWEST_KNOWN and 2 * known >= len(volumes))
 
 
 def without_copies(cts: Iterable[Ct], chosen: dict[str, Segmentation | None], problems: list[CaseProblem]) -> list[Ct]:
@@ -181,7 +185,9 @@ def _role(name: str, channels: dict[str, str]) -> str:
     entities = entities_of(name)
     if entities.get("suffix") in _LABELS_OF_BIDS:
         return "labels"
-    return name_facts(name).role
+    role = name_facts(name).role
+    # Of ``labelsTr/ct_001.nii.gz`` the folder may be right, of ``lesions/p1_ct.nii.gz`` the file.
+    return "" if role == "ct" and folder_of_labels(name) else role
 
 
 def _nnunet_channels(dataset: Path) -> dict[str, str]:
@@ -216,17 +222,10 @@ def _is_ours(path: Path) -> bool:
     return is_synthetic(Item(path, path.name, path.parent))
 
 
-@lru_cache(maxsize=1)
-def _structures() -> frozenset[str]:
-    """Names of structures that TotalSegmentator and the schemas use."""
-    found: set[str] = set()
-    for schema_id in available_schemas():
-        schema = load_schema(schema_id)
-        found |= {canonical_name(label.name) for label in schema.classes}
-        for name in available_mappings(schema_id)[1:]:
-            if name.startswith("totalsegmentator"):
-                found |= {canonical_name(entry.source_name) for entry in load_mapping(name, schema).entries}
-    return frozenset(found - {"background"})
+@lru_cache(maxsize=4096)
+def _is_structure(name: str) -> bool:
+    """Whether a name is that of a class, or of something that one is made of, in any schema."""
+    return any(suggest_class(name, load_schema(schema)) not in (None, "background") for schema in available_schemas())
 
 
 def volumes_of(folder: Folder) -> list[Path]:

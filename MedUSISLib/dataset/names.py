@@ -126,6 +126,17 @@ def is_role_word(word: str) -> bool:
     return lowered in _CT | _MR | _OTHER | _LABELS | _EMPTY or lowered in _SEQUENCES
 
 
+def folder_of_labels(path: str) -> bool:
+    """True when the folder that a file lies in is called after labels.
+
+    Examples
+    --------
+    >>> folder_of_labels("labelsTr/ct_001.nii.gz"), folder_of_labels("labels/P1/ct.nii.gz")
+    (True, False)
+    """
+    return bool(_LABELS & set(_tokens(PurePosixPath(path).parent.name)))
+
+
 def without_counter(word: str) -> tuple[str, str]:
     """A word for a CT or for labels without the number that is glued to it, and that number.
 

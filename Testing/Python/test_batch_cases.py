@@ -87,8 +87,29 @@ def test_a_folder_of_masks_is_one_segmentation(tmp_path: Path) -> None:
             f"{person}/ct.nii.gz",
             *(f"{person}/segmentations/{n}.nii.gz" for n in ("brain", "skull", "aorta")),
         )
+    hands = ("Eye_L", "Eye_R", "BrainStem", "Mandible", "Chiasm")
+    write(tmp_path, "images/segrap_0001.ct.nii.gz", *(f"labels/segrap_0001/{name}.nrrd" for name in hands))
     (tmp_path / "meta.csv").write_text("image_id\n")
-    assert found_in(tmp_path) == {f"{p}/ct.nii.gz": f"{p}/segmentations" for p in ("s0011", "s0012")}
+    assert found_in(tmp_path) == {
+        "images/segrap_0001.ct.nii.gz": "labels/segrap_0001",
+        **{f"{p}/ct.nii.gz": f"{p}/segmentations" for p in ("s0011", "s0012")},
+    }
+
+
+def test_masks_beside_their_ct_are_not_taken_for_one_segmentation(tmp_path: Path) -> None:
+    write(tmp_path, "P1/ct.nii.gz", "P1/brain_mask.nii.gz", "P1/skull_mask.nii.gz", "P1/aorta_mask.nii.gz")
+    found = find_cases(tmp_path)
+    assert not found.cases and set(codes(found).values()) == {"SEVERAL_SEGMENTATIONS"}
+
+
+def test_labels_with_the_name_of_their_image_are_told_by_their_voxels(tmp_path: Path) -> None:
+    save(ct(1), tmp_path / "imagesTr" / "CT_001_0000.nii.gz")
+    save(labels(), tmp_path / "labelsTr" / "CT_001.nii.gz")
+    save(ct(2), tmp_path / "lesions" / "p1_ct.nii.gz")
+    assert found_in(tmp_path) == {
+        "imagesTr/CT_001_0000.nii.gz": "labelsTr/CT_001.nii.gz",
+        "lesions/p1_ct.nii.gz": None,
+    }
 
 
 def test_bids_follows_entities(tmp_path: Path) -> None:
