@@ -20,6 +20,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import ndimage
 
+from MedUSISLib.imaging.morphology import shrunk_by_box
+
 if TYPE_CHECKING:
     from MedUSISLib.anatomy.schema import LabelSchema
 
@@ -260,17 +262,17 @@ def _dice(counts: np.ndarray) -> float | None:
 
 def _eroded(mask: np.ndarray, spacing_mm: tuple[float, float], side_mm: float) -> np.ndarray:
     """Erosion with a square; edges are repeated, so a body cut by the frame stays cut there."""
-    return np.asarray(ndimage.minimum_filter(mask, size=_sides(spacing_mm, side_mm), mode="nearest"))
+    return shrunk_by_box(mask, _half_sides(spacing_mm, side_mm))
 
 
 def _dilated(mask: np.ndarray, spacing_mm: tuple[float, float], side_mm: float) -> np.ndarray:
     """Dilation with a square; separable, twenty times faster than a disc at 0.5 mm."""
-    return np.asarray(ndimage.maximum_filter(mask, size=_sides(spacing_mm, side_mm), mode="nearest"))
+    return ~shrunk_by_box(~mask, _half_sides(spacing_mm, side_mm))
 
 
-def _sides(spacing_mm: tuple[float, float], side_mm: float) -> tuple[int, int]:
-    """Odd sides in pixels, at least 1."""
-    return 2 * int(side_mm / spacing_mm[0] / 2) + 1, 2 * int(side_mm / spacing_mm[1] / 2) + 1
+def _half_sides(spacing_mm: tuple[float, float], side_mm: float) -> tuple[int, int]:
+    """Half of an odd side in pixels, rounded down."""
+    return int(side_mm / spacing_mm[0] / 2), int(side_mm / spacing_mm[1] / 2)
 
 
 def _filled(mask: np.ndarray) -> np.ndarray:

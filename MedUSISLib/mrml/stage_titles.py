@@ -13,6 +13,7 @@ _TITLES = {
     "segmenting": "Segmenting the synthetic MR again, to check it",
     "restoring": "Bringing everything onto the grid of the CT",
     "measuring": "Measuring the quality",
+    "reporting": "Making the report",
     "writing": "Writing the result",
     LOADING_RESULT: "Loading the result into the scene",
     "downloading": "Downloading",

@@ -28,7 +28,8 @@ def synthesis_weights(settings: SynthesisSettings) -> dict[str, float]:
         "segmenting": 7.5,
         "restoring": 0.5,
         "measuring": 0.6,
-        "writing": 1.7,
+        "reporting": 1.2,
+        "writing": 0.5,
         LOADING_RESULT: 1.0,
     }
 

@@ -26,7 +26,7 @@ from MedUSISLib.generators.loaded_bundles import LoadedBundles
 from MedUSISLib.imaging.conform import restore
 from MedUSISLib.imaging.volume import Volume
 from MedUSISLib.output_directory import atomic_output_directory, check_output_directory
-from MedUSISLib.progress import Progress
+from MedUSISLib.progress import Progress, Silent
 from MedUSISLib.synthesis.batches import BatchRunner, default_batch_size
 from MedUSISLib.synthesis.bookkeeping import RecordingProgress, peak_memory_bytes
 from MedUSISLib.synthesis.grid_maps import GridMaps
@@ -165,14 +165,18 @@ def _write_into(folder: Path, result: SynthesisResult, progress: Progress) -> No
     from MedUSISLib.synthesis.report import write_report
 
     recorder = RecordingProgress(progress, result.timings, result.warnings)
-    recorder.stage("measuring")
-    segmentator = None if result.second_look is None else result.second_look.segmentator()
-    result.quality = quality_report(result, segmentator, recorder)
-    recorder.checkpoint()
-    recorder.stage("writing")
-    write_maps(result, folder, recorder)
+    with ThreadPoolExecutor(1, "medusis-write") as beside:  # packing needs no interpreter, the rest hardly anything else
+        recorder.stage("measuring")
+        maps = beside.submit(write_maps, result, folder, Silent(recorder))
+        segmentator = None if result.second_look is None else result.second_look.segmentator()
+        result.quality = quality_report(result, segmentator, recorder)
+        recorder.checkpoint()
+        recorder.stage("reporting")
+        write_report(result, folder / "report.html")
+        recorder.checkpoint()
+        recorder.stage("writing")
+        maps.result()
     write_json(result.provenance, folder / "provenance.json")
-    write_report(result, folder / "report.html")
     recorder.finish()
     result.timings = recorder.timings
     result.peak_memory_bytes = peak_memory_bytes()

@@ -9,6 +9,9 @@ from matplotlib.figure import Figure
 
 from MedUSISLib.synthesis.result import SYNTHETIC_NOTICE
 
+_COMPRESSION = 3
+"""A third of the time of zlib's usual 6, for a tenth more bytes."""
+
 
 def new_figure(size_inch: tuple[float, float], colour: str) -> Figure:
     """An empty figure, size in inches."""
@@ -21,6 +24,11 @@ def png_bytes(figure: Figure, dpi: int, description: str = SYNTHETIC_NOTICE) -> 
     """The figure as a PNG that says in its metadata what it shows."""
     stream = io.BytesIO()
     figure.savefig(
-        stream, format="png", dpi=dpi, facecolor=figure.get_facecolor(), metadata={"Description": description}
+        stream,
+        format="png",
+        dpi=dpi,
+        facecolor=figure.get_facecolor(),
+        metadata={"Description": description},
+        pil_kwargs={"compress_level": _COMPRESSION},
     )
     return stream.getvalue()

@@ -121,7 +121,7 @@ def test_run_writes_all_files_in_the_grid_of_the_ct(folder: Path, generator: Pat
         kept = getattr(result, name).array_kji
         np.testing.assert_array_equal(read_volume(folder / "out" / file).array_kji, kept)
     stages = [stage for stage in listener.stages if stage != "segmenting"]
-    assert stages == ["reading", "preparing", "synthesizing", "restoring", "measuring", "writing"]
+    assert stages == ["reading", "preparing", "synthesizing", "restoring", "measuring", "reporting", "writing"]
     assert listener.previews and all(picture.startswith(b"\x89PNG") for picture in listener.previews)
     assert not any(path.exists() for path in listener.preview_paths)
 
