@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from MedUSISLib.imaging.crop import bounding_box
 from MedUSISLib.imaging.grid import lps_order
 from MedUSISLib.imaging.modality import AIR_HU, zero_exterior
 from MedUSISLib.imaging.morphology import closed, dilated, filled, shrunk_by_box
@@ -83,23 +84,32 @@ def _main_parts(mask: np.ndarray) -> np.ndarray:
     """The largest component and those of at least a tenth of its size."""
     from scipy.ndimage import label
 
-    parts, count = label(mask)
-    if count == 0:
+    box = bounding_box(mask)
+    if box is None:
         return mask
-    sizes = np.bincount(parts[mask], minlength=count + 1)
-    return (sizes >= _SMALLEST_PART * sizes.max())[parts]
+    parts, count = label(mask[box])
+    sizes = np.bincount(parts[mask[box]], minlength=count + 1)
+    result = np.zeros_like(mask)
+    result[box] = (sizes >= _SMALLEST_PART * sizes.max())[parts] & mask[box]
+    return result
 
 
 def _with_thin_parts(body: np.ndarray, reach: np.ndarray, spacing_kji: list[float]) -> np.ndarray:
     """Adds what the opening took away from the body and is small: tip of the nose, ears, fingers."""
     from scipy.ndimage import find_objects, label
 
-    parts, count = label(reach & ~body)
+    thin = reach & ~body
+    box = bounding_box(thin)
+    if box is None:
+        return body
+    parts, count = label(thin[box])
     keep = np.zeros(count + 1, dtype=bool)
-    for number, box in enumerate(find_objects(parts), start=1):
-        length_mm = max((b.stop - b.start) * s for b, s in zip(box, spacing_kji, strict=True))
+    for number, part in enumerate(find_objects(parts), start=1):
+        length_mm = max((b.stop - b.start) * s for b, s in zip(part, spacing_kji, strict=True))
         keep[number] = length_mm <= _LONGEST_THIN_PART_MM
-    return body | keep[parts]
+    result = body.copy()
+    result[box] |= keep[parts]
+    return result
 
 
 def _filled(mask: np.ndarray, superior: int, closing: int) -> np.ndarray:
