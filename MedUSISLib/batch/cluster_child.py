@@ -17,6 +17,7 @@ from types import FrameType
 from typing import Any, TextIO
 
 from MedUSISLib.batch.cluster_address import ClusterAddress
+from MedUSISLib.batch.cluster_lease import AskedFile
 from MedUSISLib.batch.pool import CaseTask, PoolEvent
 from MedUSISLib.batch.wire import Broken, WorkerSettings, to_line
 from MedUSISLib.errors import ErrorCode, MedUSISError
@@ -109,18 +110,21 @@ class ClusterChild:
             plan = plan_actors(nodes, request.device, wanted, settings.worker_bytes)
             if not address.is_local:
                 look_at_nodes(session, nodes, (*settings.inputs, *_folder_of(request.generator)), request.out)
-            workers = RayWorkers(session, plan, settings, bundle.sha256, self._say)
+            workers, asked = RayWorkers(session, plan, settings, bundle.sha256, self._say), AskedFile(request.out)
             try:
                 self._write(Opened(plan.count).line())
                 while not self._leaving and self._take_tasks(workers):
                     if session.lost:
                         raise MedUSISError(ErrorCode.DEVICE_NOT_AVAILABLE, LOST)
                     try:
+                        if not address.is_local:
+                            asked.asked()
                         workers.work(_WAIT_S)
                     except (ConnectionError, session.ray.exceptions.RaySystemError) as error:
                         raise MedUSISError(ErrorCode.DEVICE_NOT_AVAILABLE, LOST) from error
             finally:
-                workers.close()
+                if not session.lost and workers.close():
+                    asked.over()
 
     def _take_tasks(self, workers: Any) -> bool:
         """Hand over what has come in; False when nothing more will."""

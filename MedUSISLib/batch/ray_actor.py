@@ -13,6 +13,7 @@ from collections import deque
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
+from MedUSISLib.batch.cluster_lease import LEASE_S
 from MedUSISLib.batch.pool import CaseTask, PoolEvent
 from MedUSISLib.batch.wire import Broken, WorkerSettings, to_line
 from MedUSISLib.errors import ErrorCode, MedUSISError
@@ -24,9 +25,6 @@ from MedUSISLib.library_words import keep_library_words_out
 
 if TYPE_CHECKING:
     from MedUSISLib.batch.pipeline import CasePipeline
-
-LEASE_S = 30.0
-"""How long a worker goes on when nobody asks it for events: its batch is gone, or has given it up."""
 
 _TICK_S = 1.0
 
@@ -45,7 +43,7 @@ class CaseActor:
     generator_sha256 : str
         Of the generator that the batch means: what the node has under this name must be the same.
     lease_s : float
-        See `LEASE_S`.
+        See `cluster_lease.LEASE_S`.
     """
 
     def __init__(self, settings: str, generator_sha256: str, lease_s: float = LEASE_S) -> None:

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from MedUSISLib.batch.cluster_address import ClusterAddress
 from MedUSISLib.batch.cluster_child import LOST, ClusterSettings, Opened
+from MedUSISLib.batch.cluster_lease import LEASE_S, MARGIN_S
 from MedUSISLib.batch.pipeline import IN_HAND
 from MedUSISLib.batch.pool import CaseTask, Died, Failed, Finished, PoolEvent
-from MedUSISLib.batch.ray_actor import LEASE_S
 from MedUSISLib.batch.ray_session import require_ray
 from MedUSISLib.batch.request import BatchRequest
 from MedUSISLib.batch.wire import Broken
@@ -27,7 +27,6 @@ CLUSTER_COMMAND = (sys.executable, "-m", "MedUSISLib.batch", "cluster")
 _ATTEMPTS = 3
 """To reach a cluster, one after the other without a case that ended between them."""
 _LAST_WORDS_S = 15.0
-_MARGIN_S = 5.0
 
 
 class RayPool:
@@ -204,7 +203,7 @@ class RayPool:
                 "see that it runs; the same command goes on with the cases that are not done",
             )
         # Workers of a cluster that only we cannot reach go on until their lease is over.
-        self._again_at = time.monotonic() + (0.0 if self._address.is_local else LEASE_S + _MARGIN_S)
+        self._again_at = time.monotonic() + (0.0 if self._address.is_local else LEASE_S + MARGIN_S)
 
     def _come_back(self) -> list[PoolEvent]:
         """After a loss, when it is time: another child, and word of the cases that the last one had."""

@@ -34,7 +34,7 @@ _BELOW_THE_FOLDER = len("/medusis-12345678/r/session_2026-01-01_00-00-00_000000_
 _OBJECT_STORE_BYTES = 80 * 2**20
 """The least that Ray takes: nothing but events goes through it."""
 _ANSWER_S = 10.0
-_ATTEMPTS = 3
+_ATTEMPTS = 2
 _SERVERS = ("gcs_server", "raylet")
 
 
@@ -156,18 +156,23 @@ def _remote_session(url: str) -> Iterator[RaySession]:
         # Ray takes half a minute to find out.
         socket.create_connection((place.hostname, place.port), timeout=_ANSWER_S).close()
     except OSError as error:
-        raise _unreachable(url, error) from error
+        raise MedUSISError(
+            ErrorCode.DEVICE_NOT_AVAILABLE,
+            f"nobody answers at {url}",
+            "see that the head of the cluster runs (ray start --head) and that its port for clients can be reached",
+        ) from error
     import ray
 
     for attempt in range(1, _ATTEMPTS + 1):
         try:
             ray.init(url, logging_level=logging.ERROR, log_to_driver=False)
             break
-        except Exception as error:
-            trouble = _unreachable(url, error)
+        except ConnectionError as error:
             # A busy head may need longer to start its end of the connection than Ray waits for it.
-            if attempt == _ATTEMPTS or not isinstance(error, ConnectionError) or trouble.message != _silent(url):
-                raise trouble from error
+            if attempt == _ATTEMPTS:
+                raise _not_let_in(url, error) from error
+        except Exception as error:
+            raise _not_let_in(url, error) from error
     try:
         yield RaySession(ray, [])
     finally:
@@ -210,14 +215,9 @@ def _lives(process: psutil.Process) -> bool:
     return False
 
 
-def _silent(url: str) -> str:
-    return f"no Ray cluster answers at {url}"
-
-
-def _unreachable(url: str, error: Exception) -> MedUSISError:
+def _not_let_in(url: str, error: Exception) -> MedUSISError:
     """Ray's reasons in words of ours; its own name machines and users, and run over pages."""
-    text = str(error)
-    if "version" in text.lower():
+    if "version" in str(error).lower():
         import ray
 
         mine = f"Python {sys.version_info[0]}.{sys.version_info[1]} and Ray {ray.__version__}"
@@ -226,14 +226,9 @@ def _unreachable(url: str, error: Exception) -> MedUSISError:
             f"the cluster runs another version of Python or of Ray than this batch ({mine})",
             "use the same versions of both on every node and here",
         )
-    if "auth" in text.lower() or "token" in text.lower():
-        return MedUSISError(
-            ErrorCode.DEVICE_NOT_AVAILABLE,
-            "the cluster asks for a key, and this is not the right one",
-            "set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN to the cluster's key",
-        )
     return MedUSISError(
         ErrorCode.DEVICE_NOT_AVAILABLE,
-        _silent(url),
-        "see that its head runs (ray start --head), that it has ray[client], and that its port 10001 can be reached",
+        f"the Ray cluster at {url} does not let this batch in",
+        "give the cluster's key (RAY_AUTH_MODE=token, RAY_AUTH_TOKEN); see that this is its port for clients (10001), "
+        "that its head has ray[client], and that it is not overloaded",
     )

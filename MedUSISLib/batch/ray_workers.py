@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from MedUSISLib.batch.active_time import ActiveTime, too_long
+from MedUSISLib.batch.cluster_lease import LEASE_S, MARGIN_S
 from MedUSISLib.batch.pool import Began, CaseTask, Died, Failed, Finished, PoolEvent, Rests
-from MedUSISLib.batch.ray_actor import LEASE_S, CaseActor
+from MedUSISLib.batch.ray_actor import CaseActor
 from MedUSISLib.batch.ray_plan import ActorPlan
 from MedUSISLib.batch.ray_session import RaySession
 from MedUSISLib.batch.sharing_out import free_place
@@ -19,8 +20,6 @@ from MedUSISLib.batch.wire import Broken, WorkerSettings, from_line
 from MedUSISLib.errors import ErrorCode, MedUSISError
 
 _POLL_S = 5.0
-_MARGIN_S = 5.0
-"""After the lease: what a worker needs to end."""
 _BARREN = 3
 """So many workers in a row that die before they take a case: no case is to blame."""
 
@@ -64,7 +63,7 @@ class RayWorkers:
     say : callable
         Hears the events.
     lease_s : float
-        See `ray_actor.LEASE_S`.
+        See `cluster_lease.LEASE_S`.
     """
 
     def __init__(
@@ -112,14 +111,29 @@ class RayWorkers:
             if slot.gone_at is not None and time.monotonic() >= slot.gone_at:
                 self._replace(slot)
 
-    def close(self) -> None:
-        """Kill all workers and wait until they are dead: none writes anything afterwards."""
+    def close(self) -> bool:
+        """Kill all workers; whether all were seen to be dead, so that none writes anything afterwards."""
         for slot in self._slots:
             self._kill(slot)
-        for slot in self._slots:
-            if slot.asked is not None:
-                with suppress(Exception):
-                    self._ray.get(slot.asked, timeout=_MARGIN_S)
+        return all([self._is_dead(slot) for slot in self._slots])
+
+    def _is_dead(self, slot: _Slot) -> bool:
+        """Whether a killed worker says nothing any more; waits some seconds for that."""
+        if slot.gone_at is not None:
+            return time.monotonic() >= slot.gone_at
+        errors = self._ray.exceptions
+        end = time.monotonic() + MARGIN_S
+        while time.monotonic() < end:
+            try:
+                self._ray.get(slot.actor.poll.remote(slot.after, [], 0.0), timeout=MARGIN_S)
+            except (errors.ActorUnavailableError, errors.GetTimeoutError):
+                pass
+            except errors.RayError:
+                return True
+            except Exception:
+                return False
+            time.sleep(0.1)
+        return False
 
     # -- one worker ------------------------------------------------------------------------------------------------
 
@@ -189,7 +203,7 @@ class RayWorkers:
     def _cannot_reach(self, slot: _Slot) -> None:
         """Ask again; what it says in the meantime it keeps."""
         now = time.monotonic()
-        if now - slot.heard_at > self._lease_s + _MARGIN_S or not slot.working:
+        if now - slot.heard_at > self._lease_s + MARGIN_S or not slot.working:
             self._kill(slot)
             slot.gone_at, slot.how = now, "it could not be reached any more"
         else:
@@ -203,7 +217,7 @@ class RayWorkers:
             slot.gone_at, slot.how = time.monotonic(), "its process died"
         else:
             # Its node is said to be dead, or the one who says so cannot see it: sure is only the end of its lease.
-            slot.gone_at, slot.how = slot.heard_at + self._lease_s + _MARGIN_S, "its node was lost"
+            slot.gone_at, slot.how = slot.heard_at + self._lease_s + MARGIN_S, "its node was lost"
 
     def _replace(self, slot: _Slot) -> None:
         """Say what became of its cases, and start another one."""

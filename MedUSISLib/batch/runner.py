@@ -10,6 +10,7 @@ from pathlib import Path
 from MedUSISLib.batch.batch_log import LOGGER, batch_log
 from MedUSISLib.batch.batch_run import BatchRun
 from MedUSISLib.batch.case import FoundCases
+from MedUSISLib.batch.cluster_lease import wait_for_left_workers
 from MedUSISLib.batch.dry_run import dry_run
 from MedUSISLib.batch.find_cases import find_cases
 from MedUSISLib.batch.folder import LOG_NAME, claimed
@@ -73,6 +74,7 @@ def run_batch(request: BatchRequest, progress: Progress | None = None) -> BatchO
         with begin_or_go_on(request, found, generator.sha256, progress) as manifest:
             with batch_log(request.out / LOG_NAME, request.input, found.cases) as on_output:
                 end_old_workers(manifest)
+                wait_for_left_workers(request.out, progress)
                 sweep(request.out)
                 write_key(manifest, request.out)
                 settle(manifest, request, progress)
