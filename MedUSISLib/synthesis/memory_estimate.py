@@ -12,22 +12,22 @@ if TYPE_CHECKING:
     from MedUSISLib.generators.manifest import Manifest
 
 # Measured with Testing/Benchmarks/memory_512x512x400.py, one pass, CPU; peak in GB at (million voxels of the CT,
-# million voxels of the generator's grid): 0.90 at (0.16, 2.6), 1.66 at (13, 13), 1.34 at (26, 6.6), 1.79 at (52, 13),
-# 2.61 at (105, 16). Passes make no difference.
+# million voxels of the generator's grid): 0.93 at (0.16, 2.6), 1.66 at (13, 13), 1.29 at (26, 6.6), 1.88 at (52, 13),
+# 2.26 at (105, 16). Passes make no difference.
 _SEGMENTING_BASE = 0.73e9
 _PER_CT_VOXEL = 4  # int16 CT, labels, body; held from the beginning
 _GRID_PER_VOXEL = 12  # labels, HU, body, mean, variance
 _SEGMENTING_PER_VOXEL = 55  # scores of all classes, bias field
-_MEASURING_BASE = 0.92e9
-_MEASURING_PER_CT_VOXEL = 16  # CT, labels, body, MR, uncertainty, mask consistency, and one measure at work
+_MEASURING_BASE = 0.70e9
+_MEASURING_PER_CT_VOXEL = 15  # CT, labels, body, MR, uncertainty, mask consistency, and one measure at work
 _SPREAD_PER_VOXEL = 4
 
 _SEGMENTED_AT_ONCE = 18_000_000
 """``second_look.VOXELS_AT_ONCE``, written again because that module loads the networks."""
 
-# Of the stage "synthesizing", 40 slices of 256x256: 0.50, 1.16 and 2.06 GB in batches of 2, 16 and 40.
-_SYNTHESIZING_BASE = 0.42e9
-_PER_PIXEL_IN_FLIGHT = 650
+# Of the stage "synthesizing", 40 slices of 256x256: 0.52, 0.90 and 1.43 GB in batches of 2, 16 and 40 on two cores.
+_SYNTHESIZING_BASE = 0.44e9
+_PER_PIXEL_IN_FLIGHT = 380
 _DEFAULT_PIXELS_IN_FLIGHT = 2 * 256 * 256
 
 _SIZE_STEP = 64

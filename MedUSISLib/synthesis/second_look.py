@@ -92,6 +92,7 @@ def look_again(
     try:
         from MedUSISLib.segmentation.segment import segment_volume
 
+        give_memory_back()  # what large batches of the generator left with the allocators
         seen = every_nth_slice(mr, slice_axis, step)
         labels = segment_volume(seen, kind="mr", device=device, progress=StepsOnly(progress), bundles=bundles)
         # scores and bias field leave 0.2 GB with the allocators, and the large maps come next

@@ -25,11 +25,11 @@ def head_t1w() -> Manifest:
 @pytest.mark.parametrize(
     ("size", "spacing", "measured_gb"),
     [
-        ((64, 64, 40), (4.0, 4.0, 6.0), 0.90),
+        ((64, 64, 40), (4.0, 4.0, 6.0), 0.93),
         ((256, 256, 200), (1.0, 1.0, 1.2), 1.66),
-        ((512, 512, 100), (0.5, 0.5, 2.4), 1.34),
-        ((512, 512, 200), (0.5, 0.5, 1.2), 1.79),
-        ((512, 512, 400), (0.5, 0.5, 0.6), 2.61),
+        ((512, 512, 100), (0.5, 0.5, 2.4), 1.29),
+        ((512, 512, 200), (0.5, 0.5, 1.2), 1.88),
+        ((512, 512, 400), (0.5, 0.5, 0.6), 2.26),
     ],
 )
 def test_estimates_are_near_the_benchmarks(
@@ -38,11 +38,11 @@ def test_estimates_are_near_the_benchmarks(
     assert estimated_peak_bytes(Geometry(size, spacing), head_t1w) / 1e9 == pytest.approx(measured_gb, rel=0.1)
 
 
-@pytest.mark.parametrize(("batch", "measured_gb"), [(2, 0.90), (16, 1.16), (40, 2.06)])
+@pytest.mark.parametrize(("batch", "measured_gb"), [(2, 0.93), (16, 0.97), (40, 1.40)])
 def test_batches_count_on_a_cpu(head_t1w: Manifest, batch: int, measured_gb: float) -> None:
     ct = Geometry((64, 64, 40), (4.0, 4.0, 6.0))
     assert estimated_peak_bytes(ct, head_t1w, batch_size=batch) / 1e9 == pytest.approx(measured_gb, rel=0.1)
-    assert estimated_peak_bytes(ct, head_t1w, batch_size=batch, on_cpu=False) / 1e9 == pytest.approx(0.92, abs=0.01)
+    assert estimated_peak_bytes(ct, head_t1w, batch_size=batch, on_cpu=False) / 1e9 == pytest.approx(0.91, abs=0.01)
 
 
 def test_more_of_anything_takes_more(head_t1w: Manifest) -> None:
