@@ -5,13 +5,17 @@ from __future__ import annotations
 import multiprocessing
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
+import psutil
+
 from MedUSISLib.progress import Progress
+from MedUSISLib.stillness import Stillness, limit_s, sample_s
 
 Task = TypeVar("Task")
 Answer = TypeVar("Answer")
@@ -70,6 +74,7 @@ def _pooled(
     """Answers until all are done or a process dies."""
     with _executor(jobs) as executor:
         numbers: dict[Future[Answer], int] = {}
+        hung = _Hung()
         waiting = iter(tasks.items())
         done = total - len(tasks)
         exhausted = False
@@ -83,6 +88,7 @@ def _pooled(
                     numbers[executor.submit(function, task)] = number  # type: ignore[arg-type]
             finished, _ = wait(numbers, timeout=_POLL_S, return_when=FIRST_COMPLETED)
             progress.checkpoint()
+            hung.end_those_that_hang(bool(finished))
             for future in finished:
                 number = numbers.pop(future)
                 try:
@@ -92,6 +98,30 @@ def _pooled(
                 done += 1
                 yield number, answer
                 progress.step(done, total)
+
+
+class _Hung:
+    """Ends processes of the pool that do nothing any more: a file on a disk or network folder that does not answer.
+
+    Their pool breaks then, as by a crash: the others go on one at a time, and the file that it was is named.
+    """
+
+    def __init__(self) -> None:
+        self._limit = limit_s()
+        self._stillness = Stillness(lambda: [psutil.Process(child.pid) for child in multiprocessing.active_children()])
+        self._looked = time.monotonic()
+
+    def end_those_that_hang(self, said: bool) -> None:
+        """Look at them, if it is time; ``said``: one of them has just given an answer."""
+        if said:
+            self._stillness.hear()
+        if self._limit is None or time.monotonic() - self._looked < sample_s(self._limit):
+            return
+        self._looked = time.monotonic()
+        with suppress(psutil.Error):
+            if self._stillness.look(sample_s(self._limit)) >= self._limit:
+                for process in multiprocessing.active_children():
+                    process.kill()
 
 
 @contextmanager

@@ -64,6 +64,13 @@ class Warned:
 
 
 @dataclass(frozen=True)
+class Alive:
+    """The work goes on though there is nothing to say; not passed on to listeners."""
+
+    event: ClassVar[str] = "alive"
+
+
+@dataclass(frozen=True)
 class Result:
     """The work is done; always the last event."""
 
@@ -94,8 +101,8 @@ class Failure:
         return MedUSISError(code, self.message, self.hint, self.path)
 
 
-Event = Stage | Step | Preview | Metric | Warned | Result | Failure
-_TYPES: dict[str, type[Event]] = {t.event: t for t in (Stage, Step, Preview, Metric, Warned, Result, Failure)}
+Event = Stage | Step | Preview | Metric | Warned | Alive | Result | Failure
+_TYPES: dict[str, type[Event]] = {t.event: t for t in (Stage, Step, Preview, Metric, Warned, Alive, Result, Failure)}
 
 
 def to_json(event: Event) -> str:
@@ -162,6 +169,7 @@ class JobProgress(Progress):
     """
 
     INTERVAL_S = 0.1
+    ALIVE_S = 30.0
 
     def __init__(self, writer: EventWriter, wishes: WishFile | None = None) -> None:
         self._writer = writer
@@ -171,6 +179,7 @@ class JobProgress(Progress):
         self._stage_began = time.monotonic()
         self._last_step = -math.inf
         self._before: int | None = None
+        self._last_alive = time.monotonic()
 
     def stage(self, name: str) -> None:
         self._stage_began = time.monotonic()
@@ -221,6 +230,10 @@ class JobProgress(Progress):
             self._answering -= 1
 
     def checkpoint(self) -> None:
+        now = time.monotonic()
+        if now - self._last_alive > self.ALIVE_S:  # who waits for another process does nothing, and is not stuck
+            self._last_alive = now
+            self._writer.write(Alive())
         if self._cancelled.is_set():
             raise MedUSISError(ErrorCode.CANCELLED, "the job was cancelled")
         if not self._answering and self.wish not in (None, Wish.FINISH):

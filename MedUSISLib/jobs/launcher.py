@@ -16,7 +16,7 @@ import psutil
 
 from MedUSISLib.errors import ErrorCode, MedUSISError
 from MedUSISLib.jobs.cancellation import CONTROL_VARIABLE
-from MedUSISLib.jobs.events import Event, Failure, Result, Step, parse_event, to_json
+from MedUSISLib.jobs.events import Alive, Event, Failure, Result, Step, parse_event, to_json
 from MedUSISLib.jobs.failures import exit_code_of, named_error
 from MedUSISLib.jobs.kinds import KINDS, JobKind
 from MedUSISLib.jobs.log import JobLog, Scrubber
@@ -26,6 +26,7 @@ from MedUSISLib.jobs.specification import JobSpecification
 from MedUSISLib.jobs.wishes import WISH_VARIABLE, WishFile
 from MedUSISLib.jobs.workspace import PRIVATE_VARIABLE, private_workspace, workspace_variables
 from MedUSISLib.progress import Wish
+from MedUSISLib.stillness import Stillness, limit_s, sample_s
 
 ABNORMAL = "it ended abnormally"
 """The death of a child whose starter does not tell a signal."""
@@ -43,6 +44,9 @@ class Launcher:
     the log. ``result`` and ``error`` are held back until the process is gone, because its exit code, not its text,
     tells success: a child that died silently, or that said "result" and then crashed, ends with an ``error`` event
     like any other failure. After the last event the workspace and everything half-written is removed.
+
+    A child that hangs - for a quarter of an hour it neither computes, reads, writes nor speaks (``stillness``) -
+    is killed and ends with TIMED_OUT.
 
     ``cancel`` may be called at any time from any thread: the child is asked to stop, and what still lives of its
     process tree after ``grace_s`` is killed.
@@ -106,6 +110,8 @@ class Launcher:
         self._ended = threading.Event()
         self._exit_code: int | None = None
         self._death: str | None = None
+        self._stillness = Stillness(lambda: filter(None, [self._process_of_job()]))
+        self._stuck_s: float | None = None
 
     @property
     def pid(self) -> int | None:
@@ -147,6 +153,8 @@ class Launcher:
             environment = _environment(workspace, self._private, self._wishes)
             self._process.start((*self._command, str(job_file)), environment, self)
             self._root = process_of(self._process.pid)
+            if (limit := limit_s()) is not None:
+                threading.Thread(target=self._end_when_still, args=(limit,), name="medusis-stuck", daemon=True).start()
         except OSError as error:
             self._close()
             if (named := named_error(error)).code is ErrorCode.DISK_FULL:
@@ -205,18 +213,32 @@ class Launcher:
     def kill(self) -> None:
         """Kill what lives of the job's process tree, now."""
         if self.running:
-            if self._root is None or self._root.pid != self._process.pid:
-                self._root = process_of(self._process.pid)  # a job that a worker did not take has a process of its own
-            kill_tree(self._root)
+            kill_tree(self._process_of_job())
+
+    def _process_of_job(self) -> psutil.Process | None:
+        if self._root is None or self._root.pid != self._process.pid:
+            self._root = process_of(self._process.pid)  # a job that a worker did not take has a process of its own
+        return self._root
+
+    def _end_when_still(self, limit: float) -> None:
+        """Kill a job that hangs; whoever waits for it would wait for ever."""
+        while not self._ended.wait(sample_s(limit)):
+            if self._stillness.look(sample_s(limit)) >= limit:
+                self._stuck_s = limit
+                self.kill()
+                return
 
     # What the process tells (ProcessListener)
 
     def output_line(self, line: str) -> None:
         if self._ended.is_set():
             return
+        self._stillness.hear()
         event = parse_event(line)
         if event is None:
             self.error_line(line)
+            return
+        if isinstance(event, Alive):
             return
         if isinstance(event, (Result, Failure)):
             self._last = event
@@ -226,6 +248,7 @@ class Launcher:
         self._listener(event)
 
     def error_line(self, line: str) -> None:
+        self._stillness.hear()
         self._last_words.append(line)
         self._log.write(line)
         if self.on_output is not None:
@@ -253,6 +276,12 @@ class Launcher:
             return Failure.of(MedUSISError(ErrorCode.CANCELLED, "the job was cancelled"))
         if exit_code != 0 and isinstance(self._last, Failure):
             return self._last
+        if self._stuck_s is not None:
+            return Failure(
+                ErrorCode.TIMED_OUT.value,
+                f"the worker process did nothing for {self._stuck_s:g} seconds, and was ended",
+                "try again; a disk or network folder that does not answer makes a job hang, too",
+            )
         self._death = ABNORMAL if _is_abnormal(self._last_words) else _describe(exit_code)
         return Failure(
             ErrorCode.INTERNAL.value,

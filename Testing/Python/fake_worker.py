@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -108,6 +109,16 @@ def lack_package(request: FakeRequest, progress: Progress) -> None:
 
 def sleep(request: FakeRequest, progress: Progress) -> None:
     time.sleep(60)
+
+
+def compute(request: FakeRequest, progress: Progress) -> None:
+    while time.process_time() < 2.0:  # starting took a part of it
+        pass
+
+
+def wait_for_a_batch(request: FakeRequest, progress: Progress) -> None:
+    """As a training waits for its next batch (``training.prefetch``) while the disk of the data does not answer."""
+    ThreadPoolExecutor(2).submit(time.sleep, 60).result()
 
 
 def sleep_with_helper(request: FakeRequest, progress: Progress) -> None:
