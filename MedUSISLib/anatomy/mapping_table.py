@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from MedUSISLib.errors import ErrorCode, MedUSISError
+from MedUSISLib.small_files import read_small_text
 
 _VALUE = re.compile(r"([+-]?[0-9]{1,12})\s*(?:-\s*([+-]?[0-9]{1,12}))?")
 _LONGEST_RANGE = 100_000
@@ -44,7 +45,7 @@ def read_mapping_table(path: str | Path) -> list[MappingRow]:
     """
     path = Path(path)
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = read_small_text(path)
     except (OSError, UnicodeDecodeError) as error:
         reason = "it is not text in UTF-8" if isinstance(error, UnicodeDecodeError) else "no such file, or not readable"
         raise MedUSISError(

@@ -9,12 +9,13 @@ import json
 import sqlite3
 import threading
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import fields
 from datetime import datetime
+from functools import wraps
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from MedUSISLib.batch.case import BatchCase, CaseProblem, FoundCases
 from MedUSISLib.batch.folder import MANIFEST_NAME
@@ -33,6 +34,25 @@ from MedUSISLib.errors import ErrorCode, MedUSISError
 
 _ROW_COLUMNS = tuple(field.name for field in fields(CaseRow) if field.name != "name")
 _TIMES = ("started", "ended")
+Value = TypeVar("Value")
+
+
+def _sound(method: Callable[..., Value]) -> Callable[..., Value]:
+    """For what reads: values that are none of ours are a damaged file, and no fault of the program."""
+
+    @wraps(method)
+    def guarded(self: Manifest, *arguments: Any, **named: Any) -> Value:
+        try:
+            return method(self, *arguments, **named)
+        except (ValueError, TypeError, AttributeError, RecursionError):  # pydantic's ValidationError is a ValueError
+            raise MedUSISError(
+                ErrorCode.INPUT_NOT_READABLE,
+                "the manifest of the batch is damaged, or was changed by something else",
+                "begin a new batch in another folder",
+                self.path,
+            ) from None
+
+    return guarded
 
 
 class Manifest:
@@ -136,6 +156,7 @@ class Manifest:
             self._connection.close()
 
     @property
+    @_sound
     def request(self) -> BatchRequest:
         """The request with which the batch was begun."""
         return BatchRequest.model_validate(self.fact("request"))
@@ -145,6 +166,7 @@ class Manifest:
         """What the input was: "table", "bids", "dicom" or "files"."""
         return str(self.fact("kind"))
 
+    @_sound
     def fact(self, name: str, otherwise: Any = None) -> Any:
         """A fact about the batch."""
         found = self._select("SELECT value FROM about WHERE name = ?", (name,))
@@ -156,10 +178,12 @@ class Manifest:
             values = [(name, json.dumps(value)) for name, value in facts.items()]
             connection.executemany("INSERT OR REPLACE INTO about VALUES (?, ?)", values)
 
+    @_sound
     def rows(self) -> list[CaseRow]:
         """All cases by number; 1,000 of them take some milliseconds."""
         return [_row(found) for found in self._select(f"SELECT {', '.join(_ROW_COLUMNS)} FROM cases ORDER BY number")]
 
+    @_sound
     def row(self, number: int) -> CaseRow:
         """One case; KeyError when there is none of this number."""
         found = self._select(f"SELECT {', '.join(_ROW_COLUMNS)} FROM cases WHERE number = ?", (number,))
@@ -167,11 +191,13 @@ class Manifest:
             raise KeyError(number)
         return _row(found[0])
 
+    @_sound
     def counts(self) -> Counter[CaseState]:
         """How many cases are in each state."""
         found = self._select("SELECT state, count(*) AS n FROM cases GROUP BY state")
         return Counter({CaseState(row["state"]): row["n"] for row in found})
 
+    @_sound
     def case(self, number: int) -> BatchCase:
         """Where the files of a case are; KeyError when there is none of this number."""
         found = self._select("SELECT key, ct, segmentation, labels, ct_series FROM cases WHERE number = ?", (number,))
@@ -187,6 +213,7 @@ class Manifest:
             row["ct_series"],
         )
 
+    @_sound
     def problems(self) -> tuple[CaseProblem, ...]:
         """What became no case when the input was last looked through."""
         found = self._select("SELECT code, place, what, remedy FROM problems ORDER BY id")

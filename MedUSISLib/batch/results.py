@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +9,8 @@ from typing import Any
 
 from MedUSISLib.batch.folder import case_folder
 from MedUSISLib.batch.states import CaseRow, CaseState
+from MedUSISLib.small_files import read_small_file
+from MedUSISLib.strict_json import parse_json
 from MedUSISLib.synthesis.quality_guide import UNCERTAINTY, Level
 
 QUALITY_FILE = "quality.json"
@@ -99,7 +100,7 @@ def _result(row: CaseRow, folder: Path) -> CaseResult:
     if row.state is not CaseState.DONE:
         return CaseResult(row)
     try:
-        quality = json.loads((folder / QUALITY_FILE).read_text(encoding="utf-8"))
+        quality = parse_json(read_small_file(folder / QUALITY_FILE))
     except (OSError, ValueError):
         quality = {}
     return CaseResult(row, quality if isinstance(quality, dict) else {}, (folder / REPORT_FILE).is_file())

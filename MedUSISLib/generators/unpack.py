@@ -4,18 +4,26 @@ from __future__ import annotations
 
 import shutil
 import stat
+import struct
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from MedUSISLib.errors import ErrorCode, MedUSISError
 from MedUSISLib.generators.manifest import MANIFEST_NAME, check_file_name
 from MedUSISLib.generators.weights import PICKLE_SUFFIXES
+from MedUSISLib.trouble import is_disk_full
 
 ALLOWED_SUFFIXES = frozenset(
     {".json", ".safetensors", ".md", ".txt", ".csv", ".tsv", ".png", ".jpg", ".jpeg", ".svg", ".ctbl", ".pdf", ""}
 )
 """What a bundle may hold. No code, no archives, no pickles; a file without suffix is a LICENSE."""
+
+DAMAGED_ZIP = (
+    zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, ValueError, struct.error, zlib.error,
+)  # fmt: skip
+"""What Python's zipfile says of damage, beside OSError for places before the beginning of the file."""
 
 _IGNORED = ("__MACOSX", ".DS_Store", "Thumbs.db", "desktop.ini")
 _BLOCK = 1024 * 1024
@@ -60,7 +68,11 @@ def unpack_zip(archive: Path, target: Path, limits: Limits) -> Path:
                         if remaining < 0:
                             raise _refused("it is larger than the limit")
                         sink.write(block)
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, FileExistsError, EOFError) as error:
+    except OSError as error:
+        if is_disk_full(error) or isinstance(error, PermissionError):
+            raise
+        raise _refused("the zip file is damaged or cannot be read") from error
+    except DAMAGED_ZIP as error:
         raise _refused("the zip file is damaged, or packed in a way that is not supported") from error
     return target
 

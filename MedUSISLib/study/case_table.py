@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from MedUSISLib.errors import ErrorCode, MedUSISError
+from MedUSISLib.small_files import read_small_text
 
 IMAGE_COLUMNS = ("real", "synthetic", "second", "ct", "uncertainty")
 COLUMNS = ("case", *IMAGE_COLUMNS, "lesions", "stratum", "status", "training", "slice")
@@ -85,9 +86,7 @@ def read_case_table(path: str | Path) -> list[CaseRow]:
 
 def _lines(path: Path) -> list[tuple[int, list[str]]]:
     try:
-        if path.stat().st_size > _LARGEST_BYTES:
-            raise OSError
-        text = path.read_text(encoding="utf-8-sig")
+        text = read_small_text(path, _LARGEST_BYTES)
     except (OSError, UnicodeDecodeError):
         raise MedUSISError(
             ErrorCode.INPUT_NOT_READABLE, "the table of cases cannot be read", "give a CSV file in UTF-8", path

@@ -12,9 +12,11 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from MedUSISLib.errors import ErrorCode, MedUSISError
+from MedUSISLib.generators.unpack import DAMAGED_ZIP
 from MedUSISLib.imaging.writing import atomic_path
 from MedUSISLib.output_directory import atomic_output_directory
 from MedUSISLib.progress import Progress
+from MedUSISLib.small_files import read_small_file
 from MedUSISLib.study.key import IMAGE_SUFFIX, TRIALS_FOLDER, Key, KeyTrial, load_study
 from MedUSISLib.study.leaks import check_study
 from MedUSISLib.study.protocol import CHANGEABLE, Display, Protocol
@@ -37,6 +39,9 @@ MIGRATIONS: Mapping[int, Migration] = {}
 
 _ZIP_TIME = (2000, 1, 1, 0, 0, 0)
 _LARGEST_LIST = 64 * 1024 * 1024
+_MOST_UNPACKED = 100
+"""How much larger its contents may be than a package: MedUSIS packs nothing, a mail program may; a bomb is 1000."""
+_DAMAGE = (OSError, *DAMAGED_ZIP)
 Place = Literal["left", "right", "mr", "ct", "map"]
 ImageFile = Annotated[str, Field(pattern=rf"^{TRIALS_FOLDER}/[0-9a-f]{{16}}\.nii$")]
 
@@ -243,7 +248,7 @@ def unpack(path: str | Path, folder: str | Path) -> Package:
 def _archive(path: Path) -> zipfile.ZipFile:
     try:
         return zipfile.ZipFile(path)
-    except (OSError, zipfile.BadZipFile):
+    except _DAMAGE:
         raise _no_package(path) from None
 
 
@@ -252,8 +257,10 @@ def _verified_archive(archive: zipfile.ZipFile, path: Path) -> Package:
         if archive.getinfo(PACKAGE_NAME).file_size > _LARGEST_LIST:
             raise KeyError
         package = parse_versioned(archive.read(PACKAGE_NAME), Package, MIGRATIONS, "the package", path)
-    except (KeyError, OSError, zipfile.BadZipFile, NotImplementedError, RuntimeError):
+    except (KeyError, *_DAMAGE):
         raise _no_package(path) from None
+    if sum(entry.file_size for entry in archive.infolist()) > _MOST_UNPACKED * path.stat().st_size:
+        raise _changed(path)
     present = {name for name in archive.namelist() if not name.endswith("/")} - {PACKAGE_NAME}
     if present != set(package.files) or len(archive.namelist()) != len(set(archive.namelist())):
         raise _changed(path)
@@ -261,7 +268,7 @@ def _verified_archive(archive: zipfile.ZipFile, path: Path) -> Package:
         try:
             with archive.open(name) as stream:
                 found = hashlib.file_digest(stream, "sha256").hexdigest()  # type: ignore[arg-type]
-        except (OSError, zipfile.BadZipFile, NotImplementedError, RuntimeError):
+        except _DAMAGE:
             raise _changed(path) from None
         if found != expected:
             raise _changed(path)
@@ -271,7 +278,7 @@ def _verified_archive(archive: zipfile.ZipFile, path: Path) -> Package:
 
 def _verified_folder(folder: Path) -> Package:
     try:
-        content = (folder / PACKAGE_NAME).read_bytes()
+        content = read_small_file(folder / PACKAGE_NAME, _LARGEST_LIST)
     except OSError:
         raise _no_package(folder) from None
     package = parse_versioned(content, Package, MIGRATIONS, "the package", folder)

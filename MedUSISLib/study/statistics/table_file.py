@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from MedUSISLib.small_files import read_small_file
 from MedUSISLib.study.statistics.table_problems import TableError, TableProblem
 
 _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
@@ -100,7 +101,7 @@ def number_of(text: str) -> float:
 
 def _text_of(path: Path) -> str:
     try:
-        content = Path(path).read_bytes()
+        content = read_small_file(path)
         wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
         return content.decode("utf-16" if wide else "utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
     except (OSError, UnicodeDecodeError) as error:

@@ -28,6 +28,15 @@ class TableProblem(StrEnum):
     BAD_LESION = "BAD_LESION"
 
 
+_REMEDIES = {
+    TableProblem.EMPTY_TABLE: "give a table with a heading and a row for each reading",
+    TableProblem.EMPTY_FIELD: "fill it in, or take the row out",
+    TableProblem.NOT_A_NUMBER: "write a number with a decimal point",
+    TableProblem.DUPLICATE_ROW: "keep one of them",
+    TableProblem.BAD_LESION: "list the lesion of that case in the table of lesions, or leave the cell empty",
+}
+
+
 class TableError(MedUSISError):
     """A table that cannot be analysed; ``problem`` names why.
 
@@ -39,7 +48,8 @@ class TableError(MedUSISError):
 
     def __init__(self, problem: TableProblem, message: str, hint: str = "", path: str | Path | None = None) -> None:
         self.problem = TableProblem(problem)
-        super().__init__(ErrorCode.INPUT_NOT_READABLE, f"{self.problem.value}: {message}", hint, path)
+        remedy = hint or _REMEDIES.get(self.problem, "correct the table")
+        super().__init__(ErrorCode.INPUT_NOT_READABLE, f"{self.problem.value}: {message}", remedy, path)
         self._plain = message
 
     def __reduce__(self) -> tuple[type, tuple]:

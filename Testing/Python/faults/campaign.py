@@ -14,7 +14,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from faults.kinds import KINDS
-from faults.verdict import WALL_LIMIT_S, Verdict, judge
+from faults.verdict import WALL_LIMIT_S, Verdict, judge, require_sound
 
 MEMORY_BYTES = 3 * 1024**3
 """What a child may allocate beyond what its libraries take."""
@@ -53,6 +53,7 @@ def verdicts_of(name: str, count: int, first: int = 0) -> list[Verdict]:
         sound = Path(folder) / "sound"
         sound.mkdir()
         KINDS[name].make(sound)
+        require_sound(KINDS[name], sound, Path(folder) / "work")
         number = first
         while number < first + count:
             done, last = _one_child(name, range(number, first + count), sound, Path(folder) / "work")

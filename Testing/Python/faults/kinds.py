@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from faults import dicom, images, settings
+from faults import bundles, cases, dicom, images, results, settings, study_files, tables
 from faults.kind import Kind
 
-KINDS: dict[str, Kind] = {kind.name: kind for part in (images, dicom, settings) for kind in part.KINDS}
+_PARTS = (images, dicom, cases, settings, tables, study_files, results, bundles)
+KINDS: dict[str, Kind] = {kind.name: kind for part in _PARTS for kind in part.KINDS}
