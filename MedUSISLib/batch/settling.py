@@ -42,12 +42,15 @@ def settle(manifest: Manifest, request: BatchRequest, progress: Progress) -> Non
     """
     sha256 = str(manifest.fact("generator_sha256"))
     lost = 0
+    alike: dict[tuple[tuple[str, object], ...], list[int]] = {}
     for row in manifest.rows():
         progress.checkpoint()
         lost += row.state is CaseState.DONE and not stands(case_folder(request.out, row.number))
         changes = _settled(row, manifest, request, sha256)
         if changes:
-            manifest.change(row.number, **changes)
+            alike.setdefault(tuple(changes.items()), []).append(row.number)
+    for values, numbers in alike.items():  # a transaction for each would wait for the disk a thousand times
+        manifest.change_all(numbers, **dict(values))
     if lost:
         progress.warning("RESULTS_GONE", f"the results of {lost} case(s) are not there any more: they are made again")
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import gzip
-import json
 import zlib
 from pathlib import Path
-from typing import Any
 
 from MedUSISLib.batch.request import SAME_FOR_ALL, BatchRequest
 from MedUSISLib.output_directory import written_files
+from MedUSISLib.small_files import read_small_text
+from MedUSISLib.strict_json import parse_json
 from MedUSISLib.synthesis.writing import FILES
 
 _NEEDED = ("quality.json", "provenance.json", "report.html", FILES["mr"])
@@ -44,8 +44,8 @@ def stands_complete(folder: Path, request: BatchRequest, labels: str | None, gen
     if not stands(folder):
         return False
     try:
-        provenance = json.loads((folder / "provenance.json").read_text(encoding="utf-8"))
-        json.loads((folder / "quality.json").read_text(encoding="utf-8"))
+        provenance = parse_json(read_small_text(folder / "provenance.json"))
+        parse_json(read_small_text(folder / "quality.json"))
         wanted = request.synthesis(Path(), Path(), Path(), labels).settings()
         same = provenance["generator"]["sha256"] == generator_sha256 and all(
             provenance["settings"][name] == wanted[name] for name in SAME_FOR_ALL
@@ -58,7 +58,7 @@ def stands_complete(folder: Path, request: BatchRequest, labels: str | None, gen
 def review_of(folder: Path) -> bool | None:
     """Whether the result in the folder should be looked at."""
     try:
-        found: Any = json.loads((folder / "quality.json").read_text(encoding="utf-8")).get("review")
+        found = parse_json(read_small_text(folder / "quality.json")).get("review")
     except (OSError, ValueError, AttributeError):
         return None
     return found if isinstance(found, bool) else None
