@@ -16,8 +16,9 @@ from torch import Tensor
 
 from MedUSISLib.networks.layers import linear_up
 
-_THICK = 32
-"""Below so many channels a plane is too thin for additions plane by plane: a product with the matrix is faster."""
+_THICK = {4: 8, 2: 32}
+"""By bytes of a value: with fewer channels a plane is too thin to be added to others, and a product with the matrix is
+faster (64 channels of 128x128: 0.26 ms against 1.46 in float32, 1.39 against 0.31 in bfloat16)."""
 
 
 def hadamard_matrix(like: Tensor) -> Tensor:
@@ -55,8 +56,8 @@ def from_parity(planes: Tensor) -> Tensor:
 
 
 def thin_hadamard(channels: int, like: Tensor) -> Tensor | None:
-    """For `hadamard` of thin planes: its matrix as the weight of a 1x1 convolution; None for thick ones."""
-    if channels // 4 >= _THICK:
+    """For `hadamard_` of thin planes: its matrix as the weight of a 1x1 convolution; None for thick ones."""
+    if channels // 4 >= _THICK.get(like.dtype.itemsize, 1):
         return None
     eye = torch.eye(channels // 4, dtype=like.dtype, device=like.device)
     return torch.kron(hadamard_matrix(like), eye)[:, :, None, None]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -24,11 +23,10 @@ def sharpened(image: Tensor, strength: float) -> Tensor:
     """
     if not strength:
         return image
-    taps = torch.tensor(_KERNEL, dtype=image.dtype, device=image.device)
-    convolve = F.conv2d if image.ndim == 4 else F.conv3d
+    # sums of shifted images: a convolution of one channel takes twice as long and more
     blurred = F.pad(image, (1,) * (2 * (image.ndim - 2)), mode="replicate")
-    for axis in range(image.ndim - 2):
-        shape = [1] * image.ndim
-        shape[2 + axis] = 3
-        blurred = convolve(blurred, taps.view(shape))
+    for axis in range(2, image.ndim):
+        size = image.shape[axis]
+        before, here, behind = (blurred.narrow(axis, start, size) for start in range(3))
+        blurred = _KERNEL[0] * before + _KERNEL[1] * here + _KERNEL[2] * behind
     return (image + strength * (image - blurred)).clamp(-1, 1)
