@@ -18,8 +18,11 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+
+import psutil
 
 sys.path.insert(0, str(Path(__file__).parent / "speed"))
 
@@ -41,9 +44,13 @@ COLD_LIMIT_S, WARM_LIMIT_S, FILES_LIMIT = 4.0, 0.5, 0.15
 class Wait:
     """Seconds from the beginning of a run to what it said."""
 
+    spent: Callable[[], float]
+    """Processor seconds of the run so far."""
     began: float = field(default_factory=time.perf_counter)
     network: float = 0.0
     first_slice: float = 0.0
+    processor: float = 0.0
+    """Processor seconds when the first slice was there."""
     stage: str = ""
     timings: dict[str, float] = field(default_factory=dict)
 
@@ -55,7 +62,7 @@ class Wait:
             if event.name == "synthesizing":
                 self.network = now
         elif isinstance(event, Step) and self.stage == "synthesizing" and not self.first_slice:
-            self.first_slice = now
+            self.first_slice, self.processor = now, self.spent()
         elif isinstance(event, Result):
             self.timings = dict(event.summary["timings"])
 
@@ -70,7 +77,8 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="medusis-benchmark-") as name:
         folder = Path(name)
         generator = write_generator(folder)
-        print("| slices | | the network begins (s) | first slice computed (s) |\n|---|---|---|---|", flush=True)
+        print("| slices | | the network begins (s) | first slice computed (s) | processor time of that (s) |")
+        print("|---|---|---|---|---|", flush=True)
         for slices in arguments.slices:
             case = plain_files(write_case(folder, slices), folder)
             request = {**case, "generator": generator, "passes": 1, "device": "cpu"}
@@ -99,8 +107,9 @@ def first_slice_cold(request: dict[str, object], out: Path) -> Wait:
     options = [f"--{'seg' if name == 'segmentation' else name}={value}" for name, value in request.items()]
     command = [sys.executable, "-m", "MedUSISLib.cli", "synthesize", f"--out={out}", "--json-events", *options]
     environment = {**os.environ, "MEDUSIS_LOGS": f"{out}-logs"}
-    wait = Wait()
+    began = time.perf_counter()
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
+        wait = Wait(lambda: processor_seconds(process.pid), began)
         assert process.stdout is not None
         for line in process.stdout:
             event = parse_event(line)
@@ -124,7 +133,9 @@ def first_slices_warm(request: dict[str, object], out: Path, rounds: int) -> tup
     try:
         for number in range(rounds + 2):
             job = JobSpecification(kind="synthesize", parameters={**request, "out": str(out)})
-            launcher, wait = Launcher(job, worker.new_process()), Wait()
+            before = processor_seconds(worker.pid)
+            launcher = Launcher(job, worker.new_process())
+            wait = Wait(lambda before=before: processor_seconds(worker.pid) - before)
             for event in launcher.events():
                 wait.hear(event)
                 if wait.first_slice and number <= rounds:
@@ -133,6 +144,15 @@ def first_slices_warm(request: dict[str, object], out: Path, rounds: int) -> tup
     finally:
         worker.close()
     return waits[1:], waits[-1]
+
+
+def processor_seconds(pid: int | None) -> float:
+    """Of a process and of those that it has started."""
+    if pid is None:
+        return 0.0
+    root = psutil.Process(pid)
+    times = [process.cpu_times() for process in (root, *root.children(recursive=True))]
+    return sum(each.user + each.system for each in times)
 
 
 def median(waits: list[Wait]) -> float:
@@ -145,7 +165,8 @@ def row(slices: int, what: str, waits: list[Wait]) -> None:
     firsts = [wait.first_slice for wait in waits]
     network = statistics.median(wait.network for wait in waits)
     spread = f"{min(firsts):.2f} to {max(firsts):.2f}"
-    print(f"| {slices} | {what} | {network:.2f} | {median(waits):.2f} ({spread}) |", flush=True)
+    processor = statistics.median(wait.processor for wait in waits)
+    print(f"| {slices} | {what} | {network:.2f} | {median(waits):.2f} ({spread}) | {processor:.2f} |", flush=True)
 
 
 if __name__ == "__main__":
