@@ -14,6 +14,8 @@ from .wording import time_left_text
 _STEPS = 1000
 _ROW_HEIGHT = 22
 _ROWS_SHOWN = 6
+_MOST_ROWS = 500
+"""Nobody reads more, and the window would wait for them."""
 
 
 class LookControl:
@@ -102,14 +104,20 @@ class LookControl:
 
     def _fill_problems(self, problems) -> None:
         table = self._ui.batchProblemsTable
+        lines = [
+            (problem.where, problem.what, "\n".join(filter(None, (problem.where, problem.what, problem.remedy))))
+            for problem in problems[:_MOST_ROWS]
+        ]
+        if len(problems) > _MOST_ROWS:
+            lines.append(("...", _("and {count} more").format(count=len(problems) - _MOST_ROWS), ""))
         table.setRowCount(0)
-        table.setRowCount(len(problems))
-        for row, problem in enumerate(problems):
-            for column, text in enumerate((problem.where, problem.what)):
+        table.setRowCount(len(lines))
+        for row, (where, what, tip) in enumerate(lines):
+            for column, text in enumerate((where, what)):
                 item = qt.QTableWidgetItem(text)
-                item.setToolTip("\n".join(filter(None, (problem.where, problem.what, problem.remedy))))
+                item.setToolTip(tip)
                 table.setItem(row, column, item)
-        table.setFixedHeight((min(len(problems), _ROWS_SHOWN) + 1) * _ROW_HEIGHT + 8)
+        table.setFixedHeight((min(len(lines), _ROWS_SHOWN) + 1) * _ROW_HEIGHT + 8)
 
     def _on_stage(self, title: str) -> None:
         self._ui.batchLookStageLabel.text = title

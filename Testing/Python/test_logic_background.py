@@ -12,6 +12,7 @@ from logic_doubles import Later, ScriptedProcess, behaving_worker, scripted_work
 from MedUSISLib.errors import MedUSISError
 from MedUSISLib.jobs.events import Failure
 from MedUSISLib.mrml.background_jobs import BackgroundJobs
+from MedUSISLib.mrml.batch_logic import Found, Problem
 from MedUSISLib.mrml.worker import Worker
 
 
@@ -47,6 +48,30 @@ def test_install_passes_source_and_checksum_on() -> None:
     process.say('{"event": "result", "summary": {"id": "g"}}')
     process.listener.finished(0)
     assert answers == [{"id": "g"}] and steps == [(1, 4, None)]
+
+
+def test_what_a_batch_would_have_goes_through_a_private_folder(temporary_folder: Path) -> None:
+    process, answers, titles = ScriptedProcess(), [], []
+    jobs = BackgroundJobs(scripted_worker(process, Later()))
+    jobs.look_for_cases({"input": "/hospital"}, answers.append, pytest.fail, on_stage=titles.append)
+    asked = json.loads(Path(process.command[-1]).read_text())["parameters"]
+    assert asked["dry_run"] and Path(asked["found"]).is_relative_to(temporary_folder)
+    problem = {"code": "X", "where": "doe", "what": "cut short", "remedy": "copy it again"}
+    Path(asked["found"]).write_text(json.dumps({"kind": "bids", "cases": [], "problems": [problem]}))
+    process.say('{"event": "stage", "name": "finding cases"}')
+    process.say('{"event": "result", "summary": {"kind": "bids", "cases": 4, "without_segmentation": 1, "workers": 2}}')
+    process.listener.finished(0)
+    assert answers == [Found("bids", 4, 1, (Problem("doe", "cut short", "copy it again"),), 2)]
+    assert titles == ["Looking for CTs and their segmentations"] and list(temporary_folder.iterdir()) == []
+
+
+def test_a_look_that_cannot_begin_leaves_nothing(temporary_folder: Path) -> None:
+    failures: list[Failure] = []
+    jobs = BackgroundJobs(Worker(command=lambda: ("/no/such/python",)))
+    jobs.look_for_cases({"input": "/hospital"}, pytest.fail, failures.append)
+    jobs.look_for_cases({"input": "/hospital", "passes": 0}, pytest.fail, failures.append)
+    assert [failure.code for failure in failures] == ["DEPENDENCY_MISSING", "BAD_SETTING"]
+    assert not jobs.running and list(temporary_folder.iterdir()) == []
 
 
 def test_error_of_the_child_is_a_failure() -> None:

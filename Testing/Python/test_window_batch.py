@@ -130,12 +130,6 @@ class TestPlan:
         assert again.batch.batchInputEdit.text == str(planned.source)
         again.panel.close()
 
-    def test_a_table_can_be_chosen_instead(self, planned, tmp_path):
-        (tmp_path / "cases.csv").write_text("ct,segmentation\n")
-        planned.dialogs.answers["open_file"] = tmp_path / "cases.csv"
-        planned.batch.batchTableButton.click()
-        assert planned.parts.settings.source == tmp_path / "cases.csv"
-
     def test_the_settings_are_those_of_the_panel(self, planned):
         planned.ui.passesSpinBox.value = 3
         planned.panel.refresh()
@@ -158,7 +152,11 @@ class TestPlan:
         chosen = planned.logic.store.submitted[0].parameters
         assert (chosen["segment"], chosen["workers"], chosen["labels"]) == ("head-seg", 2, "synthseg")
 
-    def test_labels_from_a_table(self, planned, tmp_path):
+    def test_cases_and_labels_from_tables(self, planned, tmp_path):
+        (tmp_path / "cases.csv").write_text("ct,segmentation\n")
+        planned.dialogs.answers["open_file"] = tmp_path / "cases.csv"
+        planned.batch.batchTableButton.click()
+        assert planned.parts.settings.source == tmp_path / "cases.csv"
         combo = planned.batch.batchLabelsComboBox
         planned.dialogs.answers["open_file"] = None
         combo.setCurrentIndex(combo.count - 1)
@@ -196,6 +194,12 @@ class TestLook:
         assert "copy it again" in table.item(0, 1).toolTip() and not table.isHidden()
         assert "2 CTs without segmentation" in planned.batch.batchReadinessLabel.text
         assert planned.batch.batchStartButton.enabled
+
+    def test_no_more_problems_are_listed_than_somebody_reads(self, planned):
+        planned.batch.batchLookButton.click()
+        planned.logic.background.looks[0][1](Found("files", 1, 0, (Problem("a", "b", "c"),) * 700))
+        table = planned.batch.batchProblemsTable
+        assert table.rowCount == 501 and table.item(500, 1).text() == "and 200 more"
 
     def test_other_data_are_another_matter(self, planned, tmp_path):
         planned.batch.batchLookButton.click()
@@ -299,13 +303,13 @@ class TestCases:
 
     def test_summary_report_and_folder_open_outside(self, running):
         running.parts.runs.table.choose(1)
-        (running.folder / "cases" / "case-0001").mkdir(parents=True)
-        (running.folder / "cases" / "case-0001" / "report.html").touch()
+        (case := running.folder / "cases" / "case-0001").mkdir(parents=True)
+        (case / "report.html").touch()
         assert not running.batch.batchSummaryButton.enabled
         (running.folder / "summary.html").touch()
         running.parts.runs.look()
-        for button in ("batchReportButton", "batchSummaryButton", "batchResultsButton"):
-            getattr(running.batch, button).click()
+        for name in ("Report", "Summary", "Results"):
+            getattr(running.batch, f"batch{name}Button").click()
         assert running.dialogs.asked == ["open_outside"] * 3
 
 
@@ -330,11 +334,6 @@ class TestRuns:
         (job,) = running.logic.store.submitted
         assert job.parameters["retry_failed"] and job.parameters["out"] == str(running.folder)
 
-    def test_a_refusal_is_said(self, running):
-        running.logic.store.refusal = MedUSISError(ErrorCode.BAD_SETTING, "the run cannot be paused", "wait")
-        running.batch.batchPauseButton.click()
-        assert "cannot be paused" in running.ui.errorTextLabel.text
-
     def test_an_earlier_batch_is_opened_gone_on_with_and_remembered(self, slicer, empty, tmp_path):
         make_batch(tmp_path / "old", ["done", "waiting"]).close()
         empty.dialogs.answers["folder"] = tmp_path / "old"
@@ -353,12 +352,10 @@ class TestRuns:
         assert "holds a batch already" in planned.batch.batchReadinessLabel.text
         assert planned.parts.runs.folder == tmp_path / "old" and planned.batch.batchGoOnButton.enabled
 
-    def test_a_folder_without_a_batch_is_refused(self, empty, tmp_path):
+    def test_a_folder_without_a_batch_is_refused_and_a_damaged_one_is_said_once(self, empty, tmp_path):
         empty.dialogs.answers["folder"] = tmp_path
         empty.batch.batchOpenButton.click()
         assert "holds no batch" in empty.ui.errorTextLabel.text and not empty.batch.noBatchesLabel.isHidden()
-
-    def test_a_damaged_batch_is_said_once(self, empty, tmp_path):
         (tmp_path / "broken").mkdir()
         (tmp_path / "broken" / "manifest.sqlite").write_bytes(b"no database" * 99)
         empty.parts.runs.open(tmp_path / "broken")
@@ -393,7 +390,10 @@ class TestRuns:
         assert running.run.asked == ["remove False"] and Path(running.folder / "manifest.sqlite").is_file()
         assert not running.batch.noBatchesLabel.isHidden() and running.batch.batchFrame.isHidden()
 
-    def test_runs_that_cannot_be_read_are_said_once(self, running):
+    def test_what_cannot_be_done_or_read_is_said(self, running):
+        running.logic.store.refusal = MedUSISError(ErrorCode.BAD_SETTING, "the run cannot be paused", "wait")
+        running.batch.batchPauseButton.click()
+        assert "cannot be paused" in running.ui.errorTextLabel.text
         running.logic.store.refusal = MedUSISError(ErrorCode.INPUT_NOT_READABLE, "no such folder", "check it")
         running.parts.runs.look()
         assert "No such folder" in running.ui.errorTextLabel.text and not running.parts.runs.polling
