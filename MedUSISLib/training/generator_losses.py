@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
 from MedUSISLib.training.batch import Part
 from MedUSISLib.training.configuration import PhaseConfiguration
+from MedUSISLib.training.discriminator_parts import parts_of, value_with_gradient
 from MedUSISLib.training.discriminator_view import Grain, PatchSampler
 from MedUSISLib.training.generator_networks import Adversaries
 from MedUSISLib.training.losses.adversarial import generator_loss
@@ -51,9 +53,14 @@ def generator_losses(
     losses = _against_targets(part, fake, phase, classes, whole)
     if plays_adversarially(networks, phase) and batch.real is not None:
         assert networks.discriminator is not None
-        require_grad(networks.discriminator, False)
-        value = generator_loss(networks.discriminator(patches(grain(fake, batch.labels))))
-        require_grad(networks.discriminator, True)
+        # Inside Fabric's wrapper, which would have every gradient taken by itself.
+        discriminator = getattr(networks.discriminator, "module", networks.discriminator)
+        require_grad(discriminator, False)
+        shown = parts_of(patches(grain(fake, batch.labels)), discriminator)
+        with networks.fabric.autocast():
+            values = [value_with_gradient(lambda few: generator_loss(discriminator(few)), few) for few in shown]
+        value = torch.stack(values).mean()
+        require_grad(discriminator, True)
         losses["adversarial"] = phase.adversarial, value
     if phase.segmentation and networks.segmentator is not None:
         # One backward serves both: on the same fakes they minimise the same cross-entropy. OASIS's has learned in a

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from MedUSISLib.networks.wavelet_discriminator import number_of_groups
 from MedUSISLib.training.batch import Batch, Part
 from MedUSISLib.training.configuration import PhaseConfiguration
+from MedUSISLib.training.discriminator_parts import parts_of
 from MedUSISLib.training.discriminator_view import Grain, PatchSampler
 from MedUSISLib.training.generator_losses import generator_losses, plays_adversarially, require_grad
 from MedUSISLib.training.generator_networks import Adversaries
@@ -151,11 +151,9 @@ def _penalise(networks: Adversaries, parts: list[Part], reals: list[Tensor], pha
     discriminator = _plain(networks.discriminator)  # Fabric's wrapper would switch autocast on again, see `r1_penalty`
     total = 0.0
     for part, real in zip(parts, reals, strict=True):
-        # The discriminator compares the images of a group with one another: group by group is the same in less memory.
-        groups = number_of_groups(len(real), getattr(discriminator, "group", len(real)))
-        for number in range(groups):
-            penalty = r1_penalty(discriminator, real[number::groups], phase.r1, phase.r1_every)
-            penalty = penalty * (part.real_share / groups)
+        images = parts_of(real, discriminator)
+        for few in images:
+            penalty = r1_penalty(discriminator, few, phase.r1, phase.r1_every) * (part.real_share / len(images))
             networks.fabric.backward(penalty)
             total += float(penalty.detach())
     return total
@@ -175,16 +173,18 @@ def _discriminator_step(
     log = {"discriminator": 0.0, "real_logit": 0.0, "fake_logit": 0.0}
     for part, real, fake in zip(parts, reals, fakes, strict=True):
         synthetic = patches(grain(fake, part.batch.labels))
-        # One after the other, so that what the backward pass needs is kept of one pass at a time.
+        # One after the other, so that what the backward pass needs is kept of a few images at a time.
         for name, images, share, loss_of in (
             ("real_logit", real, part.real_share, real_loss),
             ("fake_logit", synthetic, part.share, fake_loss),
         ):
-            logits = discriminator(images)
-            loss = share * loss_of(logits)
-            networks.fabric.backward(loss)
-            log["discriminator"] += float(loss.detach())
-            log[name] += share * float(logits.detach().mean())
+            shown = parts_of(images, discriminator)
+            for few in shown:
+                logits = discriminator(few)
+                loss = share / len(shown) * loss_of(logits)
+                networks.fabric.backward(loss)
+                log["discriminator"] += float(loss.detach())
+                log[name] += share / len(shown) * float(logits.detach().mean())
     networks.processes.sum_gradients(discriminator.parameters())
     optimiser.step()
     return log

@@ -84,7 +84,7 @@ def losses_of(out: Path) -> dict[str, float]:
 
 
 def assert_alike(one: dict[str, Any], other: dict[str, Any]) -> None:
-    """Weights and running statistics of all networks, relative to the largest of each tensor."""
+    """Weights and running statistics of all networks, relative to the largest of each tensor or to what Adam moves."""
     for part in ("generator", "discriminator", "segmentator", "ema"):
         first, second = (state["ema"]["network"] if part == "ema" else state[part] for state in (one, other))
         assert first.keys() == second.keys()
@@ -96,7 +96,7 @@ def assert_alike(one: dict[str, Any], other: dict[str, Any]) -> None:
                     continue
                 within = 5e-3 if name.endswith("norm2.spade.norm.running_mean") else within
             distance = float((tensor.float() - second[name].float()).abs().max())
-            assert distance <= within * max(2e-3, float(tensor.float().abs().max())), f"{part}: {name}: {distance}"
+            assert distance <= within * max(5e-3, float(tensor.float().abs().max())), f"{part}: {name}: {distance}"
 
 
 @pytest.fixture(scope="module")
