@@ -70,7 +70,6 @@ def _in_tree(root: Path, progress: Progress) -> FoundCases:
     problems: list[CaseProblem] = []
     volumes = VolumeTree(problems)
     headers: list[Header] = []
-    progress.stage("finding cases")
     for folder in walk(root, problems, progress):
         volumes.add(folder, volumes_of(folder))
         headers += headers_of(folder, [path for path in folder.files if _is_maybe_dicom(path)], problems)

@@ -85,8 +85,9 @@ class VolumeTree:
 
     def settle(self, progress: Progress) -> None:
         """Read what names do not tell, and leave out what MedUSIS made and what is there twice."""
-        progress.stage("reading files whose names say nothing")
         silent = [file for file in self._files if not file.role]
+        if silent:
+            progress.stage("reading files")
         read: dict[str, tuple[str, str]] = {}
         # Processes that import everything anew take longer than a few small files.
         jobs = default_jobs() if sum(file.path.stat().st_size for file in silent) > _WORTH_PROCESSES else 1

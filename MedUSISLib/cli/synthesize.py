@@ -22,7 +22,9 @@ class Mode(StrEnum):
 
 def synthesize(
     ct: Annotated[Path, typer.Option("--ct", help="The CT in HU: NIfTI, NRRD, MHA or a DICOM folder.")],
-    seg: Annotated[Path, typer.Option("--seg", help="Its segmentation: a label map, DICOM SEG or RTSTRUCT.")],
+    seg: Annotated[
+        Path, typer.Option("--seg", help="Its segmentation: a label map, a folder of masks, DICOM SEG or RTSTRUCT.")
+    ],
     out: Annotated[Path, typer.Option("--out", help="Folder for the results; appears when everything is done.")],
     labels: Annotated[
         str | None,

@@ -42,6 +42,8 @@ _TRAINING_TITLES = {
 }
 _BATCH_TITLES = {
     "finding cases": "Looking for CTs and their segmentations",
+    "reading files": "Reading files whose names say nothing",
+    "matching segmentations": "Matching CTs and segmentations",
     "synthesizing": "Making the synthetic MRs",
 }
 _OF_KIND = {
