@@ -148,14 +148,19 @@ def _refined(ct: Volume, coarse: np.ndarray, steps: list[int], threshold_hu: flo
     near = binary_dilation(coarse, structure)
     sure = binary_erosion(coarse, structure, border_value=1)
     result = np.empty(array.shape, dtype=bool)
-    j = np.arange(array.shape[1]) // steps[1]
-    i = np.arange(array.shape[2]) // steps[2]
-    window = np.ix_(j, i)
+    rows, columns = array.shape[1:]
     for k in range(array.shape[0]):
-        plane = array[k] > threshold_hu
+        if k % steps[0] == 0:
+            around, inside = (
+                part[k // steps[0]].repeat(steps[1], axis=0).repeat(steps[2], axis=1)[:rows, :columns]
+                for part in (near, sure)
+            )
+        plane = result[k]
+        np.greater(array[k], threshold_hu, out=plane)
         if zero_outside:
             plane &= array[k] != 0
-        result[k] = (plane & near[k // steps[0]][window]) | sure[k // steps[0]][window]
+        plane &= around
+        plane |= inside
     return result
 
 

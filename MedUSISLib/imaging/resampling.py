@@ -26,8 +26,12 @@ def resampled_slabs(
     layout = parallel_layout(volume.geometry, target)
     if layout is None:
         yield from _rotated_slabs(volume, target, interpolation, fill, antialias, dtype)
-    else:
-        yield from _parallel_slabs(volume, target, layout, interpolation, fill, antialias, dtype)
+        return
+    planes = _ParallelPlanes(volume, target, layout, interpolation, fill, antialias)
+    for k in range(target.size_ijk[2]):
+        slab = np.empty((1, *target.shape_kji[1:]), dtype=dtype)
+        planes.write(k, slab[0])
+        yield k, slab
 
 
 def resample(
@@ -65,8 +69,14 @@ def resample(
         dtype = np.float32 if interpolation is Interpolation.LINEAR else volume.array_kji.dtype
     dtype = np.dtype(dtype)
     result = np.empty(target.shape_kji, dtype=dtype)
-    for first, slab in resampled_slabs(volume, target, interpolation, fill, antialias, dtype):
-        result[first : first + slab.shape[0]] = slab
+    layout = parallel_layout(volume.geometry, target)
+    if layout is None:
+        for first, slab in _rotated_slabs(volume, target, interpolation, fill, antialias, dtype):
+            result[first : first + slab.shape[0]] = slab
+    else:
+        planes = _ParallelPlanes(volume, target, layout, interpolation, fill, antialias)
+        for k, plane in enumerate(result):
+            planes.write(k, plane)
     return Volume(result, target, dict(volume.meta))
 
 
@@ -86,51 +96,58 @@ def parallel_layout(source: Geometry, target: Geometry) -> tuple[int, int, int] 
     return int(along[0]), int(along[1]), int(along[2])
 
 
-def _parallel_slabs(
-    volume: Volume,
-    target: Geometry,
-    layout: tuple[int, int, int],
-    interpolation: Interpolation,
-    fill: float,
-    antialias: bool,
-    dtype: np.dtype,
-) -> Iterator[tuple[int, np.ndarray]]:
-    source = volume.geometry
-    # Index of the source at target index (0,0,0) and one step along each target axis.
-    start = source.lps_to_index(target.index_to_lps([(0, 0, 0)]))[0]
-    operators: list[AxisOperator] = []
-    for axis, along in enumerate(layout):
-        sign = np.sign(source.axes[:, along] @ target.axes[:, axis])
-        ratio = target.spacing_mm[axis] / source.spacing_mm[along]
-        positions = start[along] + sign * ratio * np.arange(target.size_ijk[axis])
-        sigma = antialias_sigma(ratio) if antialias and interpolation is Interpolation.LINEAR else 0.0
-        operators.append(axis_operator(positions, source.size_ijk[along], interpolation, sigma))
-    # A view of the source with its axes in the target's order (array axis 0 is k = axis 2).
-    view = volume.array_kji.transpose([2 - layout[2], 2 - layout[1], 2 - layout[0]])
-    op_i, op_j, op_k = operators
-    planes: dict[int, np.ndarray] = {}
-    empty = np.full((1, *target.shape_kji[1:]), fill, dtype=dtype)
-    outside_j, outside_i = ~op_j.inside, ~op_i.inside
-    some_outside = bool(outside_j.any() or outside_i.any())
-    for k in range(target.size_ijk[2]):
-        if not op_k.inside[k]:
-            yield k, empty
-            continue
-        indices, weights = op_k.sources(k)
+class _ParallelPlanes:
+    """A volume on a grid with parallel axes, plane by plane in order of k; keeps the source planes in use.
+
+    ``layout`` is that of ``parallel_layout``.
+    """
+
+    def __init__(
+        self,
+        volume: Volume,
+        target: Geometry,
+        layout: tuple[int, int, int],
+        interpolation: Interpolation,
+        fill: float,
+        antialias: bool,
+    ) -> None:
+        source = volume.geometry
+        # Index of the source at target index (0,0,0) and one step along each target axis.
+        start = source.lps_to_index(target.index_to_lps([(0, 0, 0)]))[0]
+        operators: list[AxisOperator] = []
+        for axis, along in enumerate(layout):
+            sign = np.sign(source.axes[:, along] @ target.axes[:, axis])
+            ratio = target.spacing_mm[axis] / source.spacing_mm[along]
+            positions = start[along] + sign * ratio * np.arange(target.size_ijk[axis])
+            sigma = antialias_sigma(ratio) if antialias and interpolation is Interpolation.LINEAR else 0.0
+            operators.append(axis_operator(positions, source.size_ijk[along], interpolation, sigma))
+        # A view of the source with its axes in the target's order (array axis 0 is k = axis 2).
+        self._view = volume.array_kji.transpose([2 - layout[2], 2 - layout[1], 2 - layout[0]])
+        self._op_i, self._op_j, self._op_k = operators
+        self._fill = fill
+        self._planes: dict[int, np.ndarray] = {}
+        self._outside_j, self._outside_i = ~self._op_j.inside, ~self._op_i.inside
+        self._some_outside = bool(self._outside_j.any() or self._outside_i.any())
+
+    def write(self, k: int, out: np.ndarray) -> None:
+        """Write one plane [j, i] into ``out``, in its type."""
+        if not self._op_k.inside[k]:
+            out[...] = self._fill
+            return
+        indices, weights = self._op_k.sources(k)
         wanted = set(indices.tolist())
-        for old in [index for index in planes if index not in wanted]:
-            del planes[old]
-        for index in wanted - planes.keys():
-            planes[index] = _plane(view[index], op_j, op_i)
+        for old in [index for index in self._planes if index not in wanted]:
+            del self._planes[old]
+        for index in wanted - self._planes.keys():
+            self._planes[index] = _plane(self._view[index], self._op_j, self._op_i)
         if indices.size == 1:
-            plane = planes[int(indices[0])]
+            plane = self._planes[int(indices[0])]
         else:
-            plane = _weighted_sum(planes, indices, weights)
-        out = _cast(plane, dtype, copy=True)
-        if some_outside:
-            out[outside_j] = fill
-            out[:, outside_i] = fill
-        yield k, out[None]
+            plane = _weighted_sum(self._planes, indices, weights)
+        out[...] = _cast(plane, out.dtype)
+        if self._some_outside:
+            out[self._outside_j] = self._fill
+            out[:, self._outside_i] = self._fill
 
 
 def _plane(plane: np.ndarray, op_j: AxisOperator, op_i: AxisOperator) -> np.ndarray:
@@ -158,17 +175,18 @@ def _run(index: np.ndarray) -> slice | None:
 
 
 def _weighted_sum(planes: dict[int, np.ndarray], indices: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    total = np.zeros(planes[int(indices[0])].shape, dtype=np.float32)
-    for index, weight in zip(indices, weights, strict=True):
+    total = np.asarray(planes[int(indices[0])] * np.float32(weights[0]), dtype=np.float32)
+    for index, weight in zip(indices[1:], weights[1:], strict=True):
         total += planes[int(index)] * np.float32(weight)
     return total
 
 
-def _cast(values: np.ndarray, dtype: np.dtype, copy: bool = False) -> np.ndarray:
+def _cast(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """In another type; whole numbers are rounded, and clipped to their range. The same array when it has it already."""
     if np.issubdtype(dtype, np.integer) and not np.issubdtype(values.dtype, np.integer):
         limits = np.iinfo(dtype)
         values = np.clip(np.rint(values), limits.min, limits.max)
-    return values.astype(dtype, copy=copy)
+    return values.astype(dtype, copy=False)
 
 
 def _smoothed(volume: Volume, target: Geometry) -> Volume:

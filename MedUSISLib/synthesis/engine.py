@@ -161,17 +161,18 @@ def write_stage(result: SynthesisResult, progress: Progress) -> None:
 
 
 def _write_into(folder: Path, result: SynthesisResult, progress: Progress) -> None:
-    from MedUSISLib.synthesis.quality import quality_report
-    from MedUSISLib.synthesis.report import write_report
-
     recorder = RecordingProgress(progress, result.timings, result.warnings)
     with ThreadPoolExecutor(1, "medusis-write") as beside:  # packing needs no interpreter, the rest hardly anything else
         recorder.stage("measuring")
         maps = beside.submit(write_maps, result, folder, Silent(recorder))
+        from MedUSISLib.synthesis.quality import quality_report
+
         segmentator = None if result.second_look is None else result.second_look.segmentator()
         result.quality = quality_report(result, segmentator, recorder)
         recorder.checkpoint()
         recorder.stage("reporting")
+        from MedUSISLib.synthesis.report import write_report  # and matplotlib
+
         write_report(result, folder / "report.html")
         recorder.checkpoint()
         recorder.stage("writing")
