@@ -162,7 +162,7 @@ def write_stage(result: SynthesisResult, progress: Progress) -> None:
 
 def _write_into(folder: Path, result: SynthesisResult, progress: Progress) -> None:
     recorder = RecordingProgress(progress, result.timings, result.warnings)
-    with ThreadPoolExecutor(1, "medusis-write") as beside:  # packing needs no interpreter, the rest hardly anything else
+    with ThreadPoolExecutor(1, "medusis-write") as beside:  # packing needs no interpreter
         recorder.stage("measuring")
         maps = beside.submit(write_maps, result, folder, Silent(recorder))
         from MedUSISLib.synthesis.quality import quality_report
