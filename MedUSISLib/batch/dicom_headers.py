@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from typing import Any
 from MedUSISLib.batch.case import CaseProblem
 from MedUSISLib.batch.problems import problem
 from MedUSISLib.batch.tree import Folder
+from MedUSISLib.progress import Progress
 
 _NAMED_DICOM = {".dcm", ".dicom", ".ima"}
 _CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
@@ -22,7 +24,7 @@ _TAGS = [
 ]  # fmt: skip
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Header:
     """What is kept of the header of one file.
 
@@ -92,10 +94,13 @@ class Series:
         return list({header.folder.name: header.folder for header in self.headers}.values())
 
 
-def headers_of(folder: Folder, files: Iterable[Path], problems: list[CaseProblem]) -> Iterator[Header]:
+def headers_of(
+    folder: Folder, files: Iterable[Path], problems: list[CaseProblem], progress: Progress
+) -> Iterator[Header]:
     """Headers of the DICOM files among these; what has a DICOM name and is none becomes a problem."""
     damaged = 0
     for path in files:
+        progress.checkpoint()
         try:
             with path.open("rb") as stream:
                 is_dicom = stream.read(132)[128:] == b"DICM"
@@ -161,10 +166,11 @@ def _header(folder: Folder, path: Path, ds: Any) -> Header:
         folder=folder,
         path=path,
         instance=_text(ds, "SOPInstanceUID"),
-        series=_text(ds, "SeriesInstanceUID"),
-        study=_text(ds, "StudyInstanceUID"),
-        frame=_text(ds, "FrameOfReferenceUID"),
-        modality=_text(ds, "Modality").upper(),
+        # The same in hundreds of thousands of headers, and kept once.
+        series=sys.intern(_text(ds, "SeriesInstanceUID")),
+        study=sys.intern(_text(ds, "StudyInstanceUID")),
+        frame=sys.intern(_text(ds, "FrameOfReferenceUID")),
+        modality=sys.intern(_text(ds, "Modality").upper()),
         rows=int(ds.get("Rows") or 0),
         samples=int(ds.get("SamplesPerPixel") or 1),
         frames=int(ds.get("NumberOfFrames") or 1),

@@ -72,7 +72,7 @@ def _in_tree(root: Path, progress: Progress) -> FoundCases:
     headers: list[Header] = []
     for folder in walk(root, problems, progress):
         volumes.add(folder, volumes_of(folder))
-        headers += headers_of(folder, [path for path in folder.files if _is_maybe_dicom(path)], problems)
+        headers += headers_of(folder, [path for path in folder.files if _is_maybe_dicom(path)], problems, progress)
         _tell_foreign(folder, problems)
     volumes.settle(progress)
     dicom = DicomTree(headers, problems)

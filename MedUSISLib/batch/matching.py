@@ -228,7 +228,7 @@ class Matcher:
                 problem("SEVERAL_SEGMENTATIONS", ct.name, f"{len(best)} segmentations fit this CT equally well")
             )
             for one in best:
-                self._tell("SEVERAL_SEGMENTATIONS", one, f"one of {len(best)} that fit the same CT equally well")
+                self._tell("ONE_OF_SEVERAL", one, f"one of {len(best)} that fit the same CT equally well")
             return None
         for offer in offers:
             if offer.segmentation is not best[0]:

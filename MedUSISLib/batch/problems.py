@@ -21,6 +21,7 @@ PROBLEMS: dict[str, ProblemKind] = {
     "SEVERAL_SEGMENTATIONS": ProblemKind(
         "CTs with several segmentations that fit equally well", f"keep one, or {_BY_TABLE}"
     ),
+    "ONE_OF_SEVERAL": ProblemKind("segmentations of such CTs, none of which was taken", f"keep one, or {_BY_TABLE}"),
     "SEVERAL_CTS": ProblemKind("segmentations that fit several CTs equally well", _BY_TABLE),
     "NO_CT": ProblemKind("segmentations without a CT", f"give both the same name or folder, or {_BY_TABLE}"),
     "OTHER_IMAGE": ProblemKind(
@@ -45,7 +46,7 @@ PROBLEMS: dict[str, ProblemKind] = {
     "FEW_SLICES": ProblemKind("CT series of a few slices", f"nothing, if these are scouts; else {_BY_TABLE}"),
     "LOCALIZER": ProblemKind("localizers", "nothing"),
     "NOT_GREY": ProblemKind("pictures of reports and of screens", "nothing"),
-    "DUPLICATE": ProblemKind("the same CT again", "nothing, if the copy is not needed"),
+    "DUPLICATE": ProblemKind("copies of what is there already", "nothing, if the copy is not needed"),
     "NOT_A_CT": ProblemKind("images that are no CT", "nothing"),
     "OTHER_OBJECT": ProblemKind("DICOM objects that are neither images nor segmentations", "nothing"),
     "SYNTHETIC": ProblemKind("results of MedUSIS", "nothing: they are not taken as input"),

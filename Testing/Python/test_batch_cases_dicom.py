@@ -180,9 +180,23 @@ def test_of_several_objects_the_approved_one_counts(tmp_path: Path) -> None:
     study.structures("a.dcm", uid)
     study.structures("b.dcm", uid)
     assert by_series(tmp_path) == {}
-    assert set(codes(find_cases(tmp_path)).values()) == {"SEVERAL_SEGMENTATIONS"}
+    several = {"ct": "SEVERAL_SEGMENTATIONS", "a.dcm": "ONE_OF_SEVERAL", "b.dcm": "ONE_OF_SEVERAL"}
+    assert codes(find_cases(tmp_path)) == several
     study.structures("c.dcm", uid, ApprovalStatus="APPROVED")
     assert by_series(tmp_path) == {uid: "c.dcm"}
+
+
+def test_a_seg_is_matched_by_the_series_that_it_names(tmp_path: Path) -> None:
+    """A SEG names its series at the top, an RTSTRUCT within its frames of reference."""
+    study = One(tmp_path)
+    first, second = study.series("DICOM"), study.series("DICOM")
+    referred = Dataset()
+    referred.SeriesInstanceUID = second
+    study.structures(
+        "seg", None, Modality="SEG", ReferencedSeriesSequence=[referred], ReferencedFrameOfReferenceSequence=[]
+    )
+    assert by_series(tmp_path) == {first: None, second: "seg"}
+    assert not find_cases(tmp_path).problems
 
 
 def test_a_label_map_beside_a_series_is_its_segmentation(tmp_path: Path) -> None:
