@@ -55,7 +55,8 @@ def belongs(derivative: Entities, ct: Entities) -> int:
     Examples
     --------
     >>> ct = entities_of("sub-01/ct/sub-01_run-1_ct.nii.gz")
-    >>> [belongs(entities_of(f"sub-01/{name}"), ct) for name in ("sub-01_run-1_dseg", "sub-01_dseg", "sub-01_run-2_dseg")]
+    >>> names = ("sub-01_run-1_dseg", "sub-01_dseg", "sub-01_run-2_dseg")
+    >>> [belongs(entities_of(f"sub-01/{name}"), ct) for name in names]
     [2, 1, 0]
     """
     if derivative.get("space", "").lower() not in _SPACES_OF_THE_CT or derivative.get("suffix") in _NO_LABELS:

@@ -8,11 +8,12 @@ from pathlib import Path
 
 from MedUSISLib.batch.candidates import Ct, Segmentation
 from MedUSISLib.batch.case import BatchCase, CaseProblem, FoundCases, Kind
+from MedUSISLib.batch.copies import without_copies
 from MedUSISLib.batch.dicom_headers import Header, counted, headers_of
 from MedUSISLib.batch.dicom_tree import DicomTree
 from MedUSISLib.batch.grids import Grids
 from MedUSISLib.batch.matching import Matcher
-from MedUSISLib.batch.nifti_tree import VolumeTree, volumes_of, without_copies
+from MedUSISLib.batch.nifti_tree import VolumeTree, volumes_of
 from MedUSISLib.batch.problems import problem
 from MedUSISLib.batch.table import is_table, read_case_table
 from MedUSISLib.batch.tree import Folder, walk
@@ -83,7 +84,7 @@ def _in_tree(root: Path, progress: Progress) -> FoundCases:
     matcher = Matcher(cts, segmentations, volumes.others, dicom.other_series, grids, problems)
     chosen = matcher.match(progress)
     named = [ct for ct in cts if ct.key in chosen and _is_text(ct, chosen[ct.key], problems)]
-    kept = without_copies(named, chosen, problems)
+    kept = without_copies(named, chosen, grids, problems, progress)
     cases = tuple(
         BatchCase(ct.key, ct.path, one.path if (one := chosen[ct.key]) else None, ct_series=ct.series or None)
         for ct in kept

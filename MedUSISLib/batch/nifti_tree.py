@@ -7,8 +7,7 @@ anyway. Files whose names say nothing are read.
 from __future__ import annotations
 
 import warnings
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
@@ -19,7 +18,6 @@ from MedUSISLib.anatomy.segment_names import suggest_class
 from MedUSISLib.batch.bids import entities_of
 from MedUSISLib.batch.candidates import Ct, OtherImage, Segmentation
 from MedUSISLib.batch.case import CaseProblem
-from MedUSISLib.batch.grids import sample_of
 from MedUSISLib.batch.name_words import nnunet_channel, own_words, says_part
 from MedUSISLib.batch.problems import problem
 from MedUSISLib.batch.tree import Folder
@@ -136,45 +134,6 @@ def is_mask_folder(volumes: Sequence[Path]) -> bool:
         return False
     known = sum(_is_structure(structure_name(path)) for path in volumes)
     return known == len(volumes) or (known >= _FEWEST_KNOWN and 2 * known >= len(volumes))
-
-
-def without_copies(cts: Iterable[Ct], chosen: dict[str, Segmentation | None], problems: list[CaseProblem]) -> list[Ct]:
-    """CTs, copies of an earlier one left out unless they have another segmentation.
-
-    Files are compared by their size and by pieces of them: formats and headers are not looked through.
-    """
-    listed = list(cts)
-    sizes = Counter(_size(ct) for ct in listed)
-    seen: dict[str, list[Ct]] = {}
-    kept = []
-    for ct in listed:
-        if ct.series or sizes[_size(ct)] < 2 or not _size(ct):
-            kept.append(ct)
-            continue
-        earlier = seen.setdefault(sample_of(ct.path), [])
-        if any(_same_labels(chosen.get(one.key), chosen.get(ct.key)) for one in earlier):
-            problems.append(problem("DUPLICATE", ct.name, "its file is a copy of one that is a case already"))
-            continue
-        earlier.append(ct)
-        kept.append(ct)
-    return kept
-
-
-def _same_labels(first: Segmentation | None, copy: Segmentation | None) -> bool:
-    if copy is None or first is None or first.path == copy.path:
-        return copy is None or (first is not None and first.path == copy.path)
-    both_files = first.path.is_file() and copy.path.is_file()
-    return (
-        both_files
-        and first.path.stat().st_size == copy.path.stat().st_size
-        and (sample_of(first.path) == sample_of(copy.path))
-    )
-
-
-def _size(ct: Ct) -> int:
-    with suppress(OSError):
-        return ct.path.stat().st_size if ct.path.is_file() else 0
-    return 0
 
 
 def _role(name: str, channels: dict[str, str]) -> str:

@@ -44,6 +44,7 @@ _BATCH_TITLES = {
     "finding cases": "Looking for CTs and their segmentations",
     "reading files": "Reading files whose names say nothing",
     "matching segmentations": "Matching CTs and segmentations",
+    "comparing images": "Looking for images that are there twice",
     "synthesizing": "Making the synthetic MRs",
 }
 _OF_KIND = {

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pydicom
 from batch_tree import codes, grid, pairs, write
-from dicom_example import box, loop_on, write_rtstruct
+from dicom_example import box, loop_on, turned_volume, write_rtstruct
 from pydicom import Dataset
 from pydicom.uid import generate_uid
 from test_imaging_dicom import write_series
@@ -19,6 +19,7 @@ from MedUSISLib.batch.find_cases import find_cases
 from MedUSISLib.imaging.geometry import Geometry
 from MedUSISLib.imaging.reading import read_volume
 from MedUSISLib.imaging.volume import Volume
+from MedUSISLib.imaging.writing import write_volume
 from MedUSISLib.progress import Progress
 
 GRID = Geometry((8, 7, 6), (2.0, 2.0, 3.0), (-7.3, -6.1, 40.5))
@@ -205,6 +206,18 @@ def test_a_label_map_beside_a_series_is_its_segmentation(tmp_path: Path) -> None
     assert by_series(tmp_path) == {uid: "Meier/seg.nii.gz"}
     kind = find_cases(tmp_path).kind
     assert kind == "dicom"
+
+
+def test_a_series_and_its_conversion_are_one_case(tmp_path: Path) -> None:
+    """With axes turned as converters do; another image on the same grid is another case."""
+    uid = One(tmp_path).series("P1/dicom/CT")
+    ct = read_volume(tmp_path / "P1" / "dicom" / "CT")
+    write_volume(turned_volume(ct, [1, 0, 2], [-1, 1, -1]), tmp_path / "P1" / "ct.nii.gz")
+    write_volume(Volume((ct.array_kji == 7).astype(np.uint8), ct.geometry), tmp_path / "P1" / "seg.nii.gz")
+    assert by_series(tmp_path) == {uid: "P1/seg.nii.gz"}
+    assert codes(find_cases(tmp_path))["P1/ct.nii.gz"] == "DUPLICATE"
+    write_volume(Volume(ct.array_kji + 3, ct.geometry), tmp_path / "P1" / "ct.nii.gz")
+    assert by_series(tmp_path) == {uid: "P1/seg.nii.gz", "": "P1/seg.nii.gz"}
 
 
 def test_what_medusis_exported_is_left_out(tmp_path: Path) -> None:
