@@ -13,6 +13,9 @@ _MEMORY_TEXTS = (
     "failed to allocate",  # ITK, cuDNN
     "bad_alloc",
     "bad allocation",
+    "memory allocation",  # OpenBLAS, which ends the process with these words
+    "could not create a primitive",  # oneDNN, when there is no memory for a convolution
+    "could not create a memory object",
 )
 _DISK_TEXTS = ("no space left on device", "disk is full", "disk quota exceeded", "file too large", "storagefull")
 

@@ -27,6 +27,7 @@ from MedUSISLib.jobs.wishes import WISH_VARIABLE, WishFile
 from MedUSISLib.jobs.workspace import PRIVATE_VARIABLE, private_workspace, workspace_variables
 from MedUSISLib.progress import Wish
 from MedUSISLib.stillness import Stillness, limit_s, sample_s
+from MedUSISLib.trouble import is_out_of_memory
 
 ABNORMAL = "it ended abnormally"
 """The death of a child whose starter does not tell a signal."""
@@ -283,6 +284,8 @@ class Launcher:
                 "try again; a disk or network folder that does not answer makes a job hang, too",
             )
         self._death = ABNORMAL if _is_abnormal(self._last_words) else _describe(exit_code)
+        if is_out_of_memory(RuntimeError("\n".join(self._last_words))):  # some libraries end the process themselves
+            return Failure.of(named_error(MemoryError()))
         return Failure(
             ErrorCode.INTERNAL.value,
             f"the worker process ended without a result ({_describe(exit_code)})",
