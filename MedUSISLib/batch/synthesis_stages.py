@@ -35,7 +35,9 @@ class SynthesisStages:
     def __init__(self, request: BatchRequest, device: str) -> None:
         from MedUSISLib.synthesis.loaded_generators import LoadedGenerators
 
-        self._request = request.model_copy(update={"device": device})
+        # "auto" lets a run go on with the CPU; the device that was chosen for it must not take that away.
+        allow_cpu = request.allow_cpu or request.device == "auto"
+        self._request = request.model_copy(update={"device": device, "allow_cpu": allow_cpu})
         self._generators = LoadedGenerators()
         self._device = threading.Lock()
         """Held by whoever uses the device: two networks at once would take its memory twice and gain no time."""

@@ -117,6 +117,9 @@ def test_every_subpackage_says_what_lives_in_it() -> None:
         "segmentation.request",
         "training.configuration",
         "dataset.request",
+        "batch.request",
+        "batch.manifest",
+        "batch.folder",
         "anatomy.schema",
     ],
 )
