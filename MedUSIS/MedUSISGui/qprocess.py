@@ -66,8 +66,7 @@ class QtProcess:
         """A line for its standard input; OSError when it has ended."""
         if self._process is None or self._ended:
             raise OSError("the process has ended")
-        piece = (line + "\n").encode("utf-8")
-        if self._process.write(piece) != len(piece):
+        if self._process.write((line + "\n").encode("utf-8")) == -1:
             raise OSError("the process does not listen")
 
     def ask_to_stop(self) -> None:

@@ -11,6 +11,7 @@ import time
 import unittest
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +76,28 @@ class SelfTest(SelfTestCase):
         assert time.monotonic() - asked < CANCEL_S
         assert slicer.mrmlScene.GetNumberOfNodes() == before
 
+    def test_engine_stays_ready_for_the_next_run(self) -> None:
+        from MedUSISLib.mrml.kept_engine import KeptEngine
+        from MedUSISLib.mrml.worker import serve_command
+
+        _require_packages()
+        engine = KeptEngine(replace(_worker(), serve_command=serve_command))
+        engine.minutes = 1
+        try:
+            kept = None
+            for _ in range(2):
+                run = _Run(*_sample(), passes=50, worker=engine.worker)
+                run.wait(START_S, until=lambda run=run: run.steps > 0)
+                assert run.steps > 0 and engine.busy, run.story()
+                assert kept in (None, engine.pid)
+                run.logic.cancel()
+                run.wait(CANCEL_S)
+                assert run.was_cancelled, run.story()
+                kept = engine.pid  # None: the run did not end in time, and was ended together with its engine
+        finally:
+            engine.close()
+        assert not engine.running
+
     def test_sample_case_from_loading_to_a_saved_scene(self) -> None:
         _require_packages()
         ct, segmentation = _sample()
@@ -90,7 +113,7 @@ class SelfTest(SelfTestCase):
 class _Run:
     """One synthesis, and everything that it said."""
 
-    def __init__(self, ct: Any, segmentation: Any, passes: int = PASSES) -> None:
+    def __init__(self, ct: Any, segmentation: Any, passes: int = PASSES, worker: Any = None) -> None:
         from MedUSISLib.mrml.segment_classes import segment_rows
         from MedUSISLib.mrml.settings import OutputChoice, SynthesisInputs, SynthesisSettings
         from MedUSISLib.mrml.synthesis_logic import SynthesisLogic, schema_of
@@ -103,7 +126,7 @@ class _Run:
         self.failure: Any = None
         self.was_cancelled = False
         self.steps = 0
-        self.logic = SynthesisLogic(_worker())
+        self.logic = SynthesisLogic(worker or _worker())
         self.logic.finished.connect(self._finished)
         self.logic.failed.connect(self._failed)
         self.logic.cancelled.connect(self._cancelled)

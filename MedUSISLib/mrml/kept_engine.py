@@ -62,7 +62,12 @@ class KeptEngine:
     @property
     def running(self) -> bool:
         """Whether there is one."""
-        return self._warm is not None and self._warm.pid is not None
+        return self.pid is not None
+
+    @property
+    def pid(self) -> int | None:
+        """Number of its process."""
+        return self._warm.pid if self._warm is not None else None
 
     @property
     def busy(self) -> bool:

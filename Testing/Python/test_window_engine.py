@@ -69,15 +69,15 @@ def test_runs_follow_each_other_in_one_process_that_ends_when_asked(bench: Any) 
     bench.engine.minutes = 5
     assert not bench.engine.running
     assert bench.run() == ["finished"]
-    pid = bench.engine._warm.pid
+    pid = bench.engine.pid
     assert bench.engine.running and not bench.engine.busy
-    assert bench.run() == ["finished"] and bench.engine._warm.pid == pid
+    assert bench.run() == ["finished"] and bench.engine.pid == pid
     until(lambda: bench.engine.memory_bytes > 0)
     assert list(bench.folder.iterdir()) == []  # nothing of a patient waits with it
     bench.engine.end()
     until(lambda: is_gone(pid))
     assert not bench.engine.running
-    assert bench.run() == ["finished"] and bench.engine._warm.pid != pid
+    assert bench.run() == ["finished"] and bench.engine.pid != pid
 
 
 def test_switched_off_nothing_stays(bench: Any) -> None:
@@ -85,7 +85,7 @@ def test_switched_off_nothing_stays(bench: Any) -> None:
     assert bench.run() == ["finished"] and not bench.engine.running
     bench.engine.minutes = 5
     assert bench.run() == ["finished"] and bench.engine.running
-    pid = bench.engine._warm.pid
+    pid = bench.engine.pid
     bench.engine.minutes = 0
     until(lambda: is_gone(pid))
     assert bench.run() == ["finished"] and not bench.engine.running
@@ -94,7 +94,7 @@ def test_switched_off_nothing_stays(bench: Any) -> None:
 def test_closing_the_module_ends_it(bench: Any) -> None:
     bench.engine.minutes = 5
     bench.run()
-    pid = bench.engine._warm.pid
+    pid = bench.engine.pid
     bench.logic.close()
     bench.engine.close()
     until(lambda: is_gone(pid), 5.0)
@@ -130,7 +130,7 @@ def test_packages_are_not_replaced_under_it(slicer_window: Any, bench: Any) -> N
     window = open_panel(slicer_window.slicer, logic)
     bench.engine.minutes = 5
     bench.run()
-    pid = bench.engine._warm.pid
+    pid = bench.engine.pid
     window.panel.banner.installing()
     until(lambda: is_gone(pid), 5.0)
     window.panel.close()

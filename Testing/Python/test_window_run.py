@@ -49,7 +49,7 @@ def children(module=None):
     """What the module has started and what that has started, as far as it lives; not its engine when that waits."""
     found = []
     engine = module.logic.engine if module is not None else None
-    waiting = engine._warm.pid if engine is not None and engine.running and not engine.busy else None
+    waiting = engine.pid if engine is not None and engine.running and not engine.busy else None
     for child in psutil.Process().children(recursive=True):
         with suppress(psutil.NoSuchProcess):
             if child not in BEFORE and child.status() != psutil.STATUS_ZOMBIE and child.pid != waiting:
