@@ -70,7 +70,7 @@ def _without_other_formats(
     cts: list[Ct], chosen: Chosen, grids: Grids, problems: list[CaseProblem], progress: Progress
 ) -> list[Ct]:
     by_words: dict[Words, list[Ct]] = defaultdict(list)
-    for ct in sorted(cts, key=lambda ct: (not ct.series, chosen[ct.key] is None)):
+    for ct in sorted(cts, key=lambda ct: (chosen[ct.key] is None, not ct.series)):
         by_words[ct.words].append(ct)
     pairs = [
         (first, second)

@@ -171,12 +171,11 @@ class Matcher:
         extra = [word for word in more if word not in fewer]
         if any(character.isdigit() for word in extra for character in word) or self._grids.apart(one.files, ct.files):
             return False
-        a, b = _folder(one.name), ct.name if ct.series else _folder(ct.name)
-        return a == b or a.startswith(b + "/") or b.startswith(a + "/")
+        return _nested(_folder(one.name), _folder_of(ct))
 
     def _offer(self, one: Segmentation, fit: Fit, cts: Sequence[Ct], offers: dict[str, list[_Offer]]) -> None:
         if len(cts) > 1 and fit is not Fit.REFERENCE:
-            same = [ct for ct in cts if self._grids.same(one.files, ct.files)]
+            same = _of_one_person(one, [ct for ct in cts if self._grids.same(one.files, ct.files)])
             if not same:
                 self._tell("SEVERAL_CTS", one, f"it fits {len(cts)} CTs")
                 return
@@ -244,6 +243,25 @@ def _without_copies(found: Sequence[Segmentation]) -> list[Segmentation]:
     if len(found) < 2 or any(not one.path.is_file() for one in found):
         return list(found)
     return list({sample_of(one.path): one for one in reversed(found)}.values())[::-1]
+
+
+def _of_one_person(one: Segmentation, cts: list[Ct]) -> list[Ct]:
+    """CTs of the same voxels that may share a segmentation: a grid of a template is that of many people.
+
+    All in one folder, or in folders within that of the segmentation; else only those beside it.
+    """
+    if len({_folder_of(ct) for ct in cts}) <= 1:
+        return cts
+    return [ct for ct in cts if _folder(one.name) and _nested(_folder(one.name), _folder_of(ct))]
+
+
+def _nested(a: str, b: str) -> bool:
+    """True when one folder is the other, or lies in it."""
+    return a == b or a.startswith(b + "/") or b.startswith(a + "/")
+
+
+def _folder_of(ct: Ct) -> str:
+    return ct.name if ct.series else _folder(ct.name)
 
 
 def _folder(name: str) -> str:

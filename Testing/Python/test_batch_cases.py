@@ -206,6 +206,14 @@ def test_one_segmentation_of_two_reconstructions_is_for_both(tmp_path: Path) -> 
     assert codes(found) == {"P1/seg.nii.gz": "SHARED_SEGMENTATION"}
 
 
+def test_people_whose_names_look_like_sequences_do_not_share(tmp_path: Path) -> None:
+    """T1 and T2 are people here, and all have the grid of a template: nothing but the folder tells them apart."""
+    write(tmp_path, "T1/ct.nii.gz", "T1/seg.nii.gz", "T2/ct.nii.gz", geometry=TEMPLATE)
+    assert found_in(tmp_path) == {"T1/ct.nii.gz": "T1/seg.nii.gz", "T2/ct.nii.gz": None}
+    write(tmp_path, "seg.nii.gz", geometry=TEMPLATE, seed=3)
+    assert codes(find_cases(tmp_path)) == {"seg.nii.gz": "SEVERAL_CTS"}
+
+
 def test_axes_that_were_turned_on_the_way_do_not_matter(tmp_path: Path) -> None:
     flipped = Geometry(
         SCANNER.size_ijk, SCANNER.spacing_mm, tuple(SCANNER.index_to_lps([(5, 4, 0)])[0]), (-1, 0, 0, 0, -1, 0, 0, 0, 1)
