@@ -62,9 +62,13 @@ def connect(path: Path, read_only: bool) -> sqlite3.Connection:
 
 
 def rest(connection: sqlite3.Connection) -> None:
-    """Before it is closed: one file again, in which readers leave nothing; not while somebody else has it open."""
+    """Before it is closed: everything in one file, in which readers leave nothing.
+
+    While a window has it open the log stays beside it, empty: a copy of the file alone must be whole, too.
+    """
     with suppress(sqlite3.Error):
-        connection.execute("PRAGMA busy_timeout=0")
+        connection.execute("PRAGMA busy_timeout=500")
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         connection.execute("PRAGMA journal_mode=DELETE")
 
 

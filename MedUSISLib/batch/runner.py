@@ -26,6 +26,7 @@ from MedUSISLib.batch.sizing import Sizing, size_up
 from MedUSISLib.batch.states import CaseState
 from MedUSISLib.errors import ErrorCode, MedUSISError
 from MedUSISLib.generators.manifest import Manifest as GeneratorManifest
+from MedUSISLib.jobs.failures import named_error
 from MedUSISLib.progress import Progress, Wish
 
 _PLACES = ("input", "out")
@@ -70,16 +71,19 @@ def run_batch(request: BatchRequest, progress: Progress | None = None) -> BatchO
     if request.dry_run:
         return dry_run(request, found, generator.manifest)
     require_folder(request.out)
-    with progress.answering_wishes(), claimed(request.out) as alive:
-        with begin_or_go_on(request, found, generator.sha256, progress) as manifest:
-            with batch_log(request.out / LOG_NAME, request.input, found.cases) as on_output:
-                end_old_workers(manifest)
-                wait_for_left_workers(request.out, progress)
-                sweep(request.out)
-                write_key(manifest, request.out)
-                settle(manifest, request, progress)
-                wish, workers = _do(request, manifest, generator.manifest, progress, on_output, alive)
-            outcome = _outcome(manifest, found, workers, time.monotonic() - began)
+    with (
+        progress.answering_wishes(),
+        claimed(request.out) as alive,
+        begin_or_go_on(request, found, generator.sha256, progress) as manifest,
+        batch_log(request.out / LOG_NAME, request.input, found.cases) as on_output,
+    ):
+        end_old_workers(manifest)
+        wait_for_left_workers(request.out, progress)
+        sweep(request.out)
+        write_key(manifest, request.out)
+        settle(manifest, request, progress)
+        wish, workers = _do(request, manifest, generator.manifest, progress, on_output, alive)
+        outcome = _outcome(manifest, found, workers, time.monotonic() - began)
     if wish is not None and wish is not Wish.FINISH and outcome.waiting:
         _raise_ended(wish, outcome)
     return outcome
@@ -131,8 +135,8 @@ def write_pages(out: Path) -> None:
     for write in (write_quality_csv, write_summary):
         try:
             write(out)
-        except (MedUSISError, OSError) as error:
-            LOGGER.warning("%s: %s", write.__name__, type(error).__name__)
+        except Exception as error:
+            LOGGER.warning("%s: %s", write.__name__, named_error(error).message)
 
 
 def _outcome(manifest: Manifest, found: FoundCases, workers: int, seconds: float) -> BatchOutcome:

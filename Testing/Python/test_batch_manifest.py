@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 from datetime import UTC, datetime
 from pathlib import Path
@@ -102,6 +103,18 @@ def test_nobody_waits_for_a_reader_that_stays(manifest: Manifest, tmp_path: Path
     assert reader.execute("SELECT state FROM cases WHERE number = 1").fetchone() == ("waiting",)
     reader.close()
     assert manifest.row(1).state is CaseState.DONE
+
+
+def test_the_file_alone_is_whole_while_a_window_has_it_open(manifest: Manifest, tmp_path: Path) -> None:
+    with Manifest.open(tmp_path, read_only=True) as window:
+        window.rows()
+        manifest.change(1, state=CaseState.DONE)
+        manifest.close()
+        copy = tmp_path / "copy"
+        copy.mkdir()
+        shutil.copy(tmp_path / MANIFEST_NAME, copy)
+    with Manifest.open(copy, read_only=True) as alone:
+        assert alone.row(1).state is CaseState.DONE
 
 
 def test_differences_name_the_setting_and_no_file(tmp_path: Path) -> None:
