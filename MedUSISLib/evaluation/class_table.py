@@ -15,7 +15,7 @@ import numpy as np
 if TYPE_CHECKING:
     from MedUSISLib.anatomy.schema import LabelSchema
 
-_CHUNK = 1 << 22  # voxels at a time: bincount works in float64, and a 512x512x400 volume would need 800 MB more
+_CHUNK = 1 << 20  # voxels at a time: bincount works in float64, and a 512x512x400 volume would need 800 MB more
 
 
 @dataclass(frozen=True)

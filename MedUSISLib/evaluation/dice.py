@@ -16,7 +16,7 @@ import numpy as np
 if TYPE_CHECKING:
     from MedUSISLib.anatomy.schema import LabelSchema
 
-_CHUNK = 1 << 23
+_CHUNK = 1 << 20
 
 
 @dataclass(frozen=True)
