@@ -13,7 +13,7 @@ WORKERS ?= 2
 TEST_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-long check clean distclean
+.PHONY: help setup demo test test-long faults check clean distclean
 
 help: ## Say what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -30,6 +30,10 @@ test: $(INSTALLED) ## Run the tests; what is skipped says why
 
 test-long: $(INSTALLED) ## Run the tests that take minutes
 	$(BIN)/python -m pytest -m long $(PYTEST_ARGS)
+
+faults: $(INSTALLED) ## Hand in spoiled files of every kind (MEDUSIS_FAULTS=300 of each); run the tests of faults survived
+	cd Testing/Python && OMP_NUM_THREADS=1 ../../$(BIN)/python -m faults
+	OMP_NUM_THREADS=$(TEST_THREADS) $(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile -m "fault and not long" $(PYTEST_ARGS)
 
 check: $(DEVELOPER) ## Check style (ruff), types (mypy) and the import rules
 	$(BIN)/ruff check .

@@ -23,7 +23,7 @@ from MedUSISLib.cli import (
     train,
     version,
 )
-from MedUSISLib.errors import MedUSISError
+from MedUSISLib.errors import ErrorCode, MedUSISError
 
 
 class InOrderOfUse(TyperGroup):
@@ -81,6 +81,16 @@ def main() -> None:
     except BrokenPipeError:  # the reader of our output went away, as in `medusis ... | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
+    except Exception as error:
+        from MedUSISLib.cli.reporting import report_error
+        from MedUSISLib.jobs.failures import exit_code_of, named_error
+        from MedUSISLib.library_words import print_error
+
+        named = named_error(error)
+        if named.code is ErrorCode.INTERNAL:
+            print_error(error)
+        report_error(named)
+        sys.exit(exit_code_of(named))
 
 
 if __name__ == "__main__":

@@ -18,7 +18,9 @@ from MedUSISLib.dataset.synthetic import is_synthetic
 from MedUSISLib.errors import ErrorCode, MedUSISError
 from MedUSISLib.imaging.dicom_series import read_dicom_files
 from MedUSISLib.imaging.geometry import Geometry
+from MedUSISLib.imaging.itk_paths import itk_path
 from MedUSISLib.imaging.reading import read_volume
+from MedUSISLib.imaging.text_headers import check_text_header
 from MedUSISLib.imaging.volume import Volume
 
 ROLE = "this file"
@@ -114,8 +116,9 @@ def bytes_to_read(item: Item) -> int:
             return _nifti_bytes(item)
         import SimpleITK as sitk
 
+        check_text_header(item.path, "an image")
         reader = sitk.ImageFileReader()
-        reader.SetFileName(str(item.path))
+        reader.SetFileName(itk_path(item.path, "an image"))
         reader.ReadImageInformation()
         return int(np.prod(reader.GetSize(), dtype=np.int64)) * 8
     except Exception:  # unreadable headers are for the reader to explain

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from MedUSISLib.dataset.items import Item
+from MedUSISLib.imaging.itk_paths import itk_path
+from MedUSISLib.imaging.text_headers import check_text_header
 
 # Part of what every output carries (`synthesis.result.SYNTHETIC_NOTICE`), in whatever field the format has for it.
 _WORDS = ("synthetic", "not for diagnosis")
@@ -30,7 +32,8 @@ def _header_text(item: Item) -> str:
         return read_nifti_description(item.path)
     import SimpleITK as sitk
 
+    check_text_header(item.path, "an image")
     reader = sitk.ImageFileReader()
-    reader.SetFileName(str(item.path))
+    reader.SetFileName(itk_path(item.path, "an image"))
     reader.ReadImageInformation()
     return " ".join(reader.GetMetaData(key) for key in reader.GetMetaDataKeys())

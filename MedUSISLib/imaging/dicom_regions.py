@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -81,7 +82,7 @@ def segmentation_object(path: Path) -> tuple[Path, str] | None:
         INPUT_NOT_READABLE for a folder with several of them.
     """
     path = Path(path)
-    if path.is_file():
+    if _is_file(path):
         kind = _kind(path)
         return (path, kind) if kind else None
     if not path.is_dir():
@@ -116,6 +117,14 @@ def read_regions(path: Path, kind: str, ct: Volume) -> Regions:
         found = read(path, ct)
     found.regions = [replace(region, mask=_guarded(region.mask, path, kind)) for region in found.regions]
     return found
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError as error:  # a name that is too long, say
+        reason = os.strerror(error.errno) if error.errno else type(error).__name__
+        raise unreadable(f"cannot be opened ({reason})", "check the path", path) from None
 
 
 def _guarded(mask: Callable[[], np.ndarray], path: Path, kind: str) -> Callable[[], np.ndarray]:

@@ -18,7 +18,9 @@ from MedUSISLib.errors import ErrorCode, MedUSISError
 from MedUSISLib.imaging.claims import require_plausible
 from MedUSISLib.imaging.dicom_values import values_taken_as_they_are
 from MedUSISLib.imaging.geometry import Geometry
+from MedUSISLib.imaging.itk_paths import itk_path
 from MedUSISLib.imaging.slice_headers import DamagedSlice, slice_header
+from MedUSISLib.imaging.unchanged import Stamp, changed, stamp_of
 from MedUSISLib.imaging.volume import Volume
 
 # Positions are written with about this much rounding; more is a real unevenness.
@@ -31,6 +33,7 @@ _NAMED_DICOM = (".dcm", ".ima")
 class _Slice:
     path: Path
     header: Any
+    stamp: Stamp
 
     @property
     def position(self) -> np.ndarray:
@@ -196,12 +199,13 @@ def _series_of(files: Iterable[Path], damaged: list[Path]) -> dict[str, list[_Sl
     with values_taken_as_they_are():
         for path in files:
             try:
+                stamp = stamp_of(path)
                 header = slice_header(path)
-            except DamagedSlice:
+            except (DamagedSlice, OSError):
                 damaged.append(path)
                 continue
             if header is not None:
-                series[str(header.get("SeriesInstanceUID", ""))].append(_Slice(path, header))
+                series[str(header.get("SeriesInstanceUID", ""))].append(_Slice(path, header, stamp))
     return dict(series)
 
 
@@ -334,7 +338,7 @@ def _pixels(slices: list[_Slice], geometry: Geometry, role: str) -> np.ndarray:
     reader = sitk.ImageFileReader()
     reader.SetImageIO("GDCMImageIO")
     for k, s in enumerate(slices):
-        reader.SetFileName(str(s.path))
+        reader.SetFileName(itk_path(s.path, role))
         try:
             image = reader.Execute()
         except RuntimeError:
@@ -348,4 +352,6 @@ def _pixels(slices: list[_Slice], geometry: Geometry, role: str) -> np.ndarray:
         if whole and (plane.min() < -32768 or plane.max() > 32767):
             array, whole = array.astype(np.float32), False
         array[k] = plane
+        if stamp_of(s.path) != s.stamp:
+            raise changed(role, s.path)
     return array

@@ -147,8 +147,9 @@ class Geometry:
         MedUSISError
             ``GEOMETRY_MISMATCH`` for a singular or sheared affine.
         """
-        lps = np.diag([-1.0, -1.0, 1.0, 1.0]) @ np.asarray(affine, dtype=np.float64)
-        spacing = np.sqrt((lps[:3, :3] ** 2).sum(axis=0))
+        with np.errstate(invalid="ignore", over="ignore"):  # of a damaged header; refused below
+            lps = np.diag([-1.0, -1.0, 1.0, 1.0]) @ np.asarray(affine, dtype=np.float64)
+            spacing = np.sqrt((lps[:3, :3] ** 2).sum(axis=0))
         if not np.all(np.isfinite(spacing)) or np.any(spacing <= 0):
             raise _mismatch("the affine of the volume is singular", "repair the header of the file")
         i, j, k = size_ijk

@@ -5,6 +5,7 @@ Whatever is wrong with a file becomes a named error that calls the input by its 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +16,10 @@ import numpy as np
 from MedUSISLib.errors import ErrorCode, MedUSISError
 from MedUSISLib.imaging.claims import require_plausible
 from MedUSISLib.imaging.geometry import Geometry
+from MedUSISLib.imaging.itk_paths import itk_path
+from MedUSISLib.imaging.source_files import source_files
 from MedUSISLib.imaging.text_headers import check_text_header
+from MedUSISLib.imaging.unchanged import unchanged
 from MedUSISLib.imaging.volume import Volume, geometry_of_sitk
 from MedUSISLib.imaging.writing import volume_suffix
 
@@ -94,16 +98,28 @@ def read_label_map(path: str | Path, role: str = "the segmentation") -> Volume:
 
 
 def _read(path: Path, role: str, series_uid: str = "") -> Volume:
+    try:
+        return _read_whatever(path, role, series_uid)
+    except OSError as error:  # a name that is too long, a folder that may not be opened, a network drive that is gone
+        reason = os.strerror(error.errno) if error.errno else type(error).__name__
+        raise unreadable(role, f"cannot be opened ({reason})", "check the path and who may read it", path) from None
+
+
+def _read_whatever(path: Path, role: str, series_uid: str) -> Volume:
     if not path.exists():
         raise unreadable(role, "does not exist", "check the path", path)
     if path.is_dir():
         from MedUSISLib.imaging.dicom_series import read_dicom_folder
 
         return read_dicom_folder(path, role, series_uid or None)
+    if not path.is_file():  # a pipe would be waited for, a device read without end
+        raise unreadable(role, "is neither a file nor a folder", f"give {_FORMATS}", path)
     if path.stat().st_size == 0:
         raise unreadable(role, "is an empty file", f"give {_FORMATS}", path)
     if volume_suffix(path):
-        return _read_file(path, role)
+        path.open("rb").close()  # says why not, if not
+        with unchanged(source_files(path), role, path):
+            return _read_file(path, role)
     from MedUSISLib.imaging.dicom_series import is_dicom_file, read_dicom_series_of
 
     if is_dicom_file(path):
@@ -137,7 +153,7 @@ def _information(path: Path, role: str) -> Any:
 
     check_text_header(path, role)
     reader = sitk.ImageFileReader()
-    reader.SetFileName(str(path))
+    reader.SetFileName(itk_path(path, role))
     reader.ReadImageInformation()
     size = reader.GetSize()
     if reader.GetNumberOfComponents() != 1 or reader.GetPixelID() in (sitk.sitkComplexFloat32, sitk.sitkComplexFloat64):

@@ -14,9 +14,10 @@ from pathlib import Path
 import numpy as np
 
 from MedUSISLib.errors import ErrorCode, MedUSISError
+from MedUSISLib.imaging.itk_paths import itk_path
 from MedUSISLib.imaging.volume import Volume, to_sitk
 from MedUSISLib.leftovers import temporary
-from MedUSISLib.trouble import DISK_ERRNO
+from MedUSISLib.trouble import is_disk_full
 
 _NIFTI = (".nii.gz", ".nii")
 _ITK = (".nrrd", ".mha", ".mhd", ".nhdr")
@@ -99,7 +100,7 @@ def _sync(path: Path) -> None:
 
 def written_file_error(error: OSError, path: Path, what: str = "a result") -> MedUSISError:
     """The named error for what the system said when something was written: DISK_FULL, or BAD_SETTING."""
-    if error.errno in DISK_ERRNO:
+    if is_disk_full(error):  # pydicom, for one, makes an error without a number of the system's
         return MedUSISError(
             ErrorCode.DISK_FULL, f"no space is left to write {what}", "free space or choose another folder", path
         )
@@ -149,7 +150,7 @@ def _write_itk(volume: Volume, path: Path, description: str) -> None:
         image.SetMetaData("description", description)
     expected = volume.array_kji.nbytes
     try:
-        sitk.WriteImage(image, str(path), useCompression=True, compressionLevel=_GZIP_LEVEL)
+        sitk.WriteImage(image, itk_path(path, "the output folder"), useCompression=True, compressionLevel=_GZIP_LEVEL)
     except RuntimeError:
         # ITK keeps the system's reason to itself.
         full = shutil.disk_usage(path.parent).free < expected

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import traceback
 from collections.abc import Mapping
 from pathlib import Path
@@ -34,6 +36,9 @@ EXIT_CODES: Mapping[ErrorCode, int] = MappingProxyType(
 )
 """Exit code of the child process and of the ``medusis`` command for each named error; part of the interface."""
 
+_PATH_ERRNO = frozenset(
+    {errno.ENAMETOOLONG, errno.EACCES, errno.EPERM, errno.EROFS, errno.ELOOP, errno.ENOTDIR, errno.EISDIR}
+)
 _PACKAGE = Path(__file__).resolve().parent.parent
 _DEVICE_TEXTS = ("No CUDA GPUs are available", "Torch not compiled with CUDA", "Found no NVIDIA driver")
 
@@ -68,6 +73,13 @@ def named_error(error: BaseException) -> MedUSISError:
         )
     if is_disk_full(error):
         return MedUSISError(ErrorCode.DISK_FULL, "the disk is full", "free some space or choose another output folder")
+    if isinstance(error, OSError) and error.errno in _PATH_ERRNO:
+        return MedUSISError(
+            ErrorCode.BAD_SETTING,
+            f"a file or folder cannot be used ({os.strerror(error.errno)})",
+            "check the paths that were given, and who may read and write there",
+            error.filename if isinstance(error.filename, str) else None,
+        )
     if isinstance(error, (RuntimeError, AssertionError)) and any(text in str(error) for text in _DEVICE_TEXTS):
         return MedUSISError(
             ErrorCode.DEVICE_NOT_AVAILABLE, "the accelerator cannot be used", "choose --device auto or --device cpu"

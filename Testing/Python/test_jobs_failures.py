@@ -26,7 +26,7 @@ class OutOfMemoryError(RuntimeError):
         (ModuleNotFoundError("No module named 'MedUSISLib.x'", name="MedUSISLib.x"), ErrorCode.INTERNAL),
         (KeyboardInterrupt(), ErrorCode.CANCELLED),
         (ValueError("/data/doe.nii is bad"), ErrorCode.INTERNAL),
-        (PermissionError(errno.EACCES, "Permission denied", "/data/doe.nii"), ErrorCode.INTERNAL),
+        (PermissionError(errno.EACCES, "Permission denied", "/data/doe.nii"), ErrorCode.BAD_SETTING),
         (SystemExit("/data/doe.nii"), ErrorCode.INTERNAL),
         (MedUSISError(ErrorCode.NOT_A_CT, "the CT has no air"), ErrorCode.NOT_A_CT),
     ],

@@ -108,7 +108,8 @@ def _make_dataset(folder: Path) -> None:
     case = {"id": "c1", "person": "p1", "ct": "f1", "mr": "f2", "labels": "f3", "coverage": 0.9}
     content = {
         "format": "medusis-dataset", "version": 1, "people": [{"id": "p1", "split": "train"}], "cases": [case],
-        "files": files, "shares": {"train": 0.8, "validation": 0.2}, "roots": ["a"], "left_out": {".png": 2},
+        "files": files, "shares": {"train": 0.8, "validation": 0.2, "test": 0.0}, "roots": ["a"],
+        "left_out": {".png": 2},
     }  # fmt: skip
     (folder / "dataset.json").write_text(json.dumps(content, indent=1), encoding="utf-8")
 
