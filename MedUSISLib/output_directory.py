@@ -17,6 +17,7 @@ from pathlib import Path
 from MedUSISLib.errors import ErrorCode, MedUSISError
 from MedUSISLib.leftovers import note, remove, temporary
 from MedUSISLib.single_run import LOCK_SUFFIX, single_run
+from MedUSISLib.trouble import is_disk_full
 
 MARKER_NAME = ".medusis-result.json"
 """Lists what a run wrote, so that the next one may replace exactly that."""
@@ -61,7 +62,7 @@ def atomic_output_directory(out: str | Path, overwrite: bool = False) -> Iterato
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise _not_writable(out) from error
+        raise _not_writable(out, error) from error
     staging_root = _staging_parent(out)
     lock_path = staging_root / (_hidden_prefix(out) + LOCK_SUFFIX.removeprefix("-"))
     note(lock_path)
@@ -75,7 +76,7 @@ def atomic_output_directory(out: str | Path, overwrite: bool = False) -> Iterato
                 staging.mkdir(mode=0o700)
                 new.mkdir(mode=0o700)
             except OSError as error:
-                raise _not_writable(out) from error
+                raise _not_writable(out, error) from error
             yield new
             _write_marker(new)
             if out.is_dir():
@@ -126,7 +127,7 @@ def _check_folder(out: Path, overwrite: bool) -> None:
     try:
         present = {p.name for p in out.iterdir()}
     except OSError as error:
-        raise _not_writable(out) from error
+        raise _not_writable(out, error) from error
     foreign = present - written_files(out) - {n for n in present if n.startswith(_hidden_prefix(out))}
     if foreign:
         raise MedUSISError(
@@ -196,7 +197,9 @@ def _umask() -> int:
     return value
 
 
-def _not_writable(out: Path) -> MedUSISError:
+def _not_writable(out: Path, error: OSError | None = None) -> MedUSISError:
+    if error is not None and is_disk_full(error):
+        return MedUSISError(ErrorCode.DISK_FULL, "the disk is full", "free some space or choose another folder", out)
     return MedUSISError(
         ErrorCode.BAD_SETTING, "the output folder cannot be written", "give a folder that you may write to", path=out
     )

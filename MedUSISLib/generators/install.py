@@ -6,7 +6,7 @@ import shutil
 import tempfile
 import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from MedUSISLib.errors import ErrorCode, MedUSISError
@@ -20,6 +20,7 @@ from MedUSISLib.generators.unpack import Limits, copy_folder, unpack_zip
 from MedUSISLib.generators.writing import replace_directory
 from MedUSISLib.leftovers import note
 from MedUSISLib.progress import Progress
+from MedUSISLib.single_run import LOCK_SUFFIX, single_run
 from MedUSISLib.trouble import DISK_ERRNO
 
 __all__ = ["Limits", "forget_download", "install_generator", "remove_generator"]
@@ -75,11 +76,15 @@ def install_generator(
     listener = progress or Progress()
     bounds = limits or Limits()
     root = Path(destination) if destination is not None else user_generator_directory()
-    with _staging_folder(root) as staging, _fetched(source, root, staging, bounds, sha256, listener) as folder:
+    with ExitStack() as held:
+        staging = held.enter_context(_staging_folder(root))
+        folder = held.enter_context(_fetched(source, root, staging, bounds, sha256, listener))
         listener.stage("verifying")
         bundle = verify_bundle(folder)
         if try_network:
             bundle.load_network("cpu")
+        note(lock_path := root / f".{bundle.manifest.id}{LOCK_SUFFIX}")
+        held.enter_context(single_run(lock_path))
         target = root / bundle.manifest.id
         if target.exists():
             try:

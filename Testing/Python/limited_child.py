@@ -24,7 +24,8 @@ FILLER = "filler"
 
 def main() -> None:
     steps = json.load(sys.stdin)
-    import MedUSISLib.synthesis.engine  # noqa: F401  (what is loaded later would count as the job's)
+    if any(step["limit"] == "memory" for step in steps):
+        import MedUSISLib.synthesis.engine  # noqa: F401  (what is loaded later would count as the job's)
 
     told = [done(step) for step in steps]
     os.write(1, json.dumps(told).encode())
