@@ -13,6 +13,7 @@ from MedUSISLib.errors import ErrorCode, MedUSISError
 from MedUSISLib.mrml.batch_logic import holds_batch
 from MedUSISLib.mrml.batch_standing import counts_text, standing
 from MedUSISLib.mrml.batch_view import BatchCounts, BatchView
+from MedUSISLib.mrml.stage_titles import stage_title
 from MedUSISLib.signal import Signal
 
 from .batch_table import BatchTable
@@ -75,8 +76,8 @@ class BatchRuns:
             button.connect("clicked(bool)", lambda _checked=False, action=action: self._do(action))
         ui.batchOpenButton.connect("clicked(bool)", self._on_open)
         ui.batchRemoveButton.connect("clicked(bool)", self._on_remove)
-        ui.batchSummaryButton.connect("clicked(bool)", self._on_summary)
-        ui.batchResultsButton.connect("clicked(bool)", self._on_results)
+        ui.batchSummaryButton.connect("clicked(bool)", lambda _checked=False: self._open_outside("summary.html"))
+        ui.batchResultsButton.connect("clicked(bool)", lambda _checked=False: self._open_outside(""))
         ui.batchReportButton.connect("clicked(bool)", self._on_report)
         ui.batchLoadButton.connect("clicked(bool)", self._on_load)
         for line in reversed(str(slicer.app.userSettings().value(_OPENED_KEY, "") or "").splitlines()):
@@ -182,9 +183,8 @@ class BatchRuns:
             found.sentence
         )
         ui.batchProgressBar.value = round(_STEPS * counts.fraction)
-        left = time_left_text(run.eta_s) if run is not None and run.working else ""
-        text = counts_text(counts) if counts.total else _("The cases are being looked for.") if run is not None else ""
-        ui.batchCountsLabel.text = ", ".join(filter(None, (text, left)))
+        ui.batchCountsLabel.text = _progress_text(counts, run)
+        ui.batchCountsLabel.visible = bool(ui.batchCountsLabel.text)
         for button, action in (
             (ui.batchPauseButton, "pause"),
             (ui.batchGoOnButton, "go on"),
@@ -265,13 +265,9 @@ class BatchRuns:
         kept = "\n".join(str(folder) for folder in self._batches.opened[:_MOST_OPENED])
         slicer.app.userSettings().setValue(_OPENED_KEY, kept)
 
-    def _on_summary(self, _checked: bool = False) -> None:
+    def _open_outside(self, name: str) -> None:
         if self._chosen is not None:
-            self._dialogs.open_outside(self._chosen / "summary.html")
-
-    def _on_results(self, _checked: bool = False) -> None:
-        if self._chosen is not None:
-            self._dialogs.open_outside(self._chosen)
+            self._dialogs.open_outside(self._chosen / name)
 
     def _on_report(self, _checked: bool = False) -> None:
         from MedUSISLib.mrml.batch_case import report_of
@@ -285,6 +281,15 @@ class BatchRuns:
         line = self.table.chosen
         if line is not None and self._chosen is not None:
             self.load_asked(self._chosen, line)
+
+
+def _progress_text(counts, run) -> str:
+    """How many cases are done; while a run works also the time left, or what it does beside them."""
+    parts = [counts_text(counts)] if counts.total else []
+    if run is not None and run.working:
+        stage = run.status.stage
+        parts.append(time_left_text(run.eta_s) if stage == "synthesizing" else stage_title(stage, "batch"))
+    return ", ".join(filter(None, parts))
 
 
 def _title(entry, entries) -> str:

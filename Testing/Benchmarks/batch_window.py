@@ -41,7 +41,7 @@ def measure(harness, folder: Path, cases: int) -> None:  # type: ignore[no-untyp
     done = cases // 3
     manifest = make_batch(folder, ["done"] * done + ["computing", "reading"] + ["waiting"] * (cases - done - 2))
     logic = FakeLogic()
-    logic.store.add(folder, "night", kind="batch", eta_s=9000.0)
+    logic.store.add(folder, "night", kind="batch", eta_s=9000.0, stage="synthesizing")
     window = open_panel(harness.slicer, logic)
     window.widget.resize(450, 1600)
     window.widget.show()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -27,7 +26,7 @@ def slicer(slicer_window):
 
 @pytest.fixture
 def wait(slicer_window):
-    return lambda condition, timeout_s=8.0: slicer_window.wait_until(condition, timeout_s=timeout_s)
+    return lambda condition, timeout_s=30.0: slicer_window.wait_until(condition, timeout_s=timeout_s)
 
 
 def unfold(slicer, logic: Any = None) -> SimpleNamespace:
@@ -62,7 +61,7 @@ def running(slicer, tmp_path):
     """A batch of six cases, each in another state, and the run that works on it."""
     logic = FakeLogic()
     manifest = make_batch(tmp_path / "night", STATES)
-    run = logic.store.add(tmp_path / "night", "night", kind="batch", eta_s=9000.0, iteration=None)
+    run = logic.store.add(tmp_path / "night", "night", kind="batch", eta_s=9000.0, stage="synthesizing")
     window = unfold(slicer, logic)
     window.manifest, window.run, window.folder = manifest, run, tmp_path / "night"
     yield window
@@ -223,8 +222,9 @@ class TestStart:
         assert job.kind == "batch" and job.parameters["out"] == f"{planned.source} - synthetic MR"
         assert "has been started. Slicer may be closed" in planned.batch.batchStartedLabel.text
         assert planned.batch.batchOutEdit.text.endswith("synthetic MR 2")
-        assert "running" in planned.batch.batchChoiceComboBox.currentText
-        assert "being looked for" in planned.batch.batchCountsLabel.text and planned.batch.batchPauseButton.enabled
+        planned.logic.store.all[0].change(stage="finding cases")
+        planned.parts.runs.look()
+        assert planned.batch.batchCountsLabel.text == "Looking for CTs and their segmentations"
 
     def test_one_that_has_to_wait_says_so(self, planned, tmp_path):
         planned.logic.store.add(tmp_path / "knees")
@@ -387,7 +387,7 @@ class TestRuns:
             assert running.run.asked == []
             running.dialogs.answers["confirm"] = answer
             running.batch.batchRemoveButton.click()
-        assert running.run.asked == ["remove False"] and Path(running.folder / "manifest.sqlite").is_file()
+        assert running.run.asked == ["remove False"] and (running.folder / "manifest.sqlite").is_file()
         assert not running.batch.noBatchesLabel.isHidden() and running.batch.batchFrame.isHidden()
 
     def test_what_cannot_be_done_or_read_is_said(self, running):
