@@ -3,7 +3,7 @@
 Networks, losses and batch are the same: those of head-t1w, or with --standard the generator of 54 M and the
 discriminator of 25 M parameters. What is naive stands in naive_training.py.
 
-    OMP_NUM_THREADS=1 python Testing/Benchmarks/training_throughput.py [--rounds 5] [--standard]
+    OMP_NUM_THREADS=1 python Testing/Benchmarks/training_throughput.py [--rounds 5] [--standard] [--batch 8]
 """
 
 from __future__ import annotations
@@ -34,7 +34,6 @@ VARIANTS = {
 }
 ROWS, COLUMNS, SLICES = 256, 256, 176
 PEOPLE = 3
-BATCH = 8
 
 
 def write_heads(folder: Path) -> None:
@@ -57,7 +56,7 @@ def write_heads(folder: Path) -> None:
         nibabel.save(nibabel.Nifti1Image(labels, affine), folder / f"{person}-labels.nii.gz")
 
 
-def configuration_in(folder: Path, precision: str, standard: bool) -> Any:
+def configuration_in(folder: Path, precision: str, standard: bool, batch: int) -> Any:
     """The adversarial phase of head-t1w on the made heads, with its networks or the standard ones."""
     from MedUSISLib.resources import resource_path
     from MedUSISLib.training.configuration import configuration_from
@@ -73,10 +72,10 @@ def configuration_in(folder: Path, precision: str, standard: bool) -> Any:
     if standard:
         network = {"name": "wavelet_generator", "dropout": 0.2, "dropout_blocks": 3}
         content |= {"network": network, "discriminator": {"detail_gain": 12}, "discriminator_crop": None}
-    return configuration_from(content | {"batch_size": BATCH, "device": "cpu"}, folder)
+    return configuration_from(content | {"batch_size": batch, "device": "cpu"}, folder)
 
 
-def measure(folder: Path, lacking: set[str], standard: bool) -> dict[str, float]:
+def measure(folder: Path, lacking: set[str], standard: bool, size: int) -> dict[str, float]:
     """Seconds of a batch, of a step with R1 and of one without, and the peak memory of this process."""
     import torch
     from naive_training import FromFiles, make_naive, noise_map, step_of_two_players
@@ -91,13 +90,14 @@ def measure(folder: Path, lacking: set[str], standard: bool) -> dict[str, float]
     from MedUSISLib.training.prefetch import Prefetch
     from MedUSISLib.training.sampling import noise_vectors, seed_step
 
-    configuration = configuration_in(folder, "32-true" if "bf16" in lacking else "bf16-mixed", standard)
+    precision = "32-true" if "bf16" in lacking else "bf16-mixed"
+    configuration = configuration_in(folder, precision, standard, size)
     schema, fabric = load_schema("head"), make_fabric(configuration)
     networks = Adversaries(configuration, schema, fabric)
     rng, phase = torch.Generator(), configuration.phases[0]
     patches, grain = PatchSampler(configuration.discriminator_crop, rng), Grain.of(configuration.grain, schema)
     if "data" in lacking:
-        files = FromFiles(folder, configuration.data.crop, PEOPLE, SLICES, configuration.batch_size)
+        files = FromFiles(folder, configuration.data.crop, PEOPLE, SLICES, size)
         batches = Prefetch(lambda iteration, shift: files.batch(), 10**6, 0)
     else:
         data = GeneratorData(configuration, schema, Progress())
@@ -110,7 +110,7 @@ def measure(folder: Path, lacking: set[str], standard: bool) -> dict[str, float]
         cpu, begun = time.process_time(), time.perf_counter()
         batch = batches.take(iteration, 0)
         found["batch"].append(time.perf_counter() - begun)
-        noise = noise_vectors(networks.noise_channels, 0, iteration, range(configuration.batch_size))
+        noise = noise_vectors(networks.noise_channels, 0, iteration, range(size))
         if "noise" in lacking:
             noise = noise_map(noise, configuration.data.crop)
         seed_step(0, iteration, 0, rng)
@@ -124,7 +124,7 @@ def measure(folder: Path, lacking: set[str], standard: bool) -> dict[str, float]
     every = 1 if "r1" in lacking else phase.r1_every
     for clock in ("step", "cpu"):
         result[clock] = (result[f"{clock} with_r1"] + (every - 1) * result[f"{clock} without_r1"]) / every
-    result["images_per_s"] = configuration.batch_size / result["step"]
+    result["images_per_s"] = size / result["step"]
     result["peak_gb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
     return result
 
@@ -135,11 +135,13 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--work", type=Path, help="folder for the made heads and their cache; kept for another run")
     parser.add_argument("--standard", action="store_true", help="the generator of 54 M parameters, batch 4")
+    parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--only", nargs="*", choices=[*VARIANTS], default=[*VARIANTS], help="variants beside ours")
     parser.add_argument("--variant", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.variant is not None:
-        print(json.dumps(measure(arguments.work, set(VARIANTS[arguments.variant].split()), arguments.standard)))
+        lacking = set(VARIANTS[arguments.variant].split())
+        print(json.dumps(measure(arguments.work, lacking, arguments.standard, arguments.batch)))
         return
     with tempfile.TemporaryDirectory() as temporary:
         folder = arguments.work or Path(temporary)
@@ -152,7 +154,7 @@ def main() -> None:
             # The first one fills the cache.
             for variant in dict.fromkeys(["ours", *arguments.only]) if number else ["ours"]:
                 command = [sys.executable, __file__, "--work", str(folder), "--variant", variant]
-                command += ["--standard"] if arguments.standard else []
+                command += [f"--batch={arguments.batch}", *(["--standard"] if arguments.standard else [])]
                 done = subprocess.run(command, check=True, capture_output=True, text=True)
                 of_round[variant] = json.loads(done.stdout.splitlines()[-1])
                 print(number, variant, json.dumps(of_round[variant]), file=sys.stderr, flush=True)
@@ -163,14 +165,14 @@ def main() -> None:
     for one in rounds:  # from the same steps, counted otherwise
         ours = one["ours"]
         every_step = {clock: ours[f"{clock} with_r1"] for clock in ("step", "cpu")}
-        one["without lazy R1"] = {**ours, **every_step, "images_per_s": BATCH / every_step["step"]}
+        one["without lazy R1"] = {**ours, **every_step, "images_per_s": arguments.batch / every_step["step"]}
     print("| | images/s | wall time | images per CPU second | CPU time | a batch (s) | peak memory (GB) |")
     print("|---|---|---|---|---|---|---|")
     for variant in rounds[0]:
         mine = [one[variant] for one in rounds]
         wall, spent = (median(one[variant][c] / one["ours"][c] for one in rounds) for c in ("step", "cpu"))
         rate, batch, cpu, peak = (median(m[name] for m in mine) for name in ("images_per_s", "batch", "cpu", "peak_gb"))
-        per_cpu = BATCH / cpu
+        per_cpu = arguments.batch / cpu
         print(f"| {variant} | {rate:.2f} | {wall:.2f} | {per_cpu:.2f} | {spent:.2f} | {batch:.2f} | {peak:.2f} |")
 
 
