@@ -5,6 +5,7 @@ from __future__ import annotations
 from hashlib import blake2b
 from pathlib import Path
 
+from MedUSISLib.dataset.grid_partners import is_distinct
 from MedUSISLib.dataset.pairing import overlap
 from MedUSISLib.errors import MedUSISError
 from MedUSISLib.imaging.dicom_series import series_geometry
@@ -34,6 +35,11 @@ class Grids:
         """True when both are known and hold the same voxels, in whatever order of axes."""
         first, second = self.of(a), self.of(b)
         return first is not None and second is not None and same_voxels(first, second)
+
+    def proven(self, a: tuple[Path, ...], b: tuple[Path, ...]) -> bool:
+        """True when both hold the same voxels of a scanner's grid, which nobody else is likely to have."""
+        grid = self.of(a)
+        return grid is not None and is_distinct(grid) and self.same(a, b)
 
     def apart(self, a: tuple[Path, ...], b: tuple[Path, ...]) -> bool:
         """True when both are known and show different places."""

@@ -11,7 +11,7 @@ from MedUSISLib.batch.bids import belongs
 from MedUSISLib.batch.candidates import Ct, OtherImage, Segmentation
 from MedUSISLib.batch.case import CaseProblem
 from MedUSISLib.batch.grids import Grids, sample_of
-from MedUSISLib.batch.name_words import Words, is_part_of, shorter
+from MedUSISLib.batch.name_words import Words, is_part_of, own_words, shorter, without_sequences
 from MedUSISLib.batch.problems import problem
 from MedUSISLib.dataset.grid_partners import partners_by_grid
 from MedUSISLib.progress import Progress
@@ -88,7 +88,7 @@ class Matcher:
             if ct.entities:
                 self._by_subject[ct.entities["sub"]].append(ct)
         for other in others:
-            self._others_by_words[other.words].append(other)
+            self._others_by_words[without_sequences(other.words)].append(other)
 
     def match(self, progress: Progress) -> dict[str, Segmentation | None]:
         """The segmentation of each CT by the CT's key, None where there is none; CTs with several are left out."""
@@ -150,7 +150,7 @@ class Matcher:
 
     def _not_of_another(self, one: Segmentation, ct: Ct) -> bool:
         """False when the grids say that it is the segmentation of an MR with the same name, or its name says so."""
-        rivals = self._others_by_words.get(ct.words, [])
+        rivals = self._others_by_words.get(without_sequences(ct.words), [])
         if not one.other_modality and not rivals:
             return True
         if self._grids.same(one.files, ct.files):
@@ -164,14 +164,19 @@ class Matcher:
         return [ct for ct in (*fewer, *longer) if self._is_near(one, ct)]
 
     def _is_near(self, one: Segmentation, ct: Ct) -> bool:
-        """The same voxels; or folders within each other, no number that only one has, and no other place."""
-        if self._grids.same(one.files, ct.files):
+        """The same voxels of a scanner; or in one person's folder, without a number that only one has.
+
+        ``Anna_ct`` and ``Anna_Maria_seg`` are two people, ``Anna/ct`` and ``Anna/Maria_seg`` are not.
+        """
+        if self._grids.proven(one.files, ct.files):
             return True
-        more, fewer = sorted((one.words, ct.words), key=len, reverse=True)
-        extra = [word for word in more if word not in fewer]
+        fewer, more = sorted(
+            ((one.words, _folder(one.name)), (ct.words, _folder_of(ct))), key=lambda pair: len(pair[0])
+        )
+        extra = [word for word in more[0] if word not in fewer[0]]
         if any(character.isdigit() for word in extra for character in word) or self._grids.apart(one.files, ct.files):
             return False
-        return _nested(_folder(one.name), _folder_of(ct))
+        return _nested(fewer[1], more[1]) and own_words(fewer[1], folder_only=True) == fewer[0]
 
     def _offer(self, one: Segmentation, fit: Fit, cts: Sequence[Ct], offers: dict[str, list[_Offer]]) -> None:
         if len(cts) > 1 and fit is not Fit.REFERENCE:
@@ -211,7 +216,7 @@ class Matcher:
                 self._offer(one, Fit.GRID, beside, offers)
             elif one.entities and self._by_subject.get(one.entities["sub"]):
                 self._tell("OTHER_IMAGE", one, "it belongs to another image of the same person")
-            elif partner is not None or one.words in self._others_by_words:
+            elif partner is not None or without_sequences(one.words) in self._others_by_words:
                 self._tell("OTHER_IMAGE", one, "it belongs to an image that is no CT")
             else:
                 self._tell("NO_CT", one, "no CT was found that it belongs to")

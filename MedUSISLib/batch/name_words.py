@@ -6,7 +6,7 @@ import re
 from itertools import combinations
 from pathlib import Path, PurePosixPath
 
-from MedUSISLib.dataset.names import is_role_word, without_counter
+from MedUSISLib.dataset.names import says_another_image, says_ct_or_labels, without_counter
 from MedUSISLib.imaging.writing import volume_suffix
 
 Words = tuple[str, ...]
@@ -14,6 +14,8 @@ Words = tuple[str, ...]
 _SEPARATORS = re.compile(r"[\s_.+\-]+")
 # nnU-Net counts the channels of a case at the end of the name.
 _CHANNEL = re.compile(r"_(0\d{3})$")
+# Training and test cases of nnU-Net may have the same numbers.
+_NNUNET_SPLIT = re.compile(r"(?:images|labels)(tr|ts|val)")
 # Of more words than this, not every selection is tried.
 _MOST_LEFT_OUT = 4
 _PARTIAL = {
@@ -23,7 +25,7 @@ _PARTIAL = {
 
 
 def own_words(name: str, folder_only: bool = False) -> Words:
-    """The words of a path that are left when those for roles, sequences and kinds of folders are taken out.
+    """The words of a path that are left when those for CT, labels and kinds of folders are taken out.
 
     A CT and its segmentation usually have the same ones, in the same order, wherever the roles are written.
 
@@ -39,7 +41,7 @@ def own_words(name: str, folder_only: bool = False) -> Words:
     >>> own_words("ct_headneck/pt_109_ct.nii.gz"), own_words("seg_headneck/pt_109.nii.gz")
     (('headneck', 'pt', '109'), ('headneck', 'pt', '109'))
     >>> own_words("P1/P1_ct1.nii.gz"), own_words("imagesTr/case_7_0000.nii.gz"), own_words("s0011/segmentations", True)
-    (('p1', '1'), ('case', '7'), ('s0011',))
+    (('p1', '1'), ('tr', 'case', '7'), ('s0011',))
     """
     pure = PurePosixPath(name)
     levels = list(pure.parts)
@@ -56,6 +58,11 @@ def own_words(name: str, folder_only: bool = False) -> Words:
         words += found
         above = found or above
     return tuple(words)
+
+
+def without_sequences(words: Words) -> Words:
+    """Words without those for MR, sequences and PET: what images of one person have in common."""
+    return tuple(word for word in words if not says_another_image(word))
 
 
 def nnunet_channel(name: str) -> tuple[str, str]:
@@ -104,8 +111,11 @@ def is_part_of(few: Words, many: Words) -> bool:
 def _words_of(level: str) -> Words:
     words = []
     for token in _split(level):
+        if split := _NNUNET_SPLIT.fullmatch(token.lower()):
+            words.append(split[1])
+            continue
         bare, number = without_counter(token)
-        words += [part.lower() for part in (bare, number) if part and not is_role_word(part)]
+        words += [part.lower() for part in (bare, number) if part and not says_ct_or_labels(part)]
     return tuple(words)
 
 

@@ -33,7 +33,7 @@ def partners_by_grid(roles: Sequence[str], people: Sequence[str], grids: Sequenc
     by_size: dict[tuple[int, ...], list[int]] = defaultdict(list)
     for number, (role, grid) in enumerate(zip(roles, grids, strict=True)):
         lonely = role == "labels" and people[number] not in with_image
-        if grid is not None and (lonely or role in ("ct", "mr")) and _is_distinct(grid):
+        if grid is not None and (lonely or role in ("ct", "mr")) and is_distinct(grid):
             by_size[grid.size_ijk].append(number)
     found: dict[int, int] = {}
     for numbers in by_size.values():
@@ -51,6 +51,7 @@ def _same(a: Geometry | None, b: Geometry | None) -> bool:
     return a is not None and b is not None and a.same_grid(b, _SAME_GRID_VOXEL)
 
 
-def _is_distinct(grid: Geometry) -> bool:
+def is_distinct(grid: Geometry) -> bool:
+    """True for a grid as a scanner makes it: no other person is likely to have it."""
     twice = 2 * np.asarray(grid.origin_lps_mm)
     return bool(np.abs(twice - np.rint(twice)).max() > 0.01)

@@ -20,7 +20,9 @@ _TAGS = ["SeriesInstanceUID", "Modality", "PatientID", "ImageType", "Rows", "Col
 _OBJECTS = ("SEG", "RTSTRUCT", "RTDOSE", "RTPLAN", "SR", "PR", "KO")
 # Other suffixes are not opened: a folder of a study also holds pictures, tables and programs.
 _MAYBE_DICOM = {"", ".dcm", ".ima", ".dicom", ".img"}
-FOREIGN_FORMATS = (".mgz", ".mgh", ".hdr", ".mnc", ".par", ".rec", ".v", ".gipl", ".vtk", ".vti", ".mat", ".npy", ".npz")
+FOREIGN_FORMATS = (
+    ".mgz", ".mgh", ".hdr", ".mnc", ".par", ".rec", ".v", ".gipl", ".vtk", ".vti", ".mat", ".npy", ".npz",
+)  # fmt: skip
 """Suffixes of volumes that MedUSIS does not read; counted, so that nobody wonders where they are."""
 
 

@@ -34,6 +34,12 @@ _EMPTY = {
     "file", "files", "mni", "reg", "registered", "resampled", "n4", "brain", "bet", "defaced", "derivatives", "rawdata",
     "sourcedata", "train", "training", "test", "val", "validation",
 }  # fmt: skip
+# Of these, what names a format or a kind of folder and never a person, a split or a sequence.
+_CONTAINERS = {
+    "image", "images", "img", "volume", "volumes", "vol", "scan", "scans", "data", "nifti", "nii", "dicom", "dcm",
+    "nrrd", "mha", "raw", "orig", "original", "anat", "series", "input", "inputs", "file", "files", "derivatives",
+    "rawdata", "sourcedata",
+}  # fmt: skip
 _SESSION = re.compile(r"(ses|session|study|visit|tp|timepoint|scan|run|acq|rec|echo|series|fu|followup)-?(\d+)")
 _BIDS = re.compile(r"(?:^|[/_])sub-([A-Za-z0-9]+)")
 _BIDS_SESSION = re.compile(r"(?:^|[/_])ses-([A-Za-z0-9]+)")
@@ -114,16 +120,22 @@ def _tokens(name: str) -> list[str]:
     return [token for token in re.split(r"[\s_.\-+]+", name.lower()) if token]
 
 
-def is_role_word(word: str) -> bool:
-    """True for a word that says what a file is or what kind of folder it lies in, not whose it is.
+def says_ct_or_labels(word: str) -> bool:
+    """True for a word by which the names of a CT and of its labels differ: CT, labels, or kinds of folders.
+
+    Sequences and splits are none of them: ``T1`` and ``test`` may be people, or hold other people of the same names.
 
     Examples
     --------
-    >>> is_role_word("ct"), is_role_word("labelsTr"), is_role_word("P012")
-    (True, True, False)
+    >>> [says_ct_or_labels(word) for word in ("ct", "Labels", "dicom", "P012", "T1", "test")]
+    [True, True, True, False, False, False]
     """
-    lowered = word.lower()
-    return lowered in _CT | _MR | _OTHER | _LABELS | _EMPTY or lowered in _SEQUENCES
+    return word.lower() in _CT | _LABELS | _CONTAINERS
+
+
+def says_another_image(word: str) -> bool:
+    """True for a word for MR, a sequence or PET."""
+    return word.lower() in _MR | _OTHER or word.lower() in _SEQUENCES
 
 
 def folder_of_labels(path: str) -> bool:
@@ -185,7 +197,7 @@ def _person_part(name: str) -> str:
     kept = []
     for token in re.split(r"[\s_.+]+", name):
         lowered = token.lower()
-        if is_role_word(lowered) or _SESSION.fullmatch(lowered):
+        if lowered in _CT | _MR | _OTHER | _LABELS | _EMPTY or lowered in _SEQUENCES or _SESSION.fullmatch(lowered):
             continue
         if token:
             kept.append(token)
