@@ -54,7 +54,6 @@ class BatchRuns:
         self._chosen: Path | None = None
         self._view: BatchView | None = None
         self._look = None
-        self._standing = None
         self._broken: Path | None = None
         self.load_asked = Signal()
         self.failed = Signal()
@@ -178,7 +177,6 @@ class BatchRuns:
         counts = self._look.counts if self._look is not None else BatchCounts()
         run = self._batches.entry(self._chosen).run
         found = standing(counts, run, self._is_worked_on(), self._look is not None)
-        self._standing = found
         ui.batchStateLabel.text = f"{colored(found.level, f'{SQUARE} <b>{escaped(found.title)}</b>')}<br>" + sentence(
             found.sentence
         )
@@ -227,6 +225,8 @@ class BatchRuns:
             return
         try:
             getattr(self._batches, action)(self._chosen)
+        except KeyError:
+            pass  # somebody has removed the run since the last look
         except MedUSISError as error:
             self.failed(error)
         self.look(everything=True)

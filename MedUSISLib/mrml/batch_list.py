@@ -119,15 +119,16 @@ class BatchList:
             getattr(self._runs.run(run.id), what)()
 
     def _submit_again(self, folder: Path, retry_failed: bool) -> None:
-        """Another run with the settings with which the batch was begun, in the folder where it lies now."""
+        """Another run with the settings of the batch, here (it may have been begun on a cluster or another disk)."""
         from MedUSISLib.batch.manifest import Manifest
         from MedUSISLib.jobs.specification import JobSpecification
 
         folder = _absolute(folder)
         with Manifest.open(folder, read_only=True) as manifest:
             request = manifest.request
-        changes = {"out": folder, "resume": True, "retry_failed": retry_failed, "dry_run": False, "found": None}
-        again = request.model_copy(update=changes).model_dump(mode="json")
+        here = {"out": folder, "cluster": None, "dry_run": False, "found": None}
+        asked = {"resume": True, "retry_failed": retry_failed}
+        again = request.model_copy(update={**here, **asked}).model_dump(mode="json")
         self._runs.store.submit(JobSpecification(kind=KIND, parameters=again), folder.name)
 
 

@@ -57,9 +57,9 @@ def standing(counts: BatchCounts, run: Any = None, worked_on: bool = False, begu
 
 def _active(state: str, run: Any, counts: BatchCounts) -> BatchStanding:
     if state == "queued":
-        sentence = "It begins when another background run has ended."
         if run.status.hint:
             return BatchStanding("look", "Waiting", "Nothing works on it: go on.", frozenset({"go on", "stop"}))
+        sentence = "It begins when nothing else works in the background."
         return BatchStanding("unknown", "Waiting", sentence, frozenset({"pause", "stop"}))
     if state == "running":
         in_hand = f"{count(counts.working, 'case')} in hand. " if counts.working else ""

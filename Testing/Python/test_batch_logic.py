@@ -263,7 +263,7 @@ class TestList:
     def test_without_a_run_going_on_takes_the_settings_of_the_batch(
         self, store: FakeRunStore, batches: BatchList, tmp_path: Path
     ) -> None:
-        make_batch(tmp_path / "old", ["done", "waiting"], passes=3, seed=5, workers=2).close()
+        make_batch(tmp_path / "old", ["done", "waiting"], passes=3, seed=5, workers=2, cluster="local:2").close()
         (tmp_path / "old").rename(tmp_path / "moved")
         batches.open(tmp_path / "moved")
         batches.refresh()
@@ -271,6 +271,7 @@ class TestList:
         request = store.submitted[0].request()
         assert (request.passes, request.seed, request.workers) == (3, 5, 2)
         assert request.out == tmp_path / "moved" and request.resume and not request.retry_failed
+        assert request.cluster is None  # here, wherever it was begun
 
     def test_failed_cases_are_tried_again(self, store: FakeRunStore, batches: BatchList, tmp_path: Path) -> None:
         make_batch(tmp_path / "out", ["done", "failed"]).close()
