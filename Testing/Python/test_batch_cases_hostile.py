@@ -20,6 +20,7 @@ from MedUSISLib.output_directory import atomic_output_directory
 from MedUSISLib.progress import Progress
 
 
+@pytest.mark.fault("links that go round or nowhere in the input of a batch")
 def test_links_are_followed_once_and_dead_ones_told(tmp_path: Path) -> None:
     write(tmp_path / "archive" / "P2", "ct.nii.gz", "seg.nii.gz")
     root = tmp_path / "input"
@@ -34,6 +35,7 @@ def test_links_are_followed_once_and_dead_ones_told(tmp_path: Path) -> None:
     assert codes(found) == {"dead": "NOT_READABLE", "round": "NOT_READABLE"}
 
 
+@pytest.mark.fault("a folder of the input that cannot be opened")
 def test_a_locked_folder_is_told_and_the_rest_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(tmp_path, "P1/ct.nii.gz", "locked/ct.nii.gz")
     scandir = os.scandir
@@ -49,6 +51,7 @@ def test_a_locked_folder_is_told_and_the_rest_found(tmp_path: Path, monkeypatch:
     assert codes(found) == {"locked": "NOT_READABLE"}
 
 
+@pytest.mark.fault("pipes and hidden files in the input of a batch")
 def test_hidden_files_and_pipes_are_left_alone(tmp_path: Path) -> None:
     write(tmp_path, "P1/ct.nii.gz", "P1/._ct.nii.gz", ".trash/ct.nii.gz", "__MACOSX/P1/ct.nii.gz")
     os.mkfifo(tmp_path / "P1" / "pipe.dcm")
@@ -57,6 +60,7 @@ def test_hidden_files_and_pipes_are_left_alone(tmp_path: Path) -> None:
     assert found_in(tmp_path) == {"P1/ct.nii.gz": None}
 
 
+@pytest.mark.fault("file names that are no text")
 def test_names_that_are_no_text_are_told(tmp_path: Path) -> None:
     """A manifest, a job and an event are text: such a case could not be done."""
     folder = os.fsencode(tmp_path) + b"/M\xfcller"
@@ -85,6 +89,7 @@ def test_volumes_that_medusis_cannot_open_are_told(tmp_path: Path) -> None:
     assert not found.cases
 
 
+@pytest.mark.fault("damaged files in the input of a batch")
 def test_damaged_files_are_cases_when_they_are_called_ct_and_problems_otherwise(tmp_path: Path) -> None:
     """Whoever reads a case names what is wrong with it; a file without any meaning in its name is told here."""
     for name in ("P1/ct.nii.gz", "P2/scan.nii.gz", "P3/ct.nrrd"):
@@ -95,6 +100,7 @@ def test_damaged_files_are_cases_when_they_are_called_ct_and_problems_otherwise(
     assert codes(found) == {"P2/scan.nii.gz": "NOT_READABLE"}
 
 
+@pytest.mark.fault("our own results in the input of a batch")
 def test_results_of_medusis_are_no_input(tmp_path: Path) -> None:
     write(tmp_path, "P1/ct.nii.gz")
     with atomic_output_directory(tmp_path / "P1" / "result") as out:
