@@ -32,6 +32,7 @@ from MedUSISLib.study.versioned import to_json
 
 NOT_THERE, DAMAGED = f"{FILE_WORD}_gone.nii.gz", f"{FILE_WORD}_damaged.nii.gz"
 BY_DESIGN = {
+    "batch": {"manifest.sqlite", "key.csv"},
     "scan": {"dataset.json", "dataset.html"},
     "train": {"training.json"},
 }
@@ -116,9 +117,10 @@ def add_synthesis(here: Planted) -> None:
     series, nifti = here.home / f"{FILE_WORD}_dicom", planted.save_nifti(ct, here.home / f"{FILE_WORD}_ct.nii.gz")
     write_series(series, ct, change=planted.dicom_identity)
     segmentation = planted.save_itk(labels, here.home / f"{FILE_WORD}_seg.nrrd")
-    other = planted.save_itk(labels, here.home / f"{FILE_WORD}_seg.mha")
+    other = planted.save_itk(labels, here.home / f"{NAME}_{PATIENT_ID}" / f"{FILE_WORD}_seg.mha")
+    planted.save_nifti(ct, other.with_name(f"{FILE_WORD}_ct.nii.gz"))
     common = {"labels": "head", "generator": str(tiny_bundle(here.root / "tiny").directory), "device": "cpu"}
-    here.add("nifti", "synthesize", ct=nifti, segmentation=other, out=here.out / "nifti", passes=1, **common)
+    here.add("batch", "batch", input=other.parent, out=here.out / "batch", workers=1, passes=1, **common)
     here.add("dicom", "synthesize", ct=series, segmentation=segmentation, out=here.out / "dicom", passes=2, **common)
     for name, hidden in (("nobody", True), ("somebody", False)):
         out = here.out / name
@@ -184,9 +186,9 @@ def add_study(here: Planted) -> None:
     here.add("analyse", "analyse-study", study=study, answers=answers, out=here.out / "results")
 
 
-SUCCEED = ("nifti", "dicom", "nobody", "somebody", "segment", "scan", "train", "export", "new", "package", "analyse")
+SUCCEED = ("batch", "dicom", "nobody", "somebody", "segment", "scan", "train", "export", "new", "package", "analyse")
 OUTPUTS = (
-    "nifti", "dicom", "nobody", "segment", "scan", "train", "cache", "mine.zip",
+    "batch", "dicom", "nobody", "segment", "scan", "train", "cache", "mine.zip",
     "study", "packages", "R1.sqlite", "R2.sqlite", "results",
 )  # fmt: skip
 FAIL = ("gone", "damaged", "holed")
