@@ -48,9 +48,9 @@ def new_worker() -> Iterator[Callable[..., WarmWorker]]:
         worker.close()
 
 
-def launcher_of(worker: WarmWorker, behaviour: str, out: Path) -> Launcher:
+def launcher_of(worker: WarmWorker, behaviour: str, out: Path, private: Path | None = None) -> Launcher:
     job = JobSpecification(kind="fake", parameters={"behaviour": behaviour, "out": str(out)})
-    return Launcher(job, worker.new_process(), fake_worker.COMMAND, kinds=fake_worker.KINDS)
+    return Launcher(job, worker.new_process(), fake_worker.COMMAND, kinds=fake_worker.KINDS, private=private)
 
 
 def run(worker: WarmWorker, behaviour: str, out: Path) -> list[Event]:
@@ -228,12 +228,14 @@ import fake_worker
 from test_warm_worker import launcher_of
 from MedUSISLib.jobs.process import SubprocessProcess
 from MedUSISLib.jobs.warm_worker import WarmWorker
+from MedUSISLib.private_folder import PrivateFolder
 from pathlib import Path
 worker = WarmWorker(SubprocessProcess, lambda s: (*fake_worker.COMMAND, "--serve"), lambda: 60.0)
 list(launcher_of(worker, "succeed", Path({out!r})).events())
 if {busy!r}:
-    started = threading.Event()
-    launcher_of(worker, "sleep_with_helper", Path({out!r} + "2")).start(lambda event: started.set())
+    started, private = threading.Event(), PrivateFolder("inputs").path
+    (private / "ct.nii").write_text("a patient")
+    launcher_of(worker, "sleep_with_helper", Path({out!r} + "2"), private).start(lambda event: started.set())
     started.wait()
 print(worker.pid, flush=True)
 os.kill(os.getpid(), 9)
