@@ -195,23 +195,23 @@ class Matcher:
 
     def _offer_by_grid(self, lonely: Sequence[Segmentation], offers: dict[str, list[_Offer]]) -> None:
         """What names do not settle: the one CT of exactly that grid, where the grid is a scanner's."""
-        files = [ct for ct in self._cts if not ct.series]
-        roles = ["ct"] * len(files) + ["mr"] * len(self._others) + ["labels"] * len(lonely)
-        people = ["of images"] * (len(files) + len(self._others)) + ["of labels"] * len(lonely)
-        everything: list[Ct | OtherImage | Segmentation] = [*files, *self._others, *lonely]
-        grids = [self._grids.of(one.files) for one in everything] if lonely else [None] * len(everything)
-        partners = partners_by_grid(roles, people, grids)
+        if not lonely:
+            return
+        roles = ["ct"] * len(self._cts) + ["mr"] * len(self._others) + ["labels"] * len(lonely)
+        people = ["of images"] * (len(self._cts) + len(self._others)) + ["of labels"] * len(lonely)
+        everything: list[Ct | OtherImage | Segmentation] = [*self._cts, *self._others, *lonely]
+        partners = partners_by_grid(roles, people, [self._grids.of(one.files) for one in everything])
         silent_cts: dict[str, list[Ct]] = defaultdict(list)
-        for ct in files:
+        for ct in self._cts:
             if ct.silent:
                 silent_cts[_folder(ct.name)].append(ct)
-        first = len(files) + len(self._others)
+        first = len(self._cts) + len(self._others)
         for position, one in enumerate(lonely):
             partner = partners.get(first + position)
             beside = silent_cts[_folder(one.name)] if one.silent else []
             # Labels of the same grid in BIDS are told apart by their entities, and those said no.
-            if partner is not None and partner < len(files) and not one.entities:
-                self._offer(one, Fit.GRID, [files[partner]], offers)
+            if partner is not None and partner < len(self._cts) and not one.entities:
+                self._offer(one, Fit.GRID, [self._cts[partner]], offers)
             elif len(beside) == 1 and self._grids.same(one.files, beside[0].files):
                 self._offer(one, Fit.GRID, beside, offers)
             elif one.entities and self._by_subject.get(one.entities["sub"]):

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from MedUSISLib.imaging.geometry import Geometry
+from MedUSISLib.imaging.voxel_match import same_voxels
 
 _SAME_GRID_VOXEL = 0.01
 
@@ -34,7 +35,7 @@ def partners_by_grid(roles: Sequence[str], people: Sequence[str], grids: Sequenc
     for number, (role, grid) in enumerate(zip(roles, grids, strict=True)):
         lonely = role == "labels" and people[number] not in with_image
         if grid is not None and (lonely or role in ("ct", "mr")) and is_distinct(grid):
-            by_size[grid.size_ijk].append(number)
+            by_size[tuple(sorted(grid.size_ijk))].append(number)
     found: dict[int, int] = {}
     for numbers in by_size.values():
         labels = [n for n in numbers if roles[n] == "labels"]
@@ -48,7 +49,8 @@ def partners_by_grid(roles: Sequence[str], people: Sequence[str], grids: Sequenc
 
 
 def _same(a: Geometry | None, b: Geometry | None) -> bool:
-    return a is not None and b is not None and a.same_grid(b, _SAME_GRID_VOXEL)
+    """The same voxels: converters turn and reverse axes."""
+    return a is not None and b is not None and same_voxels(a, b, _SAME_GRID_VOXEL)
 
 
 def is_distinct(grid: Geometry) -> bool:

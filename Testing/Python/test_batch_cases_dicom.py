@@ -28,8 +28,8 @@ GRID = Geometry((8, 7, 6), (2.0, 2.0, 3.0), (-7.3, -6.1, 40.5))
 class One:
     """Writes the series of one study."""
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
+    def __init__(self, root: Path, grid: Geometry = GRID) -> None:
+        self.root, self.grid = root, grid
         self.study, self.frame = generate_uid(), generate_uid()
 
     def series(self, folder: str, change: Callable | None = None, slices: int = 6, modality: str = "CT") -> str:
@@ -40,10 +40,10 @@ class One:
             ds.StudyInstanceUID, ds.FrameOfReferenceUID = self.study, self.frame
             return False if k >= slices else change(k, ds) if change else None
 
-        array = np.random.default_rng(len(uid)).integers(-900, 900, GRID.shape_kji).astype(np.int16)
+        array = np.random.default_rng(len(uid)).integers(-900, 900, self.grid.shape_kji).astype(np.int16)
         before = set((self.root / folder).glob("*")) if (self.root / folder).is_dir() else set()
         parking = self.root / "parking"
-        write_series(parking, Volume(array, GRID), change=both, series_uid=uid, modality=modality)
+        write_series(parking, Volume(array, self.grid), change=both, series_uid=uid, modality=modality)
         (self.root / folder).mkdir(parents=True, exist_ok=True)
         for path in parking.iterdir():
             path.rename(self.root / folder / f"IM{len(before):04d}{path.stem[-3:]}")
@@ -206,6 +206,19 @@ def test_a_label_map_beside_a_series_is_its_segmentation(tmp_path: Path) -> None
     assert by_series(tmp_path) == {uid: "Meier/seg.nii.gz"}
     kind = find_cases(tmp_path).kind
     assert kind == "dicom"
+
+
+def test_label_maps_of_other_names_find_their_series_by_the_grid(tmp_path: Path) -> None:
+    """As collections have it: series in folders called by their UIDs, label maps called by people, axes turned."""
+    uids = {}
+    for number, person in enumerate(("Anna", "Bert")):
+        far = Geometry(GRID.size_ijk, GRID.spacing_mm, (-7.3 + 20.77 * number, -6.1, 40.5))
+        uid = One(tmp_path / "dicom" / f"1.2.{number}", far).series("1.3.4")
+        uids[uid] = f"labels/{person}.nii.gz"
+        array = np.zeros(far.shape_kji, np.uint8)
+        write_volume(turned_volume(Volume(array, far), [1, 0, 2], [1, -1, -1]), tmp_path / uids[uid])
+    assert by_series(tmp_path) == uids
+    assert set(codes(find_cases(tmp_path)).values()) == {"PAIRED_BY_GRID"}
 
 
 def test_a_series_and_its_conversion_are_one_case(tmp_path: Path) -> None:
