@@ -5,39 +5,27 @@ Cases are called case-0001 and so on; who they are says ``key.csv`` alone. The p
 
 from __future__ import annotations
 
-import base64
 import statistics
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from html import escape
 from pathlib import Path
 
 from MedUSISLib import __version__
 from MedUSISLib.batch.case import CaseProblem
 from MedUSISLib.batch.dicom_headers import counted
-from MedUSISLib.batch.folder import CASES_NAME, SUMMARY_NAME
+from MedUSISLib.batch.folder import SUMMARY_NAME
 from MedUSISLib.batch.found_text import problem_counts
 from MedUSISLib.batch.manifest import Manifest
-from MedUSISLib.batch.report_thumbnail import report_thumbnail
 from MedUSISLib.batch.request import BatchRequest
-from MedUSISLib.batch.results import REPORT_FILE, CaseResult, read_results
+from MedUSISLib.batch.results import CaseResult, read_results
 from MedUSISLib.batch.states import CaseRow, CaseState
+from MedUSISLib.batch.summary_table import STYLE, table_of_results
 from MedUSISLib.imaging.writing import atomic_path
 from MedUSISLib.synthesis import report_page as page
-from MedUSISLib.synthesis.quality_guide import BODY_DICE, MASK_DICE, RESEGMENTATION, Level
+from MedUSISLib.synthesis.quality_guide import Level
 from MedUSISLib.synthesis.report_page import Html
 from MedUSISLib.synthesis.result import SYNTHETIC_NOTICE
 from MedUSISLib.training.duration import duration_text
-
-_MOST_PICTURES = 300
-_MOST_FLAGS = 3
-_STYLE = """
-td.case { white-space: nowrap; } td.case b { display: block; font-size: 14.5px; } td.shot { width: 260px; }
-td.shot img { display: block; width: 250px; height: auto; background: #0d1117; border-radius: 6px; }
-td.figures { white-space: nowrap; font-size: 13px; }
-td ul { margin: 0; padding: 0; list-style: none; } td li { padding: 1px 0; } td .soft, .soft { color: var(--soft); }
-td .badge { margin-bottom: 3px; } a { color: #0b5fce; }
-"""
 
 
 def write_summary(folder: Path) -> None:
@@ -71,11 +59,11 @@ def summary_html(
         Where the pictures are taken from.
     """
     body = [
-        Html(f"<style>{_STYLE}</style>"),
+        Html(f"<style>{STYLE}</style>"),
         _head(results, request),
         _verdict(results),
         _counts(results),
-        _done(results, folder),
+        table_of_results(results, folder),
         _not_done(results),
         _left_out(problems),
         _warnings(results),
@@ -105,8 +93,9 @@ def _verdict(results: Sequence[CaseResult]) -> Html:
     done = [one for one in results if one.row.state is CaseState.DONE]
     levels = Counter(one.verdict for one in done)
     failed = sum(one.row.state is CaseState.FAILED for one in results)
+    skipped = sum(one.row.state is CaseState.SKIPPED for one in results)
     going_on = sum(not one.row.state.ended for one in results)
-    sentences = [f"{len(done)} of {counted(len(results), 'synthetic MR')} {'is' if len(done) == 1 else 'are'} done."]
+    sentences = [f"{len(done)} of {counted(len(results), 'synthetic MR')} {_is(len(done))} done."]
     if levels[Level.WORRY]:
         sentences.append(
             f"Review {_these(levels[Level.WORRY])} before any use: something is far outside the usual range."
@@ -119,14 +108,33 @@ def _verdict(results: Sequence[CaseResult]) -> Html:
         sentences.append("Nothing remarkable was found. That is no proof: invented anatomy can be consistent.")
     if failed:
         sentences.append(f"{counted(failed, 'case')} failed; the reasons stand below.")
+    if skipped:
+        sentences.append(f"{counted(skipped, 'case')} {_was(skipped)} skipped; the reasons stand below.")
     if going_on:
         sentences.append(
-            f"{counted(going_on, 'case')} {'is' if going_on == 1 else 'are'} not finished: start the same batch again, "
-            "and it goes on."
+            f"{counted(going_on, 'case')} {_is(going_on)} not finished: the batch goes on, or has to be started again."
         )
-    kind = "worry" if levels[Level.WORRY] or failed else "look" if levels[Level.LOOK] + going_on else "ok"
-    title = {"worry": "Some results need a person", "look": "Have a look", "ok": "Nothing remarkable"}[kind]
+    kind, title = _title(levels, failed, skipped + going_on, bool(done))
     return page.section(title, *[page.paragraph(sentence) for sentence in sentences], kind=f"verdict {kind}")
+
+
+def _title(levels: Counter[Level], failed: int, not_done: int, any_done: bool) -> tuple[str, str]:
+    """Colour and heading of the box."""
+    if levels[Level.WORRY] or failed:
+        return "worry", "Some cases need a person"
+    if levels[Level.LOOK] + levels[Level.UNKNOWN]:
+        return "look", "Have a look"
+    if not_done:
+        return "look", "Not all cases are done" if any_done else "No case is done yet"
+    return "ok", "Nothing remarkable"
+
+
+def _is(count: int) -> str:
+    return "is" if count == 1 else "are"
+
+
+def _was(count: int) -> str:
+    return "was" if count == 1 else "were"
 
 
 def _these(count: int) -> str:
@@ -165,79 +173,6 @@ def _times(rows: Sequence[CaseRow]) -> str:
     if workers:
         parts.append(f"{counted(workers, 'worker')} took part")
     return "; ".join(parts) + "."
-
-
-def _done(results: Sequence[CaseResult], folder: Path) -> Html | None:
-    done = [one for one in results if one.row.state is CaseState.DONE]
-    if not done:
-        return None
-    rows = "".join(_line(one, folder, number < _MOST_PICTURES) for number, one in enumerate(done))
-    head = "<tr><th>Case</th><th>CT above synthetic MR</th><th>What is remarkable</th><th>Figures</th></tr>"
-    return page.section(
-        "Synthetic MRs, the most remarkable first",
-        page.paragraph(
-            "First those with the generator's review flag (unlike what it was trained on), then by what their reports "
-            "say. Limits and meanings stand in each report.",
-            "note",
-        ),
-        Html(f'<div class="scroll"><table><thead>{head}</thead><tbody>{rows}</tbody></table></div>'),
-    )
-
-
-def _line(result: CaseResult, folder: Path, with_picture: bool) -> str:
-    name = result.row.name
-    target = f"{CASES_NAME}/{name}/{REPORT_FILE}"
-    title = page.link(target, name) if result.report else page.text(name)
-    review = '<div class="soft">review flag</div>' if result.review else ""
-    jpeg = report_thumbnail(folder / target) if with_picture and result.report else None
-    shot = '<span class="soft">no picture</span>'
-    if jpeg is not None:
-        data = base64.b64encode(jpeg).decode("ascii")
-        picture = (
-            f'<img loading="lazy" alt="{escape(name)}: CT above synthetic MR" src="data:image/jpeg;base64,{data}">'
-        )
-        shot = f'<a href="{escape(target)}">{picture}</a>'
-    return (
-        f'<tr><td class="case"><b>{title}</b>{page.badge(result.verdict.value)}{review}</td>'
-        f'<td class="shot">{shot}</td><td>{_flags(result)}</td><td class="figures">{_figures(result)}</td></tr>'
-    )
-
-
-def _flags(result: CaseResult) -> str:
-    if not result.quality:
-        return "quality.json is missing or damaged: run the case again"
-    told = [flag for flag in result.flags if flag.get("level") in (Level.WORRY.value, Level.LOOK.value)]
-    if not told:
-        return '<span class="soft">nothing</span>'
-    items = [f"<li>{page.text(_first_sentence(str(flag.get('message', ''))))}</li>" for flag in told[:_MOST_FLAGS]]
-    if len(told) > _MOST_FLAGS:
-        items.append(f'<li class="soft">and {len(told) - _MOST_FLAGS} more in its report</li>')
-    return f"<ul>{''.join(items)}</ul>"
-
-
-def _first_sentence(message: str) -> str:
-    """Of a flag: what was measured; what it may mean stands in the report.
-
-    Examples
-    --------
-    >>> _first_sentence("Body outline, distance: 12.0 mm. Above 5 mm: a local defect.")
-    'Body outline, distance: 12.0 mm.'
-    """
-    end = message.find(". ")
-    return message if end < 0 else message[: end + 1]
-
-
-def _figures(result: CaseResult) -> str:
-    items = [
-        f"<li>{page.text(measure.title)}: {page.text(measure.text(value))}</li>"
-        for measure in (BODY_DICE, MASK_DICE, RESEGMENTATION)
-        if (value := measure.value(result.quality)) is not None
-    ]
-    if (beyond := result.beyond_bound) is not None:
-        items.append(f"<li>Uncertainty: {beyond:.2f} x the bound</li>")
-    if result.row.seconds is not None:
-        items.append(f'<li class="soft">{result.row.seconds:.0f} s</li>')
-    return f"<ul>{''.join(items)}</ul>"
 
 
 def _not_done(results: Sequence[CaseResult]) -> Html | None:
