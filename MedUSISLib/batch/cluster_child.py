@@ -7,9 +7,11 @@ there are (`Opened`).
 from __future__ import annotations
 
 import json
+import os
 import queue
 import signal
 import threading
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,10 +25,12 @@ from MedUSISLib.batch.wire import Broken, WorkerSettings, to_line
 from MedUSISLib.errors import ErrorCode, MedUSISError
 from MedUSISLib.jobs.events import Failure
 from MedUSISLib.jobs.failures import exit_code_of, named_error
+from MedUSISLib.jobs.workspace import PRIVATE_VARIABLE, remove_what_the_launcher_left
 from MedUSISLib.library_words import keep_library_words_out, print_error
 
 LOST = "the connection to the cluster was lost"
 _WAIT_S = 0.2
+_LAST_WORDS_S = 30.0
 
 
 class ClusterSettings(WorkerSettings):
@@ -81,6 +85,7 @@ class ClusterChild:
     def work(self) -> int:
         """Returns the exit code; to be called in the main thread."""
         self._hear_signals()
+        os.environ.pop(PRIVATE_VARIABLE, None)  # a folder of the batch's owner, which outlives this process
         keep_library_words_out()
         try:
             settings = ClusterSettings.model_validate_json(self._orders.readline())
@@ -91,6 +96,8 @@ class ClusterChild:
             named = named_error(error)
             self._write(to_line(Broken(Failure.of(named))))
             return exit_code_of(named)
+        finally:
+            remove_what_the_launcher_left()
         return 0
 
     def _serve(self, settings: ClusterSettings) -> None:
@@ -141,6 +148,10 @@ class ClusterChild:
             for line in self._orders:
                 self._tasks.put(CaseTask.model_validate_json(line))
         self._tasks.put(None)
+        # Nobody is there any more who would end this process when Ray hangs. Its own Ray ends with it.
+        time.sleep(_LAST_WORDS_S)
+        remove_what_the_launcher_left()
+        os._exit(1)
 
     def _hear_signals(self) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):

@@ -13,7 +13,7 @@ from MedUSISLib.batch.cluster_child import LOST, ClusterSettings, Opened
 from MedUSISLib.batch.cluster_lease import LEASE_S, MARGIN_S
 from MedUSISLib.batch.pipeline import IN_HAND
 from MedUSISLib.batch.pool import CaseTask, Died, Failed, Finished, PoolEvent
-from MedUSISLib.batch.ray_session import require_ray
+from MedUSISLib.batch.ray_session import NOT_STARTED, require_ray
 from MedUSISLib.batch.request import BatchRequest
 from MedUSISLib.batch.wire import Broken
 from MedUSISLib.batch.worker_process import Gone, Said, WorkerProcess
@@ -128,7 +128,7 @@ class RayPool:
     # -- the child -------------------------------------------------------------------------------------------------
 
     def _open(self, progress: Progress) -> None:
-        """Start the child and wait until it says that the cluster is there."""
+        """Start the child and wait until it says that the cluster is there; Ray gives up early on a busy machine."""
         self._start()
         try:
             while True:
@@ -138,9 +138,9 @@ class RayPool:
                 except queue.Empty:
                     pass
                 else:
-                    self._raise_what_it_said(said)
+                    self._start_anew_or_raise(said)
                 if not self._opened.empty():
-                    self._workers = self._opened.get()
+                    self._workers, self._failures = self._opened.get(), 0
                     return
         except BaseException:
             self._end_child()
@@ -169,17 +169,22 @@ class RayPool:
         else:
             self._on_output(line)
 
-    def _raise_what_it_said(self, said: PoolEvent | Broken | Gone) -> None:
+    def _start_anew_or_raise(self, said: PoolEvent | Broken | Gone) -> None:
         if isinstance(said, Broken):
-            raise said.failure.error()
-        if isinstance(said, Gone):
-            raise MedUSISError(ErrorCode.INTERNAL, "Ray ended before the cluster was there", "look into the log")
+            self._failures += 1
+            if said.failure.message != NOT_STARTED or self._failures >= _ATTEMPTS:
+                raise said.failure.error()
+        elif isinstance(said, Gone):
+            if not self._failures:
+                raise MedUSISError(ErrorCode.INTERNAL, "Ray ended before the cluster was there", "look into the log")
+            self._end_child()
+            self._start()
 
     # -- what it says ----------------------------------------------------------------------------------------------
 
     def _happened(self, said: PoolEvent | Broken | Gone) -> list[PoolEvent]:
         if isinstance(said, Broken):
-            if said.failure.message != LOST:
+            if said.failure.message not in (LOST, NOT_STARTED):
                 raise said.failure.error()
             return []  # its end follows
         if isinstance(said, Gone):

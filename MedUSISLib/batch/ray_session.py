@@ -26,6 +26,7 @@ from MedUSISLib.errors import ErrorCode, MedUSISError
 from MedUSISLib.leftovers import note
 from MedUSISLib.private_folder import PrivateFolder, remove_abandoned
 
+NOT_STARTED = "Ray could not start a cluster on this machine"
 INSTALL = "pip install 'medusis[cluster]'"
 
 _LONGEST_SOCKET = 103
@@ -122,20 +123,27 @@ def _local_session(workers: int) -> Iterator[RaySession]:
             # No report of tasks and no figures: nobody would look at them.
             RAY_task_events_report_interval_ms="0",
             RAY_enable_metrics_collection="0",
+            # A busy machine is no reason to take its only node, or a worker that imports torch, for dead.
+            RAY_health_check_timeout_ms="120000",
+            RAY_worker_register_timeout_seconds="600",
             **dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(temporary)),
         )
         os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // workers)))
         import ray
 
-        ray.init(
-            num_cpus=workers,
-            include_dashboard=False,
-            object_store_memory=_OBJECT_STORE_BYTES,
-            log_to_driver=False,
-            logging_level=logging.ERROR,
-            _temp_dir=str(rays),
-            _node_ip_address="127.0.0.1",
-        )
+        try:
+            ray.init(
+                num_cpus=workers,
+                include_dashboard=False,
+                object_store_memory=_OBJECT_STORE_BYTES,
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+                _temp_dir=str(rays),
+                _node_ip_address="127.0.0.1",
+            )
+        except Exception as error:
+            hint = "the machine may be too busy: try again, or leave --cluster away"
+            raise MedUSISError(ErrorCode.DEVICE_NOT_AVAILABLE, NOT_STARTED, hint) from error
         try:
             yield RaySession(ray, _servers())
         finally:

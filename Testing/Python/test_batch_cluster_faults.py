@@ -20,7 +20,7 @@ from MedUSISLib.batch.pipeline import IN_HAND
 from MedUSISLib.batch.pool import Began, CaseTask, Died, Failed, Finished, PoolEvent, Rests
 from MedUSISLib.batch.ray_plan import ActorPlan
 from MedUSISLib.batch.ray_pool import RayPool
-from MedUSISLib.batch.ray_session import ray_session
+from MedUSISLib.batch.ray_session import NOT_STARTED, ray_session
 from MedUSISLib.batch.ray_workers import RayWorkers
 from MedUSISLib.batch.request import BatchRequest
 from MedUSISLib.batch.states import CaseState
@@ -282,6 +282,27 @@ def test_what_the_child_cannot_do_is_said(tmp_path: Path) -> None:
     assert "node7" in caught.value.message
     with pytest.raises(MedUSISError, match="Ray ended before the cluster was there"):
         pool_of("pass", tmp_path)
+
+
+@pytest.mark.fault("a machine is too busy for Ray to start")
+def test_a_cluster_that_does_not_start_is_started_again(tmp_path: Path) -> None:
+    line = to_line(Broken(Failure("DEVICE_NOT_AVAILABLE", NOT_STARTED, "the machine may be too busy")))
+    once = f"""
+import pathlib, sys
+tried = pathlib.Path({str(tmp_path)!r}) / "tried"
+if not tried.exists():
+    tried.touch()
+    print({line!r})
+    sys.exit(1)
+"""
+    pool = pool_of(once + CHILD, tmp_path)
+    try:
+        pool.submit(task(1))
+        assert hear(pool, bool) == [Finished(1, 1.0, {})]
+    finally:
+        pool.close()
+    with pytest.raises(MedUSISError, match="could not start"):
+        pool_of(f"print({line!r})", tmp_path)
 
 
 def test_a_cluster_that_is_not_there_is_said_at_once(tmp_path: Path) -> None:
