@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -184,7 +185,8 @@ def load_schema(id_or_path: str | Path) -> LabelSchema:
             where = ".".join(str(part) for part in first["loc"])
             reason = f"{where}: {first['msg']}" if where else str(first["msg"])
         else:
-            reason = "it cannot be read as JSON in UTF-8"
+            own = isinstance(error, ValueError) and not isinstance(error, json.JSONDecodeError)
+            reason = str(error) if own else "it cannot be read as JSON in UTF-8"
         raise MedUSISError(
             ErrorCode.BAD_SETTING,
             f"the label schema is not valid: {reason}",

@@ -131,7 +131,7 @@ def parse_event(line: str) -> Event | None:
         kind = _TYPES[content["event"]]
         known = {f.name for f in fields(kind)}
         return kind(**{name: value for name, value in content.items() if name in known})
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None
 
 

@@ -246,6 +246,8 @@ def unpack(path: str | Path, folder: str | Path) -> Package:
 
 
 def _archive(path: Path) -> zipfile.ZipFile:
+    if not path.is_file():  # a pipe would be waited for
+        raise _no_package(path)
     try:
         return zipfile.ZipFile(path)
     except _DAMAGE:
