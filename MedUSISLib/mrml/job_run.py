@@ -181,7 +181,7 @@ class JobRun:
             self.metric(event.name, event.value, event.details)
         elif isinstance(event, Warned):
             self.warned(event.code, event.message)
-        else:
+        elif isinstance(event, (Result, Failure)):
             self._end(event)
 
     def _end(self, event: Result | Failure) -> None:

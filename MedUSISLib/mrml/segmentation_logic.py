@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from MedUSISLib.errors import ErrorCode, MedUSISError
-from MedUSISLib.mrml.scene_job import SceneJob, SceneJobProtocol, SceneWork, Warn, require_packages
+from MedUSISLib.mrml.scene_job import SceneJob, SceneJobProtocol, require_packages
+from MedUSISLib.mrml.scene_work import SceneWork, Warn
 from MedUSISLib.mrml.segmentation_nodes import TOOLS, labels_file, load_segmentation_of
 from MedUSISLib.mrml.synthesis_logic import current_scene, place_of
 from MedUSISLib.mrml.time_left import SEGMENTATION_WEIGHTS

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from MedUSISLib.errors import ErrorCode, MedUSISError
 from MedUSISLib.mrml.last_result import TAKEN, TAKEN_TEXT, LastResult, fingerprint
-from MedUSISLib.mrml.scene_job import SceneJob, SceneJobProtocol, SceneWork, Warn, require_packages
+from MedUSISLib.mrml.scene_job import SceneJob, SceneJobProtocol, require_packages
 from MedUSISLib.mrml.scene_observer import SceneObserver
+from MedUSISLib.mrml.scene_work import SceneWork, Warn
 from MedUSISLib.mrml.settings import OutputChoice, SynthesisInputs, SynthesisSettings
 from MedUSISLib.mrml.slice_in_view import Voxel, voxel_in_view
 from MedUSISLib.mrml.time_left import synthesis_weights

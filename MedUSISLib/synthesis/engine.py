@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from MedUSISLib.anatomy.schema import LabelSchema
-from MedUSISLib.evaluation.mask_consistency import mask_consistency, tissue_threshold
+from MedUSISLib.evaluation.mask_consistency import tissue_threshold
 from MedUSISLib.evaluation.seam_index import seam_index
 from MedUSISLib.evaluation.uncertainty import review_needed
 from MedUSISLib.generators.bundle import Bundle
@@ -33,8 +33,9 @@ from MedUSISLib.synthesis.grid_maps import GridMaps
 from MedUSISLib.synthesis.inputs import Case, read_case
 from MedUSISLib.synthesis.label_grid import labels_on_ct, labels_on_grid, warn_of_absent_classes
 from MedUSISLib.synthesis.loaded_generators import LoadedGenerators
+from MedUSISLib.synthesis.map_measures import consistency_on_grid, global_uncertainty
 from MedUSISLib.synthesis.passes import PassSampler, PassSettings
-from MedUSISLib.synthesis.plan import SynthesisPlan, fitting_mode, plan_synthesis
+from MedUSISLib.synthesis.plan import fitting_mode, plan_synthesis
 from MedUSISLib.synthesis.previews import Previews, preview_folder
 from MedUSISLib.synthesis.provenance import provenance
 from MedUSISLib.synthesis.request import SynthesisRequest
@@ -237,7 +238,7 @@ def _computed(read: ReadCase, progress: RecordingProgress, segment_again: bool) 
 
     progress.stage("restoring")
     minimum, maximum = manifest.intensity.minimum, manifest.intensity.maximum
-    consistency = _consistency(maps.mean, on_grid, schema, tissue_threshold(minimum, maximum), plan)
+    consistency = consistency_on_grid(maps.mean, on_grid, schema, tissue_threshold(minimum, maximum), plan)
     del on_grid
     target = case.ct.geometry
     mask = restore(consistency, target, "nearest", fill=0)
@@ -280,31 +281,6 @@ def _computed(read: ReadCase, progress: RecordingProgress, segment_again: bool) 
             "review": None if measured is None else review_needed(measured, manifest.review.uncertainty),
         },
     )
-
-
-def global_uncertainty(variance: np.ndarray, body: np.ndarray) -> float | None:
-    """Mean variance inside the body, the number that is compared with the bundle's threshold; None without a body."""
-    total, count = 0.0, 0
-    for plane, inside in zip(variance, body, strict=True):
-        total += float(plane[inside].sum(dtype=np.float64))
-        count += int(np.count_nonzero(inside))
-    return total / count if count else None
-
-
-def _consistency(
-    mean: np.ndarray, labels: Volume, schema: LabelSchema, threshold: float, plan: SynthesisPlan
-) -> Volume:
-    """Mask consistency on the generator's grid, in its own slices."""
-    i, j, k = plan.grid.spacing_mm
-    order = [plan.slice_axis, *(axis for axis in range(3) if axis != plan.slice_axis)]
-    found = mask_consistency(
-        mean.transpose(order),
-        labels.array_kji.transpose(order),
-        schema,
-        threshold,
-        [(k, j, i)[axis] for axis in order],
-    )
-    return Volume(np.moveaxis(found.map, 0, plan.slice_axis), labels.geometry)
 
 
 def _runners(
