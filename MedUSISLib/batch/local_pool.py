@@ -25,6 +25,8 @@ WORKER_COMMAND = (sys.executable, "-m", "MedUSISLib.batch", "work")
 _BARREN = 3
 """So many workers in a row that end before they begin a case: no case is to blame."""
 _LAST_WORDS_S = 5.0
+_START_S = 600.0
+"""A worker that has not begun its first case by then never will: torch loads within a minute from a slow disk."""
 
 
 @dataclass(frozen=True)
@@ -185,6 +187,9 @@ class LocalPool:
         return found
 
     def _end_what_takes_too_long(self) -> None:
+        for worker in self._workers:
+            if worker is not None and not worker.has_begun and worker.cases and worker.age_s > _START_S:
+                worker.kill()
         limit = self._request.time_limit_s
         for number in self._clocks.over(limit) if limit is not None else ():
             if number not in self._timed_out:

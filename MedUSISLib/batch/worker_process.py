@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import queue
+import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
-from pathlib import Path
 
 from MedUSISLib.batch.pool import CaseTask, PoolEvent
 from MedUSISLib.batch.wire import Broken, WorkerSettings, from_line
+from MedUSISLib.jobs.child_environment import child_environment
 from MedUSISLib.jobs.process import SubprocessProcess
 from MedUSISLib.jobs.process_tree import kill_orphans, kill_tree, process_of
-from MedUSISLib.jobs.workspace import private_workspace, workspace_variables
+from MedUSISLib.jobs.workspace import private_workspace
 from MedUSISLib.runs.identity import ProcessIdentity
 
 
@@ -52,16 +52,17 @@ class WorkerProcess:
     ) -> None:
         self.name = settings.worker
         self.cases: set[int] = set()
-        self.ended = False
         self.has_begun = False
+        self._began = time.monotonic()
         self._heard, self._on_output = heard, on_output
         self._cleanup = ExitStack()
-        self._process = _Process()
+        self._process = SubprocessProcess()
         workspace = self._cleanup.enter_context(private_workspace())
         try:
-            self._process.start(command, _environment(workspace, threads), self)
+            computing = {} if threads is None else {"OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
+            self._process.start(command, {**child_environment(workspace), **computing}, self)
             self._root = process_of(self._process.pid)
-            self._process.send(settings.model_dump_json())
+            self._tell(settings.model_dump_json())
         except BaseException:
             self._cleanup.close()
             raise
@@ -71,10 +72,19 @@ class WorkerProcess:
         """By which whoever goes on with the batch finds it, if it outlives its owner."""
         return ProcessIdentity.of(self._process.pid or 0)
 
+    @property
+    def age_s(self) -> float:
+        """Seconds since its start."""
+        return time.monotonic() - self._began
+
     def give(self, task: CaseTask) -> None:
         """Hand it a case; when it is dead, its ``Gone`` will say so."""
         self.cases.add(task.number)
-        self._process.send(task.model_dump_json())
+        self._tell(task.model_dump_json())
+
+    def _tell(self, line: str) -> None:
+        with suppress(OSError):  # it is dead
+            self._process.write_line(line)
 
     def kill(self) -> None:
         """End it at once, with all that it started."""
@@ -108,31 +118,3 @@ class WorkerProcess:
 
     def finished(self, exit_code: int) -> None:
         self._heard.put((self, Gone(exit_code)))
-
-
-class _Process(SubprocessProcess):
-    """A process that is told things on its standard input."""
-
-    def send(self, line: str) -> None:
-        assert self._process is not None and self._process.stdin is not None
-        with suppress(OSError, ValueError):  # it is dead
-            self._process.stdin.write(line + "\n")
-            self._process.stdin.flush()
-
-
-def _environment(workspace: Path, threads: int | None) -> dict[str, str]:
-    package_parent = str(Path(__file__).resolve().parents[2])
-    search = [package_parent, *filter(None, [os.environ.get("PYTHONPATH")])]
-    inherited = {name: value for name, value in os.environ.items() if name != "ITK_AUTOLOAD_PATH"}
-    computing = {} if threads is None else {"OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
-    return {
-        "OMP_WAIT_POLICY": "PASSIVE",
-        **inherited,
-        **computing,
-        **workspace_variables(workspace),
-        "PYTHONPATH": os.pathsep.join(search),
-        "PYTHONUNBUFFERED": "1",
-        "PYTHONIOENCODING": "utf-8",
-        "PYTHONFAULTHANDLER": "1",
-        "PYTHONSAFEPATH": "1",
-    }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import queue
 import signal
 import sys
@@ -16,6 +15,7 @@ import psutil
 
 from MedUSISLib.errors import ErrorCode, MedUSISError
 from MedUSISLib.jobs.cancellation import CONTROL_VARIABLE
+from MedUSISLib.jobs.child_environment import child_environment
 from MedUSISLib.jobs.events import Alive, Event, Failure, Result, Step, parse_event, to_json
 from MedUSISLib.jobs.failures import exit_code_of, named_error
 from MedUSISLib.jobs.kinds import KINDS, JobKind
@@ -24,7 +24,7 @@ from MedUSISLib.jobs.process import ProcessProtocol, SubprocessProcess
 from MedUSISLib.jobs.process_tree import descendants, kill_orphans, kill_processes, kill_tree, process_of
 from MedUSISLib.jobs.specification import JobSpecification
 from MedUSISLib.jobs.wishes import WISH_VARIABLE, WishFile
-from MedUSISLib.jobs.workspace import PRIVATE_VARIABLE, private_workspace, workspace_variables
+from MedUSISLib.jobs.workspace import PRIVATE_VARIABLE, private_workspace
 from MedUSISLib.progress import Wish
 from MedUSISLib.stillness import Stillness, limit_s, sample_s
 from MedUSISLib.trouble import is_out_of_memory
@@ -151,7 +151,12 @@ class Launcher:
             job_file.write_text(self._specification.model_dump_json(indent=1), encoding="utf-8")
             self._log = JobLog(self._log_path, Scrubber(request))
             self._log.write(f"job: {self._specification.kind}")
-            environment = _environment(workspace, self._private, self._wishes)
+            environment = {
+                **child_environment(workspace),
+                **({PRIVATE_VARIABLE: str(self._private)} if self._private is not None else {}),
+                CONTROL_VARIABLE: "stdin",
+                WISH_VARIABLE: str(self._wishes),
+            }
             self._process.start((*self._command, str(job_file)), environment, self)
             self._root = process_of(self._process.pid)
             if (limit := limit_s()) is not None:
@@ -296,29 +301,6 @@ class Launcher:
         with suppress(OSError):
             self._cleanup.close()
         self._log.close()
-
-
-def _environment(workspace: Path, private: Path | None, wishes: Path) -> dict[str, str]:
-    package_parent = str(Path(__file__).resolve().parents[2])
-    search = [package_parent, *filter(None, [os.environ.get("PYTHONPATH")])]
-    # Plugins of the ITK inside Slicer, which another ITK (SimpleITK's) would try to load.
-    inherited = {name: value for name, value in os.environ.items() if name != "ITK_AUTOLOAD_PATH"}
-    return {
-        # OpenMP's threads wait by spinning unless they are told to sleep. Where something else uses a core (Slicer that
-        # draws, say) they then keep each other from working: the sample head took 545 s instead of 23 s on two cores
-        # of which one was busy. Asleep it takes 34 s, and 27 s on two free ones (Testing/Benchmarks/README.md).
-        "OMP_WAIT_POLICY": "PASSIVE",
-        **inherited,
-        **workspace_variables(workspace),
-        **({PRIVATE_VARIABLE: str(private)} if private is not None else {}),
-        CONTROL_VARIABLE: "stdin",
-        WISH_VARIABLE: str(wishes),
-        "PYTHONPATH": os.pathsep.join(search),
-        "PYTHONUNBUFFERED": "1",
-        "PYTHONIOENCODING": "utf-8",
-        "PYTHONFAULTHANDLER": "1",
-        "PYTHONSAFEPATH": "1",  # a file numpy.py in the user's folder must not become our numpy
-    }
 
 
 def _describe(exit_code: int) -> str:

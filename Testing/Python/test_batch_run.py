@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import csv
+import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 from batch_example import Example, fake_workers
 
+from MedUSISLib.batch import local_pool, pools
 from MedUSISLib.batch.folder import case_folder
+from MedUSISLib.batch.local_pool import LocalPool
 from MedUSISLib.batch.manifest import Manifest
 from MedUSISLib.errors import MedUSISError
 from MedUSISLib.progress import Wish
@@ -189,3 +193,17 @@ def test_a_batch_can_be_finished_early(example: Example) -> None:
     example.listener.wanted, example.listener.wanted_after = Wish.FINISH, 1
     outcome = example.run()
     assert 1 <= outcome.done < 6 and outcome.waiting == 6 - outcome.done
+
+
+def test_workers_that_never_begin_end_the_batch_and_cost_no_case(
+    example: Example, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    example.write(["a", "b"])
+    never = (sys.executable, "-c", "import time; time.sleep(600)")
+    with monkeypatch.context() as patch:
+        patch.setattr(pools, "LocalPool", partial(LocalPool, command=never))
+        patch.setattr(local_pool, "_START_S", 0.2)
+        with pytest.raises(MedUSISError, match="workers end before they begin a case"):
+            example.run()
+    assert set(example.states().values()) == {"waiting"}
+    assert example.run().done == 2 and {row.attempts for row in example.rows().values()} == {1}
