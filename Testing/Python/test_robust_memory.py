@@ -84,10 +84,10 @@ STAGES = [
     ("reading the labels", "MedUSISLib.synthesis.inputs.read_label_map", 0),
     ("conforming", "MedUSISLib.imaging.conform.resample", 0),
     ("loading the network", "MedUSISLib.generators.bundle.read_weights", 0),
-    ("restoring", "MedUSISLib.synthesis.engine.restore", 1),
-    ("segmenting again", "MedUSISLib.synthesis.engine.look_again", 0),
+    pytest.param("restoring", "MedUSISLib.synthesis.engine.restore", 1, marks=pytest.mark.long),
+    pytest.param("segmenting again", "MedUSISLib.synthesis.engine.look_again", 0, marks=pytest.mark.long),
     ("measuring", "MedUSISLib.synthesis.quality.quality_report", 0),
-    ("drawing the report", "MedUSISLib.synthesis.report.write_report", 0),
+    pytest.param("drawing the report", "MedUSISLib.synthesis.report.write_report", 0, marks=pytest.mark.long),
     ("writing", "MedUSISLib.synthesis.writing.write_volume", 1),
 ]
 
@@ -100,7 +100,7 @@ def target_of(name: str) -> tuple[Any, str]:
 
 
 @pytest.mark.fault
-@pytest.mark.parametrize(("stage", "place", "call"), STAGES, ids=[stage for stage, *_ in STAGES])
+@pytest.mark.parametrize(("stage", "place", "call"), STAGES)
 def test_memory_that_runs_out_in_a_stage_is_named_and_leaves_nothing(
     inputs: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: str, place: str, call: int
 ) -> None:
@@ -114,7 +114,7 @@ def test_memory_that_runs_out_in_a_stage_is_named_and_leaves_nothing(
 
 
 @pytest.mark.fault
-@pytest.mark.parametrize("call", [0, 2])
+@pytest.mark.parametrize("call", [0, pytest.param(2, marks=pytest.mark.long)])
 def test_memory_that_runs_out_in_the_first_or_a_later_batch_costs_time_only(
     inputs: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: int
 ) -> None:
@@ -165,6 +165,29 @@ def test_an_accelerator_without_memory_is_left_for_the_cpu_if_allowed(allowed: b
         with pytest.raises(MedUSISError) as caught:
             runner.attempt(work)
         assert caught.value.code is ErrorCode.OUT_OF_MEMORY
+
+
+@pytest.mark.fault
+@pytest.mark.parametrize("place", ["generator_run.Judge.__call__", "export.export_generator"])
+def test_a_training_that_lacks_memory_elsewhere_keeps_its_checkpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    """When it validates, and when it exports what it has trained; ``--resume`` goes on from there."""
+    from training_example import tiny_training
+
+    from MedUSISLib.training.checkpoints import LAST
+    from MedUSISLib.training.run import train
+
+    def lack(*_: Any, **__: Any) -> Any:
+        raise OF_LIBRARIES[2]
+
+    monkeypatch.setattr(f"MedUSISLib.training.{place}", lack)
+    phases = ({"name": "l1", "iterations": 2, "l1": 1},)
+    configuration = tiny_training(tmp_path, phases=phases, checkpoint_every=1, validate_every=2)
+    with pytest.raises((RuntimeError, MedUSISError)) as caught:
+        train(configuration, Progress())
+    assert named_error(caught.value).code is ErrorCode.OUT_OF_MEMORY
+    assert (configuration.out / LAST).is_file() and not list(configuration.out.glob("bundle/*/manifest.json"))
 
 
 @pytest.mark.fault

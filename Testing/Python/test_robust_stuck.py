@@ -44,7 +44,7 @@ def launcher_for(tmp_path: Path, behaviour: str, **options: object) -> Launcher:
 
 
 @pytest.mark.fault
-@pytest.mark.parametrize("behaviour", ["sleep", "be_deaf", "wait_for_a_batch"])
+@pytest.mark.parametrize("behaviour", ["sleep", pytest.param("be_deaf", marks=pytest.mark.long), "wait_for_a_batch"])
 def test_a_job_that_hangs_is_ended_and_leaves_nothing(tmp_path: Path, behaviour: str) -> None:
     launcher = launcher_for(tmp_path, behaviour)
     events = list(launcher.events())
