@@ -185,7 +185,7 @@ def _not_done(results: Sequence[CaseResult]) -> Html | None:
     if not by_reason:
         return None
     lines = [
-        (", ".join(row.name for row in rows), state, code, message, hint)
+        (_unbroken(rows), state, code, message, hint)
         for (state, code, message, hint), rows in sorted(
             by_reason.items(), key=lambda pair: (pair[0][0], -len(pair[1]))
         )
@@ -193,6 +193,11 @@ def _not_done(results: Sequence[CaseResult]) -> Html | None:
     head = ("Cases", "", "Code", "What happened", "What to do")
     again = "Failed cases are tried again with --retry-failed."
     return page.section("Not done, and why", page.table(head, lines), page.paragraph(again, "note"))
+
+
+def _unbroken(rows: Sequence[CaseRow]) -> Html:
+    """Names of cases in a row that breaks between them only."""
+    return Html(", ".join(f'<span class="whole">{page.text(row.name)}</span>' for row in rows))
 
 
 def _left_out(problems: Sequence[CaseProblem]) -> Html | None:

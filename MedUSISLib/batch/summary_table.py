@@ -22,7 +22,7 @@ td.case { white-space: nowrap; } td.case b { display: block; font-size: 14.5px; 
 td.shot img { display: block; width: 250px; height: auto; background: #0d1117; border-radius: 6px; }
 td.figures { white-space: nowrap; font-size: 13px; }
 td ul { margin: 0; padding: 0; list-style: none; } td li { padding: 1px 0; } td .soft, .soft { color: var(--soft); }
-td .badge { margin-bottom: 3px; } a { color: #0b5fce; }
+td .badge { margin-bottom: 3px; } .whole { white-space: nowrap; } a { color: #0b5fce; }
 """
 """Beside that of every page."""
 

@@ -110,7 +110,7 @@ def test_the_page_says_what_to_do_and_what_was_left_out(tmp_path: Path) -> None:
         "Of one of them no figures can be read.",
         "2 cases failed",
         "1 case is not finished",
-        "case-0004, case-0005 failed NOT_A_CT the CT has no air give a CT",
+        "case-0004 , case-0005 failed NOT_A_CT the CT has no air give a CT",
         "and 2 more in its report",
         "Body outline, distance: 12.0 mm.",
         "Uncertainty: 0.50 x the bound",
