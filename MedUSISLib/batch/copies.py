@@ -5,7 +5,6 @@ from __future__ import annotations
 import warnings
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from contextlib import suppress
 from itertools import combinations
 from pathlib import Path
 from typing import NamedTuple
@@ -14,7 +13,7 @@ import numpy as np
 
 from MedUSISLib.batch.candidates import Ct, Segmentation
 from MedUSISLib.batch.case import CaseProblem
-from MedUSISLib.batch.grids import Grids, sample_of
+from MedUSISLib.batch.grids import Grids, sample_of, size_of
 from MedUSISLib.batch.name_words import Words
 from MedUSISLib.batch.problems import problem
 from MedUSISLib.dataset.workers import default_jobs, for_each
@@ -50,11 +49,13 @@ def without_copies(
 
 
 def _without_copied_files(cts: list[Ct], chosen: Chosen, problems: list[CaseProblem]) -> list[Ct]:
-    sizes = Counter(_size(ct) for ct in cts)
+    # A series is a folder, and has none: its files are told apart by their UIDs.
+    sizes = Counter(size_of(ct.path) for ct in cts)
     seen: dict[str, list[Ct]] = defaultdict(list)
     kept = []
     for ct in cts:
-        if not _size(ct) or sizes[_size(ct)] < 2:
+        size = size_of(ct.path)
+        if not size or sizes[size] < 2:
             kept.append(ct)
             continue
         earlier = seen[sample_of(ct.path)]
@@ -85,7 +86,7 @@ def _without_other_formats(
         return cts
     progress.stage("comparing images")
     tasks = [_Pair(first.path, first.series, second.path, second.series) for first, second in pairs]
-    size = sum(file.stat().st_size for pair in pairs for ct in pair for file in ct.files if file.exists())
+    size = sum(size_of(file) for pair in pairs for ct in pair for file in ct.files)
     jobs = default_jobs() if size > _WORTH_PROCESSES else 1
     again: set[str] = set()
     for number, same in for_each(_same_values, tasks, jobs, progress, _not_compared):
@@ -101,16 +102,8 @@ def _brings_nothing_new(first: Segmentation | None, copy: Segmentation | None) -
     """Whether a copy has no segmentation, or that of the first."""
     if copy is None or first is None or first.path == copy.path:
         return copy is None or (first is not None and first.path == copy.path)
-    if not (first.path.is_file() and copy.path.is_file()):
-        return False
-    return first.path.stat().st_size == copy.path.stat().st_size and sample_of(first.path) == sample_of(copy.path)
-
-
-def _size(ct: Ct) -> int:
-    """Bytes of a file; 0 for a series, whose files are told apart by their UIDs."""
-    with suppress(OSError):
-        return ct.path.stat().st_size if ct.path.is_file() else 0
-    return 0
+    size = size_of(first.path)
+    return size > 0 and size == size_of(copy.path) and sample_of(first.path) == sample_of(copy.path)
 
 
 def _same_values(pair: _Pair) -> bool:

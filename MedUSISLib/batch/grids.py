@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from hashlib import blake2b
 from pathlib import Path
 
@@ -61,14 +62,26 @@ def _grid(files: tuple[Path, ...]) -> Geometry | None:
 def sample_of(path: Path) -> str:
     """A hash of pieces all over a file: equal for copies, different for images that merely have the same size.
 
-    Compressed or not, two images of noise differ in any 64 kB.
+    Compressed or not, two images of noise differ in any 64 kB. Of a file that cannot be read it is the file's own.
     """
-    size = path.stat().st_size
-    digest = blake2b(str(size).encode(), digest_size=16)
-    with path.open("rb") as stream:
-        for piece in range(_PIECES):
-            stream.seek(max(0, size - _PIECE_BYTES) * piece // (_PIECES - 1))
-            digest.update(stream.read(_PIECE_BYTES))
-            if size <= _PIECE_BYTES:
-                break
+    digest = blake2b(digest_size=16)
+    try:
+        with path.open("rb") as stream:
+            size = os.fstat(stream.fileno()).st_size
+            digest.update(str(size).encode())
+            for piece in range(_PIECES):
+                stream.seek(max(0, size - _PIECE_BYTES) * piece // (_PIECES - 1))
+                digest.update(stream.read(_PIECE_BYTES))
+                if size <= _PIECE_BYTES:
+                    break
+    except OSError:
+        return f"unreadable {path}"
     return digest.hexdigest()
+
+
+def size_of(path: Path) -> int:
+    """Bytes of a file; 0 of a folder, and of what is not there any more."""
+    try:
+        return path.stat().st_size if path.is_file() else 0
+    except OSError:
+        return 0

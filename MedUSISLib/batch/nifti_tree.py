@@ -18,6 +18,7 @@ from MedUSISLib.anatomy.segment_names import suggest_class
 from MedUSISLib.batch.bids import entities_of
 from MedUSISLib.batch.candidates import Ct, OtherImage, Segmentation
 from MedUSISLib.batch.case import CaseProblem
+from MedUSISLib.batch.grids import size_of
 from MedUSISLib.batch.name_words import nnunet_channel, own_words, says_part
 from MedUSISLib.batch.problems import problem
 from MedUSISLib.batch.tree import Folder
@@ -65,7 +66,7 @@ class VolumeTree:
 
     def add(self, folder: Folder, volumes: Sequence[Path]) -> None:
         """Take the volumes that lie in a folder itself."""
-        if is_mask_folder(volumes):
+        if is_mask_folder(volumes) and not _holds_images(folder.name):
             self.segmentations.append(
                 Segmentation(
                     name=folder.name or ".",
@@ -82,13 +83,13 @@ class VolumeTree:
             self._files.append(_File(path, name, _role(name, channels)))
 
     def settle(self, progress: Progress) -> None:
-        """Read what names do not tell, and leave out what MedUSIS made and what is there twice."""
+        """Read what names do not tell, and leave out what MedUSIS made."""
         silent = [file for file in self._files if not file.role]
         if silent:
             progress.stage("reading files")
         read: dict[str, tuple[str, str]] = {}
         # Processes that import everything anew take longer than a few small files.
-        jobs = default_jobs() if sum(file.path.stat().st_size for file in silent) > _WORTH_PROCESSES else 1
+        jobs = default_jobs() if sum(size_of(file.path) for file in silent) > _WORTH_PROCESSES else 1
         for number, answer in for_each(_recognised, [file.path for file in silent], jobs, progress, _broken):
             read[silent[number].name] = answer
         for file in self._files:
@@ -134,6 +135,12 @@ def is_mask_folder(volumes: Sequence[Path]) -> bool:
         return False
     known = sum(_is_structure(structure_name(path)) for path in volumes)
     return known == len(volumes) or (known >= _FEWEST_KNOWN and 2 * known >= len(volumes))
+
+
+def _holds_images(folder: str) -> bool:
+    """True for a folder that is called after images: ``ct/liver.nii.gz`` is a CT of the liver."""
+    last = PurePosixPath(folder).name
+    return last.lower().startswith("images") or name_facts(f"{last}/x").role in ("ct", "mr", "other")
 
 
 def _role(name: str, channels: dict[str, str]) -> str:

@@ -131,6 +131,12 @@ def test_a_folder_of_masks_is_one_segmentation(tmp_path: Path) -> None:
     }
 
 
+def test_cts_of_organs_are_no_masks(tmp_path: Path) -> None:
+    save(ct(1), tmp_path / "images" / "liver.nii.gz")
+    save(ct(2), tmp_path / "images" / "brain.nii.gz")
+    assert found_in(tmp_path) == {"images/brain.nii.gz": None, "images/liver.nii.gz": None}
+
+
 def test_masks_beside_their_ct_are_not_taken_for_one_segmentation(tmp_path: Path) -> None:
     write(tmp_path, "P1/ct.nii.gz", "P1/brain_mask.nii.gz", "P1/skull_mask.nii.gz", "P1/aorta_mask.nii.gz")
     found = find_cases(tmp_path)

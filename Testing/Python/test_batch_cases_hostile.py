@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from batch_tree import SCANNER, codes, found_in, pairs, write
 
-from MedUSISLib.batch import tree
+from MedUSISLib.batch import copies, grids, tree
 from MedUSISLib.batch.find_cases import find_cases
 from MedUSISLib.batch.found_text import found_text
 from MedUSISLib.errors import ErrorCode, MedUSISError
@@ -114,6 +114,16 @@ def test_results_of_medusis_are_no_input(tmp_path: Path) -> None:
     found = find_cases(tmp_path)
     assert pairs(found, tmp_path) == {"P1/ct.nii.gz": None}
     assert codes(found) == dict.fromkeys(("P1/result", "batch", "P1/labels.nii.gz", "P1/ct_of_it.nrrd"), "SYNTHETIC")
+
+
+def test_files_that_go_away_while_they_are_looked_at_hurt_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Copies are looked for at the end: by then a file may be gone, or not be readable for this user."""
+    write(tmp_path, "P1/ct.nii.gz", "P2/ct.nii.gz", seed=1)
+    (tmp_path / "P2" / "ct.nii.gz").write_bytes((tmp_path / "P1" / "ct.nii.gz").read_bytes())
+    monkeypatch.setattr(copies, "sample_of", lambda path: grids.sample_of(path.with_name("gone")))
+    assert list(found_in(tmp_path)) == ["P1/ct.nii.gz", "P2/ct.nii.gz"]
 
 
 def test_the_order_is_that_of_names_and_not_of_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
