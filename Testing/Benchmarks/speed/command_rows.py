@@ -18,6 +18,8 @@ class CommandFigures:
     slices: int
     one_pass: list[float]
     twenty_passes: list[float]
+    processor: dict[int, list[float]]
+    """Processor seconds by passes: what a busy machine does not change."""
     synthesizing: list[float]
     """With one pass: the network at work."""
     files: list[float]
@@ -33,6 +35,7 @@ def command_figures(slices: int, rounds: int, say: Callable[[str], None]) -> Com
     from MedUSISLib.synthesis.request import SynthesisRequest
 
     seconds: dict[int, list[float]] = {1: [], 20: []}
+    processor: dict[int, list[float]] = {1: [], 20: []}
     synthesizing, files, timings = [], [], {}
     with tempfile.TemporaryDirectory(prefix="medusis-benchmark-") as name:
         folder = Path(name)
@@ -44,15 +47,16 @@ def command_figures(slices: int, rounds: int, say: Callable[[str], None]) -> Com
                     {**case, "generator": generator, "out": folder / f"out{passes}", "passes": passes}
                     | {"overwrite": True, "device": "cpu"}
                 )
-                began = time.perf_counter()
+                began, worked = time.perf_counter(), time.process_time()
                 result = synthesize(request, generators=kept)
-                spent = time.perf_counter() - began
-                say(f"round {number}: {passes} passes of {slices} slices {spent:.1f} s")
+                spent, worked = time.perf_counter() - began, time.process_time() - worked
+                say(f"round {number}: {passes} passes of {slices} slices {spent:.1f} s, {worked:.1f} of the processor")
                 if not number:
                     continue
                 seconds[passes].append(spent)
+                processor[passes].append(worked)
                 if passes == 1:
                     timings = result.timings
                     synthesizing.append(timings["synthesizing"])
                     files.append(sum(timings.get(k, 0.0) for k in ("reading", "preparing", "restoring", "writing")))
-    return CommandFigures(slices, seconds[1], seconds[20], synthesizing, files, timings)
+    return CommandFigures(slices, seconds[1], seconds[20], processor, synthesizing, files, timings)

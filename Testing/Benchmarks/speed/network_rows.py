@@ -25,9 +25,9 @@ class NetworkFigures:
     one_pass: list[float]
     further_pass: list[float]
     gemm: list[float]
-    """FLOP/s of a matrix product in bfloat16."""
+    """FLOP/s of a matrix product in bfloat16 on one thread."""
     convolutions: list[float]
-    """FLOP/s of the convolutions of one pass and ten further ones."""
+    """FLOP/s of the convolutions of a slice with ten passes on one thread, which is what each image has."""
     float32_difference: float
     bfloat16_difference: float
     bfloat16_999: float
@@ -46,7 +46,7 @@ def network_figures(rounds: int, say: Callable[[str], None]) -> NetworkFigures:
         PassSampler(network, _manifest("bfloat16"), PassSettings(passes=passes)) for passes in (1, PASSES)
     )
     onehot, z = onehot_slices(range(1)).contiguous(), torch.randn(1, 64)
-    matrices = [torch.randn(size, size, dtype=torch.bfloat16) for size in (1024, 1024)]
+    alone = _on_one_thread(network, onehot, z)
 
     def drawn(sampler: PassSampler) -> None:
         import numpy as np
@@ -58,22 +58,21 @@ def network_figures(rounds: int, say: Callable[[str], None]) -> NetworkFigures:
     for number in range(rounds + 1):
         with torch.inference_mode():
             seconds = {"naive": _seconds(lambda: naive(onehot, z))}
-            seconds["gemm"] = min(_seconds(lambda: matrices[0] @ matrices[1]) for _ in range(20))
         seconds["one"] = _seconds(lambda: drawn(one)) / SLICES
         seconds["many"] = _seconds(lambda: drawn(many)) / SLICES
-        seconds["convolutions"] = 1 / _convolution_rate(lambda: drawn(many))
-        said = ", ".join(f"{name} {1000 * seconds[name]:.1f} ms" for name in ("naive", "one", "many", "gemm"))
+        rates = dict(zip(("gemm", "convolutions"), alone(), strict=True))
+        said = ", ".join(f"{name} {1000 * seconds[name]:.1f} ms" for name in ("naive", "one", "many"))
         say(f"round {number}: {said}")
         if number:  # the first one warms up
-            for name, value in seconds.items():
+            for name, value in (seconds | rates).items():
                 found[name].append(value)
     differences = _differences(network)
     return NetworkFigures(
         naive=found["naive"],
         one_pass=found["one"],
         further_pass=[(m - o) / (PASSES - 1) for m, o in zip(found["many"], found["one"], strict=True)],
-        gemm=[2 * 1024**3 / value for value in found["gemm"]],
-        convolutions=[1 / value for value in found["convolutions"]],
+        gemm=found["gemm"],
+        convolutions=found["convolutions"],
         float32_difference=differences[0],
         bfloat16_difference=differences[1],
         bfloat16_999=differences[2],
@@ -92,15 +91,39 @@ def _seconds(work: Callable[[], object]) -> float:
     return time.perf_counter() - began
 
 
-def _convolution_rate(work: Callable[[], object]) -> float:
-    with FlopCounterMode(display=False) as counter:
-        work()
-    with profile(activities=[ProfilerActivity.CPU]) as profiled:
-        work()
-    spent = sum(
-        event.self_cpu_time_total for event in profiled.key_averages() if "conv" in event.key and "aten" in event.key
-    )
-    return counter.get_total_flops() / (spent * 1e-6)
+def _on_one_thread(network: torch.nn.Module, onehot: torch.Tensor, z: torch.Tensor) -> Callable[[], list[float]]:
+    """Measures FLOP/s of a matrix product and of our convolutions, one right after the other."""
+    from MedUSISLib.networks.keep_masks import MaskSource
+    from MedUSISLib.networks.prepared_wavelet import PreparedWavelet
+
+    prepared = PreparedWavelet(network, torch.bfloat16)  # type: ignore[arg-type]
+    labels = onehot.bfloat16().contiguous(memory_format=torch.channels_last)
+    first, second = (torch.randn(1024, 1024, dtype=torch.bfloat16) for _ in range(2))
+
+    def drawn() -> None:
+        state = prepared.trunk(labels, prepared.with_noise(z))
+        for number in range(10):
+            prepared.tail(state, [MaskSource(number, torch.device("cpu"))])
+
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        drawn()
+    flop = counter.get_total_flops()
+
+    def measured() -> list[float]:
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)
+        try:
+            with torch.inference_mode():
+                product = min(_seconds(lambda: first @ second) for _ in range(20))
+                with profile(activities=[ProfilerActivity.CPU]) as profiled:
+                    drawn()
+        finally:
+            torch.set_num_threads(threads)
+        events = profiled.key_averages()
+        spent = sum(event.self_cpu_time_total for event in events if "conv" in event.key and "aten" in event.key)
+        return [2 * 1024**3 / product, flop / (spent * 1e-6)]
+
+    return measured
 
 
 def _differences(network: torch.nn.Module) -> tuple[float, float, float]:
