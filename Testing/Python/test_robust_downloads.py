@@ -17,6 +17,8 @@ from typer.testing import CliRunner
 
 from MedUSISLib.errors import ErrorCode, MedUSISError
 from MedUSISLib.generators.download import KeepDownload, Patience, download
+from MedUSISLib.generators.install_job import install
+from MedUSISLib.generators.requests import InstallRequest
 from MedUSISLib.jobs.events import Failure, Result, Stage
 from MedUSISLib.jobs.launcher import Launcher
 from MedUSISLib.jobs.specification import JobSpecification
@@ -190,16 +192,21 @@ def last_event(**parameters: object) -> Result | Failure:
     return last
 
 
+def done_here(**parameters: object) -> dict:
+    """The summary of such a job, in this process."""
+    return install(InstallRequest.model_validate(parameters), Progress()).summary()
+
+
 @pytest.mark.fault
 def test_a_job_tells_the_terms_first_and_installs_what_was_accepted(archive: bytes, root: Path) -> None:
     with serving(archive) as server:
-        asked = last_event(source=server.url)
-        assert isinstance(asked, Result) and "Licence: Apache-2.0" in asked.summary["terms"]
+        asked = done_here(source=server.url)
+        assert "Licence: Apache-2.0" in asked["terms"] and len(asked["sha256"]) == 64
         assert [path.name for path in root.iterdir()] == [".downloads"]
-        refused = last_event(source=server.url, accept="0" * 64)
-        assert isinstance(refused, Failure) and "changed" in refused.message
-        done = last_event(source=server.url, accept=asked.summary["sha256"])
-        assert isinstance(done, Result) and done.summary["id"] == "tiny", done
+        with pytest.raises(MedUSISError, match="changed"):
+            done_here(source=server.url, accept="0" * 64)
+        assert done_here(source=server.url, accept=asked["sha256"])["id"] == "tiny"
+        assert len(server.seen) == 1
     assert [path.name for path in root.iterdir()] == ["tiny"]
 
 
