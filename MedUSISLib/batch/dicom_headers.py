@@ -12,6 +12,8 @@ from typing import Any
 from MedUSISLib.batch.case import CaseProblem
 from MedUSISLib.batch.problems import problem
 from MedUSISLib.batch.tree import Folder
+from MedUSISLib.imaging.dicom_values import values_taken_as_they_are
+from MedUSISLib.imaging.slice_headers import is_deflated
 from MedUSISLib.progress import Progress
 
 _NAMED_DICOM = {".dcm", ".dicom", ".ima"}
@@ -103,11 +105,12 @@ def headers_of(
         progress.checkpoint()
         try:
             with path.open("rb") as stream:
-                is_dicom = stream.read(132)[128:] == b"DICM"
+                beginning = stream.read(1024)
         except OSError:
             problems.append(problem("NOT_READABLE", folder.name_of(path), "a file that cannot be opened"))
             continue
-        header = _read(folder, path) if is_dicom else None
+        is_dicom = beginning[128:132] == b"DICM"
+        header = _read(folder, path) if is_dicom and not is_deflated(beginning) else None
         if header is not None:
             if header.modality or header.rows or not _is_directory(path):
                 yield header
@@ -152,8 +155,9 @@ def _read(folder: Folder, path: Path) -> Header | None:
     import pydicom
 
     try:
-        ds: Any = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=_TAGS)  # type: ignore[arg-type]
-        return _header(folder, path, ds)
+        with values_taken_as_they_are():
+            ds: Any = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=_TAGS)  # type: ignore[arg-type]
+            return _header(folder, path, ds)
     except Exception:  # of a damaged header pydicom complains in every way there is
         return None
 

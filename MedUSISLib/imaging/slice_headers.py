@@ -57,11 +57,16 @@ def slice_header(path: Path) -> Any | None:
         raise DamagedSlice(str(type(error))) from None
 
 
+def is_deflated(beginning: bytes) -> bool:
+    """True for a file that is unpacked as a whole, however large it is then; no scanner writes one."""
+    return _DEFLATED in beginning[:1024]
+
+
 def _checked(path: Path) -> Any | None:
     import pydicom
 
     with path.open("rb") as stream:
-        if _DEFLATED in stream.read(1024):  # unpacked as a whole, however large it is then; no scanner writes it
+        if is_deflated(stream.read(1024)):
             raise DamagedSlice("deflated")
         stream.seek(0)
         header: Any = pydicom.dcmread(stream, stop_before_pixels=True, specific_tags=_TAGS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pydicom
+import pytest
 from batch_tree import codes, grid, pairs, write
 from dicom_example import box, loop_on, turned_volume, write_rtstruct
 from pydicom import Dataset
@@ -231,6 +233,29 @@ def test_a_series_and_its_conversion_are_one_case(tmp_path: Path) -> None:
     assert codes(find_cases(tmp_path))["P1/ct.nii.gz"] == "DUPLICATE"
     write_volume(Volume(ct.array_kji + 3, ct.geometry), tmp_path / "P1" / "ct.nii.gz")
     assert by_series(tmp_path) == {uid: "P1/seg.nii.gz", "": "P1/seg.nii.gz"}
+
+
+@pytest.mark.fault("damaged DICOM headers in the input of a batch")
+def test_damaged_headers_cost_their_own_series_alone(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Bytes changed, files cut short, a packed header: it is said, nothing is raised, the other series stays."""
+    good = One(tmp_path).series("good")
+    One(tmp_path).series("bad")
+    files = {path: path.read_bytes() for path in sorted((tmp_path / "bad").iterdir())}
+    chance = random.Random(5)
+    for _ in range(25):
+        for path, content in files.items():
+            changed = bytearray(content)
+            for _ in range(chance.choice([0, 1, 3, 20])):
+                changed[chance.randrange(128, len(changed))] = chance.randrange(256)
+            path.write_bytes(changed[: chance.choice([len(changed), chance.randrange(200, len(changed))])])
+        found = find_cases(tmp_path)
+        assert good in {case.ct_series for case in found.cases}
+        assert len(found.cases) > 1 or found.problems
+        assert not any("Mueller" in str(problem) for problem in found.problems)
+    for path, content in files.items():
+        path.write_bytes(content.replace(b"1.2.840.10008.1.2.1\0", b"1.2.840.10008.1.2.1.99"))
+    assert codes(find_cases(tmp_path)) == {"bad": "NOT_DICOM"}
+    assert "Mueller" not in "".join(capfd.readouterr())
 
 
 def test_what_medusis_exported_is_left_out(tmp_path: Path) -> None:
