@@ -14,6 +14,7 @@ from ray_nodes_example import free_port
 
 from MedUSISLib.batch.manifest import Manifest
 from MedUSISLib.batch.states import CaseState
+from MedUSISLib.jobs.process_tree import kill_session
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "cluster.md").read_text(encoding="utf-8")
 SCRIPTS = re.findall(r"```bash\n(.*?)```", PAGE, re.S)
@@ -98,11 +99,18 @@ def test_the_job_with_ray_does_its_batch_and_leaves_nothing(tmp_path: Path) -> N
         "GENERATOR": request.generator,
         "OPTIONS": "--labels head --passes 1 --device cpu",
     }
-    done = subprocess.run(
-        ["bash", "-c", RAY_JOB], env=environment, text=True, capture_output=True, timeout=500, start_new_session=True
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "3 case(s): 3 done" in done.stdout
+    log = tmp_path / "slurm.out"
+    with log.open("w") as output:
+        job = subprocess.Popen(
+            ["bash", "-c", RAY_JOB], env=environment, stdout=output, stderr=output, start_new_session=True
+        )
+    try:
+        assert job.wait(900) == 0, log.read_text()
+    finally:
+        job.kill()
+        job.wait()
+        kill_session(job.pid)
+    assert "3 case(s): 3 done" in log.read_text()
     assert states(request.out) == [CaseState.DONE] * 3
     assert not Path(f"/tmp/medusis-ray-{environment['SLURM_JOB_ID']}").exists()
 
