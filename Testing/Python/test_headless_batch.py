@@ -85,6 +85,10 @@ def check_case_in_the_scene(scene: Any, out: Path, cts: list[Path]) -> None:
     assert case.ct.GetName() == "Case 1 CT" and ct_of(case.nodes) is case.ct
     assert nodes_of(case.nodes.mr).mask_consistency is not None and "SYNTHETIC" in case.nodes.mr.GetName()
     assert case.nodes.mr.GetImageData().GetDimensions() == case.ct.GetImageData().GetDimensions()
+    for index in range(scene.GetNumberOfNodes()):
+        node = scene.GetNthNode(index)
+        told = [node.GetName(), *(node.GetAttribute(name) for name in node.GetAttributeNames())]
+        assert "doe" not in " ".join(filter(None, told)).lower()
     assert report_of(out, 1).is_file() and report_of(out, 99) is None
 
     nodes = scene.GetNumberOfNodes()
