@@ -12,6 +12,8 @@ pytest.importorskip("highdicom")
 
 DEAR = {"network arguments", "safetensors", "generator folder", "generator zip", "ratings (mrmc)", "marks and lesions"}
 """Kinds of which one input takes more than a few hundredths of a second."""
+TOLERANT = {"results of a batch"}
+"""A case whose quality.json is damaged stands in the summary without figures."""
 
 
 @pytest.mark.fault("spoiled input")
@@ -24,4 +26,4 @@ def test_spoiled_input_is_refused_by_name_or_read_as_it_is(tmp_path: Path, name:
     verdicts = [judge(kind, number, sound, tmp_path / "work") for number in range(6 if name in DEAR else 16)]
     failures = [verdict for verdict in verdicts if verdict.outcome == "failure"]
     assert not failures, failures[0]
-    assert any(verdict.outcome == "refused" for verdict in verdicts)
+    assert name in TOLERANT or any(verdict.outcome == "refused" for verdict in verdicts)
