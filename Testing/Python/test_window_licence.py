@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import window_doubles  # noqa: F401  (puts the module's folder on the path)
 
 
 @pytest.mark.parametrize("answer", [True, False])
