@@ -104,9 +104,8 @@ class WarmWorker:
             if child is None:
                 return
             child.retired = True
-            if child.turn is not None:
-                return
-        self._dismiss(child)
+            if child.turn is None:
+                self._dismiss(child)
 
     def close(self) -> None:
         """End it now, whatever it does, and start no other; again does nothing."""
