@@ -68,7 +68,7 @@ class Wait:
 
 
 def main() -> int:
-    """Run the benchmark and print its tables; 1 when a limit is exceeded."""
+    """Run the benchmark and print its tables; 1 when the first CT takes too long to begin, or the last one's files do."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--slices", type=int, nargs="+", default=[32, 128])
     parser.add_argument("--rounds", type=int, default=3)
@@ -86,7 +86,8 @@ def main() -> int:
             warm, last = first_slices_warm(request, folder / "out", arguments.rounds)
             row(slices, "cold: the command", cold)
             row(slices, "warm worker", warm)
-            exceeded |= median(cold) > COLD_LIMIT_S or median(warm) > WARM_LIMIT_S
+            if slices == arguments.slices[0]:  # reading a CT and finding its body grow with it, start-up does not
+                exceeded = median(cold) > COLD_LIMIT_S or median(warm) > WARM_LIMIT_S
     network = last.timings["synthesizing"]
     files = sum(last.timings.get(stage, 0.0) for stage in FILE_STAGES)
     share = 100 * files / network
