@@ -68,7 +68,7 @@ class Wait:
 
 
 def main() -> int:
-    """Run the benchmark and print its tables; 1 when the first CT begins too late, or the last one's files cost more."""
+    """Run the benchmark and print its tables; 1 when the first CT begins too late, or files cost too much."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--slices", type=int, nargs="+", default=[32, 128])
     parser.add_argument("--rounds", type=int, default=3)
