@@ -17,15 +17,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from MedUSISLib.errors import ErrorCode, MedUSISError
+from MedUSISLib.generators.addresses import CheckedRedirects, check_address
 from MedUSISLib.generators.partial_file import PartialFile
 from MedUSISLib.progress import Progress
 from MedUSISLib.single_run import single_run
 
 _BLOCK = 256 * 1024
-_LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)$")
 _BROKEN = (urllib.error.URLError, TimeoutError, ConnectionError, http.client.HTTPException)
 
@@ -94,7 +93,7 @@ def download(
         BAD_SETTING for another kind of URL, GENERATOR_NOT_FOUND when the server does not give the file, TIMED_OUT when
         it gives it too slowly, GENERATOR_CORRUPT when it is too large, cut short or not the expected one.
     """
-    _check_url(url)
+    check_address(url)
     partial = PartialFile(folder, url)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     keep = False
@@ -143,7 +142,7 @@ class _Transfer:
         self._patience = patience
         self._clock = clock
         self._opener = urllib.request.build_opener(
-            _CheckedRedirects(), urllib.request.HTTPSHandler(context=ssl.create_default_context())
+            CheckedRedirects(), urllib.request.HTTPSHandler(context=ssl.create_default_context())
         )
 
     def run(self) -> None:
@@ -249,23 +248,6 @@ class _Transfer:
             raise _too_slow()
 
 
-class _CheckedRedirects(urllib.request.HTTPRedirectHandler):
-    """Follows a redirect only to a place that would have been accepted in the first place."""
-
-    def redirect_request(self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> Any:
-        _check_url(newurl)
-        if urlsplit(req.full_url).scheme == "https" and urlsplit(newurl).scheme != "https":
-            raise _bad_url()
-        return super().redirect_request(req, fp, code, msg, headers, newurl)
-
-
-def _check_url(url: str) -> None:
-    parts = urlsplit(url)
-    local = parts.scheme == "http" and parts.hostname in _LOOPBACK
-    if not (parts.scheme == "https" or local) or not parts.hostname:
-        raise _bad_url()
-
-
 def _next_block(response: Any) -> bytes:
     """What has come, at least a byte, or nothing at the end; a broken connection is no trouble of our own disk."""
     try:
@@ -278,10 +260,6 @@ def _next_block(response: Any) -> bytes:
 def _sha256_of(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _bad_url() -> MedUSISError:
-    return MedUSISError(ErrorCode.BAD_SETTING, "a generator is downloaded over https only", "give an https:// address")
 
 
 def _not_found(reason: str) -> MedUSISError:

@@ -248,7 +248,10 @@ def test_bad_downloads_are_refused(bundle: Bundle, root: Path, tmp_path: Path) -
         refused(url, root, ErrorCode.GENERATOR_NOT_FOUND)
 
 
-@pytest.mark.parametrize("url", ["http://example.org/g.zip", "file:///tmp/g.zip", "ftp://x/g.zip", "https://"])
+@pytest.mark.parametrize(
+    "url",
+    ["http://example.org/g.zip", "file:///tmp/g.zip", "ftp://x/g.zip", "https://", "https://[::1", "https://x:y/g.zip"],
+)
 def test_only_https_is_accepted(root: Path, url: str) -> None:
     root.mkdir(parents=True)
     refused(url, root, ErrorCode.BAD_SETTING)

@@ -21,6 +21,7 @@ SPEAK = {
 }  # fmt: skip
 MAY = {
     "MedUSISLib/batch/node_probe.py": "whether a computer of the cluster has what a worker needs",
+    "MedUSISLib/generators/addresses.py": "redirects of such a download",
     "MedUSISLib/generators/download.py": "a generator, from an address that the user gave",
     "MedUSISLib/jobs/training_job.py": "the name of the interface that leads to this machine alone",
     "MedUSISLib/runs/identity.py": "the name of this computer, in a claim that stays on it",
