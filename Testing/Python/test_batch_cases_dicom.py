@@ -42,7 +42,7 @@ class One:
             ds.StudyInstanceUID, ds.FrameOfReferenceUID = self.study, self.frame
             return False if k >= slices else change(k, ds) if change else None
 
-        array = np.random.default_rng(len(uid)).integers(-900, 900, self.grid.shape_kji).astype(np.int16)
+        array = np.random.default_rng(0).integers(-900, 900, self.grid.shape_kji).astype(np.int16)
         before = set((self.root / folder).glob("*")) if (self.root / folder).is_dir() else set()
         parking = self.root / "parking"
         write_series(parking, Volume(array, self.grid), change=both, series_uid=uid, modality=modality)
