@@ -19,14 +19,14 @@ from MedUSISLib.batch.sharing_out import free_place
 from MedUSISLib.batch.wire import Broken, WorkerSettings
 from MedUSISLib.batch.worker_process import Gone, Said, WorkerProcess
 from MedUSISLib.errors import ErrorCode, MedUSISError
+from MedUSISLib.jobs.events import Failure
 from MedUSISLib.runs.identity import ProcessIdentity
+from MedUSISLib.stillness import limit_s, sample_s
 
 WORKER_COMMAND = (sys.executable, "-m", "MedUSISLib.batch", "work")
 _BARREN = 3
 """So many workers in a row that end before they begin a case: no case is to blame."""
 _LAST_WORDS_S = 5.0
-_START_S = 600.0
-"""A worker that has not begun its first case by then never will: torch loads within a minute from a slow disk."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,8 @@ class LocalPool:
         self._waiting: deque[CaseTask] = deque()
         self._alone: set[int] = set()
         self._clocks = ActiveTime()
-        self._timed_out: set[int] = set()
+        self._blamed: dict[int, Failure] = {}
+        self._looked = time.monotonic()
         self._barren = 0
 
     @property
@@ -156,7 +157,7 @@ class LocalPool:
     def _has_ended(self, worker: WorkerProcess, number: int) -> None:
         worker.cases.discard(number)
         self._alone.discard(number)
-        self._timed_out.discard(number)
+        self._blamed.pop(number, None)
         self._clocks.forget(number)
 
     def _gone(self, worker: WorkerProcess, gone: Gone) -> list[PoolEvent]:
@@ -165,12 +166,12 @@ class LocalPool:
         with suppress(MedUSISError):
             self._tell_who_works()
         had = sorted(worker.cases)
-        found: list[PoolEvent] = []
-        if self._request.time_limit_s is not None:
-            found += [Failed(n, too_long(self._request.time_limit_s)) for n in had if n in self._timed_out]
-        others = [number for number in had if number not in self._timed_out]
-        # One that was ended because a case took too long says nothing about the others.
+        found: list[PoolEvent] = [Failed(number, self._blamed[number]) for number in had if number in self._blamed]
+        others = [number for number in had if number not in self._blamed]
+        # One that was ended because of a case says nothing about the others.
         working = [] if found else [number for number in others if self._clocks.working(number)]
+        if not found and not working and worker.has_begun:
+            working = others  # between two stages: somebody has to answer for it, or it could go on for ever
         waiting = [number for number in others if number not in working]
         for number in had:
             self._has_ended(worker, number)
@@ -187,16 +188,32 @@ class LocalPool:
         return found
 
     def _end_what_takes_too_long(self) -> None:
-        for worker in self._workers:
-            if worker is not None and not worker.has_begun and worker.cases and worker.age_s > _START_S:
-                worker.kill()
         limit = self._request.time_limit_s
         for number in self._clocks.over(limit) if limit is not None else ():
-            if number not in self._timed_out:
-                self._timed_out.add(number)
-                for worker in self._workers:
-                    if worker is not None and number in worker.cases:
-                        worker.kill()
+            self._blame(number, too_long(limit or 0.0))
+        stuck = limit_s()
+        if stuck is not None and time.monotonic() - self._looked >= sample_s(stuck):
+            self._looked = time.monotonic()
+            for worker in filter(None, self._workers):
+                if worker.is_stuck(stuck):
+                    for number in filter(self._clocks.working, sorted(worker.cases)):
+                        self._blame(number, _stuck(stuck))
+                    worker.kill()
+
+    def _blame(self, number: int, failure: Failure) -> None:
+        """End the worker of a case, for which the case has to answer alone."""
+        if self._blamed.setdefault(number, failure) is failure:
+            for worker in filter(None, self._workers):
+                if number in worker.cases:
+                    worker.kill()
+
+
+def _stuck(seconds: float) -> Failure:
+    return Failure(
+        ErrorCode.TIMED_OUT.value,
+        f"its worker did nothing at all for {seconds:g} s",
+        "the disk or the device may not answer; try again with --retry-failed",
+    )
 
 
 def _how(exit_code: int) -> str:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import queue
-import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
+
+import psutil
 
 from MedUSISLib.batch.pool import CaseTask, PoolEvent
 from MedUSISLib.batch.wire import Broken, WorkerSettings, from_line
@@ -15,6 +16,7 @@ from MedUSISLib.jobs.process import SubprocessProcess
 from MedUSISLib.jobs.process_tree import kill_orphans, kill_tree, process_of
 from MedUSISLib.jobs.workspace import private_workspace
 from MedUSISLib.runs.identity import ProcessIdentity
+from MedUSISLib.stillness import Stillness, sample_s
 
 
 @dataclass(frozen=True)
@@ -53,10 +55,11 @@ class WorkerProcess:
         self.name = settings.worker
         self.cases: set[int] = set()
         self.has_begun = False
-        self._began = time.monotonic()
         self._heard, self._on_output = heard, on_output
         self._cleanup = ExitStack()
         self._process = SubprocessProcess()
+        self._root: psutil.Process | None = None
+        self._stillness = Stillness(lambda: filter(None, [self._root]))
         workspace = self._cleanup.enter_context(private_workspace())
         try:
             computing = {} if threads is None else {"OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
@@ -72,10 +75,11 @@ class WorkerProcess:
         """By which whoever goes on with the batch finds it, if it outlives its owner."""
         return ProcessIdentity.of(self._process.pid or 0)
 
-    @property
-    def age_s(self) -> float:
-        """Seconds since its start."""
-        return time.monotonic() - self._began
+    def is_stuck(self, limit: float) -> bool:
+        """Whether it has cases and did nothing at all for so many seconds; to be asked every ``sample_s(limit)``."""
+        if not self.cases:
+            self._stillness.hear()
+        return self._stillness.look(sample_s(limit)) >= limit
 
     def give(self, task: CaseTask) -> None:
         """Hand it a case; when it is dead, its ``Gone`` will say so."""
@@ -107,6 +111,7 @@ class WorkerProcess:
     # What the process tells (ProcessListener)
 
     def output_line(self, line: str) -> None:
+        self._stillness.hear()
         event = from_line(line)
         if event is None:
             self._on_output(line)

@@ -11,12 +11,13 @@ from pathlib import Path
 import pytest
 from batch_example import Example, fake_workers
 
-from MedUSISLib.batch import local_pool, pools
+from MedUSISLib.batch import pools
 from MedUSISLib.batch.folder import case_folder
 from MedUSISLib.batch.local_pool import LocalPool
 from MedUSISLib.batch.manifest import Manifest
 from MedUSISLib.errors import MedUSISError
 from MedUSISLib.progress import Wish
+from MedUSISLib.stillness import LIMIT_VARIABLE
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -117,6 +118,15 @@ def test_a_case_that_hangs_is_ended_and_its_neighbours_lose_nothing(example: Exa
     assert [rows[name].attempts for name in ("a", "b", "c")] == [1, 1, 1]
 
 
+def test_a_worker_that_does_nothing_any_more_is_ended_without_a_time_out(
+    example: Example, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(LIMIT_VARIABLE, "3")
+    example.write(["a", "hang", "b"])
+    outcome = example.run(case_timeout_s=0, retries=0)
+    assert (outcome.done, example.rows()["hang"].message) == (2, "its worker did nothing at all for 3 s")
+
+
 def test_a_full_disk_ends_the_batch_and_the_same_command_goes_on(example: Example) -> None:
     example.write(["a", "disk", "b", "c"])
     with pytest.raises(MedUSISError, match="DISK_FULL"):
@@ -202,7 +212,7 @@ def test_workers_that_never_begin_end_the_batch_and_cost_no_case(
     never = (sys.executable, "-c", "import time; time.sleep(600)")
     with monkeypatch.context() as patch:
         patch.setattr(pools, "LocalPool", partial(LocalPool, command=never))
-        patch.setattr(local_pool, "_START_S", 0.2)
+        patch.setenv(LIMIT_VARIABLE, "1")
         with pytest.raises(MedUSISError, match="workers end before they begin a case"):
             example.run()
     assert set(example.states().values()) == {"waiting"}
