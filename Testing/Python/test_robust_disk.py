@@ -90,9 +90,10 @@ def test_a_full_disk_is_named_at_every_write(jobs: dict[str, Any]) -> None:
     ]
     OUT.mkdir(exist_ok=True)
     mount = f"mount -t tmpfs -o size=3m tmpfs {OUT} && exec \"$@\""
-    assert_named(told(steps, "unshare", "-rm", "sh", "-c", mount, "sh"), steps)
-    assert list(OUT.iterdir()) == []
-    OUT.rmdir()
+    try:
+        assert_named(told(steps, "unshare", "-rm", "sh", "-c", mount, "sh"), steps)
+    finally:
+        OUT.rmdir()  # what lay on the small disk went with it
 
 
 @pytest.mark.fault
