@@ -9,6 +9,9 @@ from typing import Annotated
 import typer
 
 DEVICE = typer.Option("auto", "--device", metavar="auto|cpu|cuda[:N]", help="Where to compute.")
+CT_SERIES = typer.Option(
+    None, "--ct-series", metavar="UID", help="SeriesInstanceUID of the CT, when its folder holds several CTs."
+)
 JSON_EVENTS = typer.Option(
     False, "--json-events", help="Write events as JSON lines on standard output instead of a progress bar."
 )

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from MedUSISLib.cli.options import DEVICE, JSON_EVENTS, OVERWRITE, VERBOSE, absolute
+from MedUSISLib.cli.options import CT_SERIES, DEVICE, JSON_EVENTS, OVERWRITE, VERBOSE, absolute
 
 
 class Tool(StrEnum):
@@ -25,6 +25,7 @@ def segment(
     tool: Annotated[
         Tool, typer.Option("--tool", help="The bundled head network, or TotalSegmentator when it is installed.")
     ] = Tool.HEAD_SEG,
+    ct_series: str | None = CT_SERIES,
     device: str = DEVICE,
     overwrite: bool = OVERWRITE,
     json_events: bool = JSON_EVENTS,
@@ -38,6 +39,7 @@ def segment(
 
     parameters: dict[str, object] = {
         "ct": absolute(ct) if ct is not None else None,
+        "ct_series": ct_series,
         "mr": absolute(mr) if mr is not None else None,
         "out": absolute(out),
         "tool": tool.value,

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from MedUSISLib.cli.options import DEVICE, JSON_EVENTS, OVERWRITE, VERBOSE, absolute, name_or_path
+from MedUSISLib.cli.options import CT_SERIES, DEVICE, JSON_EVENTS, OVERWRITE, VERBOSE, absolute, name_or_path
 
 
 class Mode(StrEnum):
@@ -62,6 +62,7 @@ def synthesize(
     batch_size: Annotated[
         int | None, typer.Option("--batch-size", min=1, help="Slices or windows at once; chosen if not given.")
     ] = None,
+    ct_series: str | None = CT_SERIES,
     device: str = DEVICE,
     allow_cpu: Annotated[
         bool,
@@ -80,6 +81,7 @@ def synthesize(
 
     parameters: dict[str, object] = {
         "ct": absolute(ct),
+        "ct_series": ct_series,
         "segmentation": absolute(seg),
         "out": absolute(out),
         "labels": name_or_path(labels) if labels is not None else None,

@@ -108,7 +108,8 @@ def _chosen_series(folder: Path, role: str, series_uid: str | None) -> list[_Sli
             f"series {_number(s[0].header.get('SeriesNumber'))} ({_modality(s)}, {len(s)} slices)"
             for s in sorted(series.values(), key=len, reverse=True)
         )
-        raise _unreadable(role, f"is a folder of {len(series)} series: {listed}", "give one series only", folder)
+        hint = "give a file of the one that you mean instead of the folder, or its SeriesInstanceUID (--ct-series)"
+        raise _unreadable(role, f"is a folder of {len(series)} series: {listed}", hint, folder)
     return next(iter(series.values()))
 
 

@@ -52,6 +52,15 @@ def test_a_training_ends_with_what_to_do_next(tmp_path: Path, monkeypatch: pytes
     assert not CliRunner().invoke(app, ["train", str(configuration), "--json-events"]).stderr
 
 
+def test_the_series_of_a_folder_is_chosen_on_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[dict[str, object]] = []
+    monkeypatch.setattr("MedUSISLib.cli.running.run_and_report", lambda kind, parameters, *_: asked.append(parameters))
+    places = ["--ct", str(tmp_path), "--out", str(tmp_path / "out.nii.gz"), "--ct-series", "1.2.3"]
+    for verb, more in (("segment", []), ("synthesize", ["--seg", str(tmp_path / "seg.nii.gz")])):
+        assert CliRunner().invoke(app, [verb, *places, *more]).exit_code == 0
+    assert [parameters["ct_series"] for parameters in asked] == ["1.2.3", "1.2.3"]
+
+
 def ended(*arguments: object, **settings: object) -> None:
     raise typer.Exit(0)
 
