@@ -116,7 +116,7 @@ class ClusterChild:
             nodes = session.nodes()
             plan = plan_actors(nodes, request.device, wanted, settings.worker_bytes)
             if not address.is_local:
-                look_at_nodes(session, nodes, (*settings.inputs, *_folder_of(request.generator)), request.out)
+                look_at_nodes(session, nodes, (*_folder_of(request.generator), *settings.inputs), request.out)
             workers, asked = RayWorkers(session, plan, settings, bundle.sha256, self._say), AskedFile(request.out)
             try:
                 self._write(Opened(plan.count).line())

@@ -20,6 +20,7 @@ from MedUSISLib.batch.wire import Broken, WorkerSettings, from_line
 from MedUSISLib.errors import ErrorCode, MedUSISError
 
 _POLL_S = 5.0
+_AGAIN_S = 0.2
 _BARREN = 3
 """So many workers in a row that die before they take a case: no case is to blame."""
 
@@ -207,6 +208,7 @@ class RayWorkers:
             self._kill(slot)
             slot.gone_at, slot.how = now, "it could not be reached any more"
         else:
+            time.sleep(_AGAIN_S)
             self._ask(slot)
 
     def _has_died(self, slot: _Slot, error: Exception) -> None:
