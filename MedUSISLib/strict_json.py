@@ -9,6 +9,8 @@ from typing import Any
 
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _DEEPEST = 200
+_LONGEST_NUMBER = 300
+"""Digits; what has more is larger than any number that a computer calculates with."""
 
 
 def parse_json(content: bytes | str) -> Any:
@@ -33,7 +35,9 @@ def parse_json(content: bytes | str) -> Any:
     except UnicodeDecodeError:
         raise ValueError("it is not text in UTF-8") from None
     try:
-        value = json.loads(text, object_pairs_hook=_once, parse_float=_finite, parse_constant=_finite)
+        value = json.loads(
+            text, object_pairs_hook=_once, parse_float=_finite, parse_constant=_finite, parse_int=_whole
+        )
         _require_shallow(value)
         if _SURROGATE.search(text):  # halves of characters, which no file can hold
             json.dumps(value, ensure_ascii=False).encode("utf-8")
@@ -57,6 +61,12 @@ def _finite(text: str) -> float:
     if not math.isfinite(value):
         raise ValueError(f"{text[:20]} is no number")
     return value
+
+
+def _whole(text: str) -> int:
+    if len(text) > _LONGEST_NUMBER:
+        raise ValueError(f"{text[:20]}... is too large a number")
+    return int(text)
 
 
 def _require_shallow(value: Any) -> None:

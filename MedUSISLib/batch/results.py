@@ -11,7 +11,7 @@ from MedUSISLib.batch.folder import case_folder
 from MedUSISLib.batch.states import CaseRow, CaseState
 from MedUSISLib.small_files import read_small_file
 from MedUSISLib.strict_json import parse_json
-from MedUSISLib.synthesis.quality_guide import UNCERTAINTY, Level
+from MedUSISLib.synthesis.quality_guide import UNCERTAINTY, Level, number_at
 
 QUALITY_FILE = "quality.json"
 REPORT_FILE = "report.html"
@@ -61,10 +61,9 @@ class CaseResult:
     @property
     def beyond_bound(self) -> float | None:
         """Global uncertainty over the generator's bound; above 1 raises the review flag."""
-        part = self.quality.get("uncertainty")
         value = UNCERTAINTY.value(self.quality)
-        bound = part.get("threshold") if isinstance(part, Mapping) else None
-        return value / float(bound) if value is not None and bound else None
+        bound = number_at(self.quality, "uncertainty.threshold")
+        return value / bound if value is not None and bound else None
 
     @property
     def urgency(self) -> tuple[Any, ...]:

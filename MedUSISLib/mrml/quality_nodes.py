@@ -9,7 +9,7 @@ from typing import Any
 from MedUSISLib.mrml.result_nodes import SynthesisNodes
 from MedUSISLib.mrml.text_nodes import fill_text
 from MedUSISLib.synthesis.quality_flags import POOR_CLASS_DICE, POOR_CLASS_ML, limit_of
-from MedUSISLib.synthesis.quality_guide import Level, Measure, measures_of
+from MedUSISLib.synthesis.quality_guide import Level, Measure, measures_of, number_at
 
 COLUMNS = ("Measure", "Value", "Unit", "Limit", "Judgement", "What it means")
 _WORDS = {
@@ -47,11 +47,14 @@ def quality_rows(quality: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
             _WORDS[measure.level(value, limit)] if limit is not None or value is None else "no limit",
             f"{measure.meaning} {measure.worrying}".strip(),
         )
-    again = quality.get("resegmentation") or {}
-    for row in again.get("classes") or ():
-        dice, volume = row.get("dice"), row.get("volume_ml") or 0.0
+    again = quality.get("resegmentation")
+    classes = again.get("classes") if isinstance(again, Mapping) else None
+    for row in classes if isinstance(classes, list) else ():
+        if not isinstance(row, Mapping):
+            continue
+        dice, volume = number_at(row, "dice"), number_at(row, "volume_ml") or 0.0
         yield (
-            f"Found again: {row['title']}",
+            f"Found again: {row.get('title', 'a class')}",
             "" if dice is None else f"{dice:.2f}",
             "",
             f"at least {POOR_CLASS_DICE:.2f}" if volume >= POOR_CLASS_ML else "",
@@ -71,7 +74,14 @@ def quality_sentences(nodes: SynthesisNodes) -> list[tuple[str, str]]:
     quality = quality_of(nodes)
     if not quality:
         return [("unknown", "The quality report of this image is not in the scene.")]
-    flags = [(str(flag["level"]), str(flag["message"])) for flag in quality.get("flags", ())]
+    return sentences_of(quality)
+
+
+def sentences_of(quality: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The sentences of a quality.json; see ``quality_sentences``."""
+    found = quality.get("flags")
+    whole = [one for one in found if isinstance(one, Mapping)] if isinstance(found, list) else []
+    flags = [(str(one.get("level", "unknown")), str(one.get("message", ""))) for one in whole]
     return flags or [("ok", "Nothing remarkable was found.")]
 
 

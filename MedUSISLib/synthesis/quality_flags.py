@@ -13,6 +13,7 @@ from MedUSISLib.synthesis.quality_guide import (
     STRIPES,
     UNCERTAINTY,
     Level,
+    number_at,
     stripe_limit,
 )
 
@@ -53,14 +54,12 @@ def limit_of(key: str, quality: Mapping[str, Any]) -> float | None:
     """The limit that this result is held to where it is not the general one: from the bundle or the slice distance."""
     for measure in (STRIPES, FLICKER):
         if key == measure.key:
-            ratio = (quality.get("stripes") or {}).get("slice_distance_over_pixel")
-            return stripe_limit(measure, float(ratio)) if ratio else None
+            ratio = number_at(quality, "stripes.slice_distance_over_pixel")
+            return stripe_limit(measure, ratio) if ratio else None
     if key == MASK_DICE.key:
-        threshold = (quality.get("mask_consistency") or {}).get("threshold")
-        return float(threshold) if threshold else None
+        return number_at(quality, "mask_consistency.threshold") or None
     if key == UNCERTAINTY.key:
-        threshold = (quality.get("uncertainty") or {}).get("threshold")
-        return float(threshold) if threshold else None
+        return number_at(quality, "uncertainty.threshold") or None
     return None
 
 

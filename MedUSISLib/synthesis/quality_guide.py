@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+_LARGEST = 1e300
+"""Beyond it a number comes from a damaged file, and overflows as soon as it is used."""
+
 
 class Level(StrEnum):
     """How remarkable a value is."""
@@ -18,6 +21,18 @@ class Level(StrEnum):
     LOOK = "look"
     WORRY = "worry"
     UNKNOWN = "unknown"
+
+
+def number_at(quality: Mapping[str, Any], key: str) -> float | None:
+    """The number at a dotted place of a quality report; ``None`` where there is none, or something else."""
+    item: Any = quality
+    for part in key.split("."):
+        if not isinstance(item, Mapping) or part not in item:
+            return None
+        item = item[part]
+    if not isinstance(item, int | float) or isinstance(item, bool) or abs(item) > _LARGEST:
+        return None
+    return float(item)
 
 
 @dataclass(frozen=True)
@@ -49,12 +64,7 @@ class Measure:
 
     def value(self, quality: Mapping[str, Any]) -> float | None:
         """The number in a quality report; ``None`` where it could not be measured."""
-        item: Any = quality
-        for part in self.key.split("."):
-            if not isinstance(item, Mapping) or part not in item:
-                return None
-            item = item[part]
-        return float(item) if isinstance(item, int | float) else None
+        return number_at(quality, self.key)
 
     def level(self, value: float | None, look: float | None = None) -> Level:
         """How remarkable a value is; ``look`` replaces the first limit (one from the bundle's validation)."""

@@ -26,6 +26,7 @@ from MedUSISLib.dicom.origin import Origin
 from MedUSISLib.dicom.result_folder import read_map, read_provenance
 from MedUSISLib.imaging.volume import Volume
 from MedUSISLib.imaging.writing import write_volume
+from MedUSISLib.mrml.quality_nodes import quality_rows, sentences_of
 from MedUSISLib.mrml.result_files import read_json
 from MedUSISLib.synthesis.writing import FILES, write_json
 
@@ -47,13 +48,15 @@ def _spoil(random: Random, folder: Path) -> str:
 
 
 def _read(folder: Path) -> dict[str, Any]:
-    said = read_provenance(folder)
+    said, found = read_provenance(folder), read_json(folder, "quality.json")
     origin = Origin.of(said, "head")
     texts = [origin.description("mr"), origin.derivation("mr"), *origin.software, origin.serial_number]
     return {
         "provenance": said,
         "texts": texts,
-        "quality": read_json(folder, "quality.json"),
+        "quality": found,
+        "rows": list(quality_rows(found)),
+        "sentences": sentences_of(found),
         "mr": read_map(folder, "mr"),
         "labels": read_map(folder, "labels"),
     }
