@@ -53,10 +53,10 @@ def estimate_training(
     progress = progress or Progress()
     if not isinstance(configuration, GeneratorTraining):
         raise MedUSISError(ErrorCode.BAD_SETTING, "only the training of a generator can be estimated")
-    from MedUSISLib.synthesis.batches import is_out_of_memory
     from MedUSISLib.training.dataset_data import with_dataset
     from MedUSISLib.training.estimate import estimate
     from MedUSISLib.training.generator_run import GeneratorRun
+    from MedUSISLib.trouble import is_out_of_memory
 
     progress.stage("checking the data")
     configuration = with_dataset(configuration)

@@ -12,7 +12,6 @@ from MedUSISLib.anatomy.schema import load_schema
 from MedUSISLib.errors import ErrorCode, MedUSISError
 from MedUSISLib.networks.ema import refresh_batch_norm
 from MedUSISLib.progress import Progress, Silent
-from MedUSISLib.synthesis.batches import is_out_of_memory
 from MedUSISLib.training.agreement import Agreement
 from MedUSISLib.training.anchoring import NO_ANCHOR, lacks_anchor
 from MedUSISLib.training.batch import Batch
@@ -32,6 +31,7 @@ from MedUSISLib.training.sampling import seed_step
 from MedUSISLib.training.validation import Judge, Validation
 from MedUSISLib.training.validation_slices import slices_of_others
 from MedUSISLib.training.wishes import told_to_finish
+from MedUSISLib.trouble import is_out_of_memory
 
 _BATCH_NORM_BATCHES = 6
 

@@ -8,10 +8,10 @@ import torch
 
 from MedUSISLib.errors import ErrorCode, MedUSISError
 from MedUSISLib.progress import Progress
-from MedUSISLib.synthesis.batches import is_out_of_memory
 from MedUSISLib.training.estimate import estimate
 from MedUSISLib.training.generator_state import GeneratorState
 from MedUSISLib.training.run_log import RunLog
+from MedUSISLib.trouble import is_out_of_memory
 
 
 def say_estimate(state: GeneratorState, log: RunLog, progress: Progress) -> None:
