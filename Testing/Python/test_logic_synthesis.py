@@ -107,7 +107,8 @@ def test_events_become_signals_with_words_for_people(bench: Bench) -> None:
 
 def test_fraction_of_the_whole_never_goes_back_and_ends_at_one(bench: Bench) -> None:
     bench.start()
-    for name in ("reading", "preparing", "synthesizing", "segmenting", "restoring", "measuring", "reporting", "writing"):
+    stages = "reading", "preparing", "synthesizing", "segmenting", "restoring", "measuring", "reporting", "writing"
+    for name in stages:
         bench.process.say(f'{{"event": "stage", "name": "{name}"}}')
         bench.process.say('{"event": "progress", "done": 1, "total": 1}')
     bench.process.succeed()
