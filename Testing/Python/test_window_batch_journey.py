@@ -20,7 +20,7 @@ def modules_put_back():
 
 @pytest.fixture
 def patients(tmp_path):
-    return tiny_patients(tmp_path / "hospital", tmp_path / "generators", more=12)
+    return tiny_patients(tmp_path / "hospital", tmp_path / "generators", more=6)
 
 
 @pytest.fixture
@@ -38,6 +38,9 @@ def module(slicer_window, tmp_path, patients, monkeypatch):
     if widget.panel is not None:
         widget.panel.close()
     slicer.app.userSettings().clear()
+    for run in RunStore().runs():
+        if run.status().state.active:  # a test that failed leaves nobody at work
+            run.stop(now=True)
 
 
 def unfold(module):
@@ -58,7 +61,7 @@ def test_from_a_folder_to_a_case_in_the_scene(slicer_window, module, patients):
     assert parts.look.running and not ui.batchLookFrame.isHidden()
     slicer_window.wait_until(lambda: not parts.look.running, timeout_s=300)
     assert not module.panel.errors.shown, module.ui.errorDetailsText.plainText
-    assert "15 CTs, 14 with their segmentation, 1 without" in ui.batchFoundLabel.text
+    assert "9 CTs, 8 with their segmentation, 1 without" in ui.batchFoundLabel.text
     assert "1 CT without segmentation will be left out" in ui.batchReadinessLabel.text
 
     # In the background; paused, and gone on with.
@@ -70,10 +73,10 @@ def test_from_a_folder_to_a_case_in_the_scene(slicer_window, module, patients):
     slicer_window.wait_until(lambda: ui.batchGoOnButton.enabled, timeout_s=300)
     assert "Paused" in ui.batchStateLabel.text and RunStore().runs()[0].status().state.value == "paused"
     ui.batchGoOnButton.click()
-    slicer_window.wait_until(lambda: "Finished" in ui.batchStateLabel.text, timeout_s=600)
+    slicer_window.wait_until(lambda: "Finished" in ui.batchStateLabel.text, timeout_s=1800)
     assert len(RunStore().runs()) == 1
-    states = [ui.batchCasesTable.item(row, 1).text() for row in range(15)]
-    assert states == ["done", "done", "left out", *["done"] * 12] and ui.batchSummaryButton.enabled
+    states = [ui.batchCasesTable.item(row, 1).text() for row in range(9)]
+    assert states == ["done", "done", "left out", *["done"] * 6] and ui.batchSummaryButton.enabled
 
     # A Slicer that is started later finds it again, and shows a case.
     folder = parts.runs.folder
@@ -83,7 +86,7 @@ def test_from_a_folder_to_a_case_in_the_scene(slicer_window, module, patients):
     slicer_window.slicer.util.selectModule("MedUSIS")
     module = slicer_window.slicer.modules.MedUSISWidget
     ui, parts = unfold(module)
-    assert parts.runs.folder == folder and ui.batchCasesTable.rowCount == 15
+    assert parts.runs.folder == folder and ui.batchCasesTable.rowCount == 9
     parts.runs.table.choose(2)
     ui.batchLoadButton.click()
     assert not module.panel.errors.shown, module.ui.errorDetailsText.plainText
