@@ -12,11 +12,13 @@ import os
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
+from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from MedUSISLib.errors import ErrorCode, MedUSISError
 from MedUSISLib.leftovers import note, remove, temporary
 from MedUSISLib.single_run import LOCK_SUFFIX, single_run
+from MedUSISLib.small_files import read_small_file
+from MedUSISLib.strict_json import parse_json
 from MedUSISLib.trouble import is_disk_full
 
 MARKER_NAME = ".medusis-result.json"
@@ -139,10 +141,20 @@ def _check_folder(out: Path, overwrite: bool) -> None:
 
 
 def written_files(folder: Path) -> set[str]:
-    """Names of what a run wrote into the folder; empty when no run did, or its list is damaged."""
-    with suppress(OSError, ValueError, TypeError):
-        return {MARKER_NAME, *json.loads((folder / MARKER_NAME).read_text(encoding="utf-8"))["written"]}
+    """Names of what a run wrote into the folder; empty when no run did, or its list is damaged.
+
+    A name that leaves the folder is none that a run wrote: what stands in the list is replaced by the next run.
+    """
+    with suppress(OSError, ValueError, TypeError, KeyError):
+        names = parse_json(read_small_file(folder / MARKER_NAME))["written"]
+        if isinstance(names, list) and all(_is_plain(name) for name in names):
+            return {MARKER_NAME, *names}
     return set()
+
+
+def _is_plain(name: object) -> bool:
+    kinds = (PurePosixPath, PureWindowsPath)
+    return isinstance(name, str) and name not in ("", ".", "..") and all(kind(name).name == name for kind in kinds)
 
 
 def _write_marker(folder: Path) -> None:

@@ -45,14 +45,15 @@ def _part(*keys: str) -> Callable[[CaseResult], Cell]:
         item: Any = result.quality
         for key in keys:
             item = item.get(key) if isinstance(item, Mapping) else None
-        return item if isinstance(item, str | int | float) else None
+        return item if isinstance(item, int | float) else None
 
     return value
 
 
 def _codes(result: CaseResult) -> str:
     """Codes of the warnings, each once."""
-    warnings = result.quality.get("warnings") or []
+    warnings = result.quality.get("warnings")
+    warnings = warnings if isinstance(warnings, list) else []
     return " ".join(sorted({str(one.get("code", "")) for one in warnings if isinstance(one, Mapping)}))
 
 

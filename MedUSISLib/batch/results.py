@@ -52,7 +52,8 @@ class CaseResult:
     @property
     def flags(self) -> list[Mapping[str, Any]]:
         """What is remarkable, in sentences; the worst first."""
-        return [flag for flag in self.quality.get("flags") or [] if isinstance(flag, Mapping)]
+        flags = self.quality.get("flags")
+        return [flag for flag in flags if isinstance(flag, Mapping)] if isinstance(flags, list) else []
 
     def count(self, level: Level) -> int:
         """How many flags are of this level."""

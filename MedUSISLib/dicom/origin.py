@@ -61,11 +61,11 @@ class Origin:
         """From provenance.json."""
         generator = provenance.get("generator") or {}
         return cls(
-            str(generator.get("id", "unknown"))[:64],
-            str(generator.get("version", "unknown"))[:32],
-            str(generator.get("sha256", ""))[:64],
-            str(provenance.get("seed", "")),
-            str(provenance.get("passes", "")),
+            _plain(generator.get("id", "unknown"))[:64],
+            _plain(generator.get("version", "unknown"))[:32],
+            _plain(generator.get("sha256", ""))[:64],
+            _plain(provenance.get("seed", ""))[:20],
+            _plain(provenance.get("passes", ""))[:20],
             body_region,
             not body_region or any(word in body_region.lower() for word in _FACES),
         )
@@ -194,6 +194,11 @@ def _reference(header: Any) -> Any:
     item.ReferencedSOPClassUID = header.SOPClassUID
     item.ReferencedSOPInstanceUID = header.SOPInstanceUID
     return item
+
+
+def _plain(value: Any) -> str:
+    """As text without control characters and without the backslash, which parts values in DICOM."""
+    return "".join(c if c.isprintable() and c != "\\" else "?" for c in str(value))
 
 
 def _text(value: Any) -> str | None:

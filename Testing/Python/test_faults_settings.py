@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,7 @@ from MedUSISLib.generators.manifest import read_manifest
 from MedUSISLib.jobs.events import parse_event
 from MedUSISLib.jobs.run import run_job
 from MedUSISLib.jobs.specification import JobSpecification
+from MedUSISLib.output_directory import MARKER_NAME, atomic_output_directory, written_files
 from MedUSISLib.small_files import read_small_file
 from MedUSISLib.strict_json import parse_json
 from MedUSISLib.study.case_table import read_case_table
@@ -149,6 +151,32 @@ def test_messages_are_one_printable_line_of_bounded_length() -> None:
     assert len(str(error)) < 2100
     assert str(error).isprintable()
     assert str(error).startswith("BAD_SETTING: a?b?[31m?")
+
+
+@pytest.mark.parametrize(
+    "name", ["../precious.txt", "/precious.txt", "..", "sub/../../precious.txt", "..\\precious.txt"]
+)
+def test_a_result_cannot_name_files_elsewhere_to_be_replaced(tmp_path: Path, name: str) -> None:
+    """Somebody else's result folder, written into with --overwrite."""
+    precious, out = tmp_path / "precious.txt", tmp_path / "out"
+    precious.write_text("mine")
+    out.mkdir()
+    name = str(precious) if name.startswith("/") else name
+    (out / MARKER_NAME).write_text(json.dumps({"written": ["mr.nii.gz", name]}))
+    (out / "mr.nii.gz").write_text("old")
+    assert written_files(out) == set()
+    with suppress(MedUSISError), atomic_output_directory(out, overwrite=True) as new:
+        (new / "mr.nii.gz").write_text("new")
+    assert precious.read_text() == "mine"
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["out", "precious.txt"]
+
+
+@pytest.mark.parametrize(
+    "content", [b"[]", b"[" * 100_000, b"{}", b'{"written": 3}', b'{"written": [1]}', b"\xff", b""]
+)
+def test_a_damaged_list_of_a_result_is_none(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / MARKER_NAME).write_bytes(content)
+    assert written_files(tmp_path) == set()
 
 
 def test_an_event_nested_without_end_is_no_event() -> None:

@@ -87,7 +87,8 @@ def _make_batch(folder: Path) -> None:
     for number in (1, 2):
         case = out / "cases" / f"case-{number:04d}"
         case.mkdir(parents=True)
-        write_json(quality(), case / "quality.json")
+        warned = {"warnings": [{"code": "INPUT_REPAIRED", "message": "a header"}]}
+        write_json(quality() | warned, case / "quality.json")
 
 
 def _read_batch(folder: Path) -> Any:
