@@ -20,7 +20,14 @@ OURS = ("MedUSIS", "MedUSISGui", "MedUSISLib", "MedUSISReaderGui")
 INSTALLERS = {"pip_install", "pip_ensure", "pip_check", "installTorch"}
 REMOVED = ("QTextCodec", "QRegExp", "setMargin(", "import imp\n", "from imp ")
 NETWORK = {"urllib", "requests", "http", "socket", "ftplib", "smtplib"}
-MAY_DOWNLOAD = "MedUSISLib/generators/download.py"
+MAY_SPEAK = {
+    "MedUSISLib/generators/download.py": "a generator, from an address that the user gave",
+    "MedUSISLib/generators/addresses.py": "where such a download may be sent on to",
+    "MedUSISLib/batch/node_probe.py": "the name of a computer of the user's cluster",
+    "MedUSISLib/batch/ray_session.py": "the cluster that the user named, or one inside this computer",
+    "MedUSISLib/jobs/training_job.py": "the name of the interface that leads to this computer alone",
+}
+"""The files that may, and what for."""
 
 
 def check(checkout: Checkout) -> Iterator[Finding]:
@@ -36,7 +43,8 @@ def check(checkout: Checkout) -> Iterator[Finding]:
     yield judge("file scope imports only what Slicer ships", _strangers(checkout, list(ours)))
     yield judge(
         "nothing runs at file scope",
-        [f"{name(p)}:{line}" for p, tree in ours.items() for line in _running_lines(tree)],
+        # Scripts are run and never imported.
+        [f"{name(p)}:{line}" for p, tree in ours.items() if "Scripts" not in p.parts for line in _running_lines(tree)],
     )
     yield judge(
         "torch is not imported in Slicer's process",
@@ -47,11 +55,11 @@ def check(checkout: Checkout) -> Iterator[Finding]:
         [f"{name(p)}:{line}" for p, tree in ours.items() for line in _wrong_installs(tree)],
     )
     yield judge(
-        "only one file can reach the network",
+        "only few files can reach the network",
         [
             name(p)
             for p, tree in {**window, **library}.items()
-            if name(p) != MAY_DOWNLOAD and _opens_network(tree, p.read_text(encoding="utf-8"))
+            if name(p) not in MAY_SPEAK and _opens_network(tree, p.read_text(encoding="utf-8"))
         ],
     )
     yield judge(
