@@ -65,13 +65,17 @@ def read_volume(path: str | Path, role: str = "the CT", series_uid: str = "") ->
 
 def read_geometry(path: Path, role: str = "the CT") -> Geometry:
     """The grid of a volume in a file (not DICOM), from its header alone; errors as of ``read_volume``."""
-    if ".nii" in volume_suffix(path):
-        from MedUSISLib.imaging.nifti import read_nifti_geometry
+    with _system_errors_named(role, path):
+        _require_file(path, role)
+        if ".nii" in volume_suffix(path):
+            from MedUSISLib.imaging.nifti import read_nifti_geometry
 
-        return read_nifti_geometry(path, role)
-    with _itk_errors_named(role, path):
-        reader = _information(path, role)
-        return _single_slice_geometry(reader) if reader.GetDimension() == 2 else geometry_of_sitk(reader)
+            return read_nifti_geometry(path, role)
+        with _itk_errors_named(role, path):
+            reader = _information(path, role)
+            geometry = _single_slice_geometry(reader) if reader.GetDimension() == 2 else geometry_of_sitk(reader)
+        require_plausible(geometry, role, path)
+        return geometry
 
 
 def read_label_map(path: str | Path, role: str = "the segmentation") -> Volume:
@@ -98,24 +102,35 @@ def read_label_map(path: str | Path, role: str = "the segmentation") -> Volume:
 
 
 def _read(path: Path, role: str, series_uid: str = "") -> Volume:
-    try:
+    with _system_errors_named(role, path):
         return _read_whatever(path, role, series_uid)
-    except OSError as error:  # a name that is too long, a folder that may not be opened, a network drive that is gone
+
+
+@contextmanager
+def _system_errors_named(role: str, path: Path) -> Iterator[None]:
+    """For a name that is too long, a folder that may not be opened, a network drive that is gone."""
+    try:
+        yield
+    except OSError as error:
         reason = os.strerror(error.errno) if error.errno else type(error).__name__
         raise unreadable(role, f"cannot be opened ({reason})", "check the path and who may read it", path) from None
 
 
-def _read_whatever(path: Path, role: str, series_uid: str) -> Volume:
+def _require_file(path: Path, role: str) -> None:
     if not path.exists():
         raise unreadable(role, "does not exist", "check the path", path)
-    if path.is_dir():
-        from MedUSISLib.imaging.dicom_series import read_dicom_folder
-
-        return read_dicom_folder(path, role, series_uid or None)
     if not path.is_file():  # a pipe would be waited for, a device read without end
         raise unreadable(role, "is neither a file nor a folder", f"give {_FORMATS}", path)
     if path.stat().st_size == 0:
         raise unreadable(role, "is an empty file", f"give {_FORMATS}", path)
+
+
+def _read_whatever(path: Path, role: str, series_uid: str) -> Volume:
+    if path.is_dir():
+        from MedUSISLib.imaging.dicom_series import read_dicom_folder
+
+        return read_dicom_folder(path, role, series_uid or None)
+    _require_file(path, role)
     if volume_suffix(path):
         path.open("rb").close()  # says why not, if not
         with unchanged(source_files(path), role, path):
@@ -141,7 +156,7 @@ def _read_file(path: Path, role: str) -> Volume:
         if dimension > 3:
             image = sitk.Extract(image, [*reader.GetSize()[:3], *([0] * (dimension - 3))], [0] * dimension)
         geometry = _single_slice_geometry(image) if dimension == 2 else geometry_of_sitk(image)
-        require_plausible(geometry, role, path)
+    require_plausible(geometry, role, path)
     array = sitk.GetArrayFromImage(image)
     meta: dict[str, Any] = {"format": volume_suffix(path).lstrip(".")}
     return Volume(array.reshape(geometry.shape_kji), geometry, meta)

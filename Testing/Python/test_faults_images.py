@@ -22,7 +22,7 @@ from test_imaging_dicom import ct_on, write_series
 
 from MedUSISLib.errors import ErrorCode, MedUSISError
 from MedUSISLib.imaging import nifti
-from MedUSISLib.imaging.reading import read_label_map, read_volume
+from MedUSISLib.imaging.reading import read_geometry, read_label_map, read_volume
 from MedUSISLib.imaging.volume import Volume
 from MedUSISLib.imaging.writing import write_volume
 
@@ -148,6 +148,12 @@ def test_places_scales_and_types_that_contradict_are_refused(tmp_path: Path, at:
     refused(patched(sample(tmp_path, "nifti-scaled"), at, code, value))
 
 
+def test_the_reason_of_an_implausible_place_is_told(tmp_path: Path) -> None:
+    path = sample(tmp_path, "mha")
+    path.write_bytes(path.read_bytes().replace(b"ElementSpacing = 1.5 2 4", b"ElementSpacing = 1.5 2 40000"))
+    refused(path, ErrorCode.GEOMETRY_MISMATCH, "voxels of 1.5 x 2 x 4e+04 mm")
+
+
 @pytest.mark.parametrize("line", [b"Offset = inf 0 0", b"Offset = x 0 0", b"ElementSpacing = 1.5 -2 4", b"Offset = 1"])
 def test_text_for_numbers_is_not_taken_for_zero(tmp_path: Path, line: bytes) -> None:
     path = sample(tmp_path, "mha")
@@ -165,6 +171,8 @@ def test_text_for_numbers_is_not_taken_for_zero(tmp_path: Path, line: bytes) -> 
 def test_pipes_and_devices_are_not_waited_for(tmp_path: Path, name: str) -> None:
     os.mkfifo(tmp_path / name)
     refused(tmp_path / name, ErrorCode.INPUT_NOT_READABLE, "neither a file nor a folder")
+    with time_limit(60), pytest.raises(MedUSISError, match="neither a file nor a folder"):
+        read_geometry(tmp_path / name)
     with time_limit(60), pytest.raises(MedUSISError):
         read_label_map(Path("/dev/zero"))
 

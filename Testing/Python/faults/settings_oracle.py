@@ -33,10 +33,10 @@ def strict(content: bytes) -> Any:
 def require_taken(raw: Any, taken: Any, where: str = "") -> None:
     """Every value of the file is in the model, as it is or as the same number or path; every number is finite."""
     if isinstance(raw, Mapping) and isinstance(taken, Mapping):
-        own = {str(key): value for key, value in taken.items()}
+        own = {str(key).strip(): value for key, value in taken.items()}
         for key, value in raw.items():
-            assert key in own, f"{where}.{key[:40]} was not taken"
-            require_taken(value, own[key], f"{where}.{key[:40]}")
+            assert key.strip() in own, f"{where}.{key[:40]} was not taken"
+            require_taken(value, own[key.strip()], f"{where}.{key[:40]}")
     elif isinstance(raw, list) and isinstance(taken, Sequence) and not isinstance(taken, str):
         assert len(raw) == len(taken), f"{where}: {len(raw)} entries, taken {len(taken)}"
         for number, (one, other) in enumerate(zip(raw, taken, strict=True)):
