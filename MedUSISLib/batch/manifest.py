@@ -280,6 +280,7 @@ class Manifest:
         with self._lock, named_errors(self.path):
             return self._connection.execute(query, values).fetchall()
 
+    @_sound
     def _check_version(self) -> None:
         found = self._connection.execute("SELECT value FROM about WHERE name = 'schema_version'").fetchone()
         version = json.loads(found["value"]) if found else None

@@ -120,6 +120,8 @@ def _check_entries(entries: list[zipfile.ZipInfo], limits: Limits) -> None:
         raise _refused("it is larger than the limit")
     seen: set[str] = set()
     for entry in entries:
+        if not entry.filename:
+            raise _refused("it holds a file without a name")
         name = entry.filename.rstrip("/") if entry.is_dir() else entry.filename
         mode = entry.external_attr >> 16
         if mode and stat.S_IFMT(mode) not in (0, stat.S_IFREG, stat.S_IFDIR):

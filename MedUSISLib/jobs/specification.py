@@ -67,7 +67,8 @@ class JobSpecification(BaseModel):
         """The kind of this job; BAD_SETTING when there is no such kind."""
         if self.kind not in kinds:
             known = ", ".join(sorted(kinds))
-            raise MedUSISError(ErrorCode.BAD_SETTING, f"there is no job of kind {self.kind!r}", f"kinds are: {known}")
+            message = f"there is no job of kind {self.kind[:40]!r}"
+            raise MedUSISError(ErrorCode.BAD_SETTING, message, f"kinds are: {known}")
         return kinds[self.kind]
 
     def request(self, kinds: Mapping[str, JobKind] = KINDS) -> BaseModel:

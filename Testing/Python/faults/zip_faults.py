@@ -28,7 +28,8 @@ def spoil_zip(random: Random, path: Path) -> str:
     if done == "name":
         extra.append((zipfile.ZipInfo(random.choice(NAMES)), b"x"))
     elif done == "renamed":
-        members = [(random.choice(NAMES) if one == name else one, data) for one, data in members]
+        other = random.choice([other for other in NAMES if other])  # Python's zipfile does not write one without name
+        members = [(other if one == name else one, data) for one, data in members]
     elif done == "twice":
         extra.append((zipfile.ZipInfo(random.choice((name, name.upper()))), random.choice((content, b"other"))))
     elif done == "link":
