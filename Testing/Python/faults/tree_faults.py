@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from copy import deepcopy
 from dataclasses import dataclass
 from random import Random
 from typing import Any
@@ -63,6 +64,11 @@ def spoil_text(random: Random, content: bytes) -> tuple[bytes, str]:
     return random.choice((b"", b" ", b"\n", b"{}", b"[]", b"null", b"0", b'""')), done
 
 
+def foreign_value(random: Random) -> Any:
+    """One of `VALUES`, which a further fault in the same tree may change."""
+    return deepcopy(random.choice(VALUES))
+
+
 def _spoil_tree(random: Random, tree: Any) -> str:
     """A key or a value somewhere in a tree, in place; every place is as likely."""
     places = list(_places(tree))
@@ -75,15 +81,15 @@ def _spoil_tree(random: Random, tree: Any) -> str:
     elif done == "repeated" and isinstance(holder[key], list):
         holder[key] = holder[key] * random.choice((2, 50))
     elif isinstance(holder, dict) and done == "twice":
-        holder[key] = Raw(f"{_text(holder[key])}, {json.dumps(key)}: {_text(random.choice(VALUES))}")
+        holder[key] = Raw(f"{_text(holder[key])}, {json.dumps(key)}: {_text(foreign_value(random))}")
     elif isinstance(holder, dict) and done == "renamed":
         holder[random.choice((str(key).upper(), f"{key} ", "", "__class__", f"{key}s"))] = holder.pop(key)
     elif isinstance(holder, dict) and done == "extra":
-        holder[random.choice(("extra", "__proto__", "", "ü\n"))] = random.choice(VALUES)
+        holder[random.choice(("extra", "__proto__", "", "ü\n"))] = foreign_value(random)
     elif done == "like":  # of the same type
         holder[key] = _like(random, holder[key])
     else:
-        holder[key] = random.choice(VALUES)
+        holder[key] = foreign_value(random)
     return f"{key}: {done} {str(holder.get(key) if isinstance(holder, dict) else '')[:40]!r}"
 
 
