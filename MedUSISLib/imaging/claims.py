@@ -33,8 +33,6 @@ def require_held(role: str, path: Path, claimed: int, held: int, packing: str = 
     MedUSISError
         ``INPUT_NOT_READABLE``; ``OUT_OF_MEMORY`` when the file may hold them, but this machine's memory does not.
     """
-    import psutil
-
     if claimed > held * _CLOSEST_PACKING[packing]:
         raise MedUSISError(
             ErrorCode.INPUT_NOT_READABLE,
@@ -42,14 +40,23 @@ def require_held(role: str, path: Path, claimed: int, held: int, packing: str = 
             "copy it again, or convert it again from the original",
             path,
         )
-    free = psutil.virtual_memory().available
-    if claimed > free:
+    free = _free_bytes()
+    if free is not None and claimed > free:
         raise MedUSISError(
             ErrorCode.OUT_OF_MEMORY,
             f"{role} takes {claimed / 1e9:.1f} GB of memory, and {free / 1e9:.1f} GB are free",
             "close other programs, crop the image, or use a machine with more memory",
             path,
         )
+
+
+def _free_bytes() -> int | None:
+    """Free memory; None where psutil is missing, as in a Slicer that only reads studies."""
+    try:
+        import psutil
+    except ModuleNotFoundError:
+        return None
+    return int(psutil.virtual_memory().available)
 
 
 def require_plausible(geometry: Geometry, role: str, path: Path) -> None:

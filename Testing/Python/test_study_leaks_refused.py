@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import nibabel
 import numpy as np
 import pytest
 from leaking_study import HEADER, change_files, voxels, with_field, with_voxels
@@ -51,6 +52,11 @@ def other_background(content: bytes) -> bytes:
     array = voxels(content)
     array[array == 0] = 4
     return with_voxels(content, array)
+
+
+def other_byte_order(content: bytes) -> bytes:
+    header = nibabel.Nifti1Header.from_fileobj(io.BytesIO(content)).as_byteswapped()  # the voxels are single bytes
+    return header.binaryblock + content[header.sizeof_hdr :]
 
 
 def other_spacing(content: bytes) -> bytes:
@@ -127,7 +133,8 @@ ARM_SPOILED: dict[str, tuple[Callable[[bytes], bytes], str]] = {
     "noise floor": (noise_floor, "LOWEST, lowest grey value"),
     "a text in the header": (lambda c: with_field(c, 228, b"2026-11-20"), "HEADER_TEXT, texts"),
     "extension": (extension, "HEADER_TEXT, texts"),
-    "other byte order": (lambda c: with_field(c, 0, b"\0\0\1\x5c"), "HEADER, fields"),
+    "other byte order": (other_byte_order, "HEADER, fields"),
+    "the order of one number": (lambda c: with_field(c, 0, b"\0\0\1\x5c"), "FILE_UNREADABLE, images"),
 }
 
 
