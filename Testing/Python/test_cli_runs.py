@@ -114,6 +114,8 @@ def test_ctrl_c_ends_the_watching_and_not_the_run(store: RunStore) -> None:
         stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, "MEDUSIS_RUNS": str(store.folder)},
+        # What a shell starts in the background ignores SIGINT, and so would its children.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     assert process.stderr is not None
     assert "running" in process.stderr.readline()
