@@ -85,6 +85,7 @@ def test_quality_and_provenance_say_what_was_measured_and_no_names(part: tuple[P
         assert part[0].parent.name not in text
 
 
+@pytest.mark.long
 def test_the_same_seed_gives_the_same_voxels_and_another_seed_others(
     part: tuple[Path, Path], result: Path, tmp_path: Path
 ) -> None:
@@ -99,6 +100,7 @@ def test_the_same_seed_gives_the_same_voxels_and_another_seed_others(
     assert not np.array_equal(voxels(1), stored)
 
 
+@pytest.mark.long
 def test_the_generator_of_volumes_draws_the_same_contrast_without_seams(
     part: tuple[Path, Path], tmp_path: Path
 ) -> None:

@@ -21,6 +21,7 @@ def case(mrml_scene: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     return type("MedUSISTest", (SelfTest, unittest.TestCase), {})
 
 
+@pytest.mark.long
 def test_without_packages_the_rest_is_run_and_the_left_out_is_named(
     case: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

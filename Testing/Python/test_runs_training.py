@@ -101,6 +101,7 @@ def test_a_checkpoint_that_does_not_fit_on_the_disk_leaves_the_old_one_alone(
     assert load_checkpoint(tmp_path / LAST, torch.device("cpu"))["iteration"] == 1
 
 
+@pytest.mark.long
 def test_a_training_in_the_background_is_paused_resumed_and_finished(store: RunStore, tmp_path: Path) -> None:
     configuration = tiny_training(tmp_path, **LONG)
     run = store.submit(JobSpecification.of("train", configuration), "tiny")

@@ -137,6 +137,7 @@ def both_ways(tmp_path: Path, kills: int, seed: int, **changes: Any) -> int:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="files of a killed process stay locked for a while on Windows")
+@pytest.mark.long
 def test_a_training_killed_and_resumed_by_the_command_ends_bit_identically(tmp_path: Path) -> None:
     assert both_ways(tmp_path, kills=2, seed=1, phases=phases(3, 9)) >= 1
 

@@ -137,6 +137,7 @@ def test_two_processes_leave_what_one_leaves(alone: Path, by_torchrun: Path) -> 
     load_bundle(by_torchrun / "bundle" / "tiny", kind="generator")
 
 
+@pytest.mark.long
 def test_a_training_goes_on_with_another_number_of_processes(alone: Path, tmp_path: Path) -> None:
     with pytest.raises(MedUSISError) as caught:
         train(configured(tmp_path), Recorder(cancel_after=4 + 6))
@@ -180,6 +181,7 @@ def last_event(heard: Any, seconds: float) -> Any:
     raise AssertionError("the job did not end")
 
 
+@pytest.mark.long
 def test_the_death_of_one_process_ends_all_and_says_so(tmp_path: Path) -> None:
     launcher, heard, processes = started(endless(tmp_path))
     next(p for p in processes if p.environ()["RANK"] == "1").kill()
