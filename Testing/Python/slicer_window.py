@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from window_doubles import forget_panels
 
 HARNESS = Path(__file__).resolve().parents[1] / "Harness"
 if str(HARNESS) not in sys.path:
@@ -47,6 +48,7 @@ def slicer_window(slicer_window_session: Harness) -> Iterator[Harness]:
     yield harness
     harness.process_events()
     uncaught = list(harness.uncaught)
+    forget_panels()
     harness.reset()
     if uncaught:
         message = f"{len(uncaught)} exceptions in slots or observers, the first: {uncaught[0]!r}"

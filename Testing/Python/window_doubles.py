@@ -206,7 +206,17 @@ def open_panel(slicer: Any, logic: Any = None, dialogs: Any = None, shelf: Any =
     dialogs = dialogs or FakeDialogs()
     panel = Panel(ui, logic, dialogs, shelf)
     panel.enter()
+    _OPENED.append(widget)
     return types.SimpleNamespace(panel=panel, ui=ui, widget=widget, logic=logic, dialogs=dialogs)
+
+
+_OPENED: list[Any] = []
+
+
+def forget_panels() -> None:
+    """Let go of the scene: panels of tests that are over would answer to every node of those that follow."""
+    while _OPENED:
+        _OPENED.pop().setMRMLScene(None)
 
 
 def add_ct(slicer: Any, name: str = "Some CT") -> Any:
