@@ -59,8 +59,8 @@ class Spade(nn.Module):
     def modulation(self, condition: Condition) -> Tensor:
         """``[B, 2c, ...]``: first ``1 + gamma``, then ``beta``; one convolution makes both."""
         if self.training and torch.is_grad_enabled():
-            # The hidden features are a quarter of what the generator would keep for its gradient, and cheap to make
-            # again: few of their input's channels are not constant.
+            # The hidden features are much of what the generator would keep for its gradient, and cheap to make again:
+            # few of their input's channels are not constant.
             modulation: Tensor = checkpoint(
                 self._scale_and_shift, condition, use_reentrant=False, preserve_rng_state=False
             )

@@ -21,8 +21,8 @@ class _FloatSpectralNorm(_SpectralNorm):
     stored singular vectors with them (their norm is then off by up to 1/256, and so is every weight).
 
     The weight is taken as a matrix in the order in which it lies in memory, and its gradient by three passes over it:
-    torch's own way copies a weight that lies channels last and takes some nine passes, an eighth of a step of the
-    generator's training. The stored vectors keep torch's order.
+    torch's own way copies a weight that lies channels last and takes some nine passes.
+    The stored vectors keep torch's order.
     """
 
     def forward(self, weight: Tensor) -> Tensor:
