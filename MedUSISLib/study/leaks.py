@@ -114,14 +114,14 @@ class LeakReport:
         Raises
         ------
         MedUSISError
-            BAD_SETTING with every leak and what to do about the first.
+            BAD_SETTING with every leak and what to do about each.
         """
         if self.leaks:
             reasons = "; ".join(f"{leak.title}: {leak.what}" for leak in self.leaks)
             raise MedUSISError(
                 ErrorCode.BAD_SETTING,
                 f"the study leaks: real and synthetic can be told apart without looking ({reasons})",
-                self.leaks[0].remedy,
+                "; ".join(dict.fromkeys(leak.remedy for leak in self.leaks)),
             )
 
     def summary(self) -> dict[str, object]:

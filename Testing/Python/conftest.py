@@ -16,6 +16,14 @@ settings.load_profile("medusis")
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
+@pytest.fixture
+def same_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Studies of a test have the same secrets in every run."""
+    from study_example import draw_the_same_secrets
+
+    draw_the_same_secrets(monkeypatch)
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """The larger collection of real scans beside the repository; tests that need it skip where it is absent."""

@@ -9,12 +9,15 @@ import socket
 import sys
 from pathlib import Path
 
+import pytest
 from planted import HOST
+from study_example import draw_the_same_secrets
 
 from MedUSISLib.jobs.run import run_job, take_standard_output
 
 
 def main() -> None:
+    draw_the_same_secrets(pytest.MonkeyPatch())
     socket.gethostname = lambda: HOST
     take_standard_output()
     for argument in sys.argv[1:]:

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
+import pytest
 
 from MedUSISLib.imaging.geometry import Geometry
 from MedUSISLib.imaging.volume import Volume
 from MedUSISLib.imaging.writing import write_volume
+from MedUSISLib.study import building
 from MedUSISLib.study.protocol import CommonForm, Protocol, Randomisation, lesion_reading, visual_turing
 
 RADII_MM = np.array([60.0, 75.0, 60.0])
 SECRET = "5a" * 32
 """Given to studies so that a test does the same every time."""
+
 FORM = CommonForm(spacing_mm=(5.0, 5.0, 5.0))
 
 
@@ -97,6 +103,13 @@ def write_cases(folder: Path, count: int = 9, columns: tuple[str, ...] | None = 
         places = ((20.0, 10.0, 0.0), (-25.0, -20.0, 10.0)) if number % 2 else ()
         rows.append(write_case(folder, Head(number, places), f"Doe_Jane_{number}"))
     return write_table(folder / "cases.csv", rows, columns)
+
+
+def draw_the_same_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Studies made after this have the same secrets in every run; chance decides what a leak check and a kappa say."""
+    numbers = count()
+    drawn = SimpleNamespace(token_hex=lambda size: hashlib.sha256(f"{next(numbers)}".encode()).hexdigest()[: 2 * size])
+    monkeypatch.setattr(building, "secrets", drawn)
 
 
 def write_table(path: Path, rows: list[dict[str, str]], columns: tuple[str, ...] | None = None) -> Path:

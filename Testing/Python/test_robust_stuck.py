@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import subprocess
 import sys
 import time
@@ -126,6 +127,7 @@ def test_time_in_which_the_computer_slept_does_not_count() -> None:
         clock.now += 10.0
         assert still.look(10.0) == 0.0
         sleeping.suspend()
+        os.waitpid(sleeping.pid, os.WUNTRACED)
         clock.now += 10.0
         assert still.look(10.0) == 0.0, "its user has stopped it"
     finally:

@@ -28,6 +28,8 @@ from MedUSISLib.study.key import load_key
 from MedUSISLib.study.trial_writing import FILE_TIME
 from MedUSISLib.study.versioned import to_json
 
+pytestmark = pytest.mark.usefixtures("same_secrets")
+
 EVERY = ("real", "synthetic")
 
 
@@ -218,5 +220,6 @@ def test_a_leak_that_the_protocol_leaves_makes_no_study(inputs: Path, tmp_path: 
     path = tmp_path / "protocol.json"
     path.write_text(to_json(protocol.model_copy(update={"common_form": unmasked})))
     said = refusal("new", inputs, "--protocol", path, "--out", tmp_path / "study")
-    assert "extent of what is not background" in said and "mask all images with the same rule" in said
+    assert "extent of what is not background" in said
+    assert "mask all images with the same rule" in said and "quantise all images the same way" in said
     assert not (tmp_path / "study").exists()

@@ -34,6 +34,7 @@ from MedUSISLib.study.session import Current, ReadingSession
 from MedUSISLib.study.trial_plan import amend_study
 from MedUSISLib.study.versioned import to_json
 
+pytestmark = pytest.mark.usefixtures("same_secrets")
 BOTH = ({"id": "real", "panels": ("real",)}, {"id": "synthetic", "panels": ("ct", "synthetic")})
 
 

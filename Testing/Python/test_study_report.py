@@ -26,6 +26,7 @@ from MedUSISLib.study.record import load_record
 from MedUSISLib.study.report.report import report_html, write_report
 from MedUSISLib.study.versioned import to_json
 
+pytestmark = pytest.mark.usefixtures("same_secrets")
 ARMS = (Arm(id="ct", panels=("ct",)), Arm(id="ct-synthetic", panels=("ct", "synthetic")))
 
 

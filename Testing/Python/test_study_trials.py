@@ -31,6 +31,8 @@ from MedUSISLib.study.key import Key, load_key, load_study
 from MedUSISLib.study.protocol import Arm, Display, Protocol, lesion_reading, load_protocol, visual_turing
 from MedUSISLib.study.versioned import to_json
 
+pytestmark = pytest.mark.usefixtures("same_secrets")
+
 
 @pytest.fixture(scope="module")
 def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
