@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict
-from pathlib import Path
-
 from MedUSISLib.batch.case import FoundCases
 from MedUSISLib.batch.find_cases import find_cases
+from MedUSISLib.batch.found_file import write_found
 from MedUSISLib.batch.outcome import BatchOutcome
 from MedUSISLib.batch.part import part_of
 from MedUSISLib.batch.preparing import checked_generator
 from MedUSISLib.batch.request import BatchRequest
 from MedUSISLib.batch.sizing import Sizing, size_up
 from MedUSISLib.generators.manifest import Manifest as GeneratorManifest
-from MedUSISLib.runs.files import write_whole
 
 
 def look(request: BatchRequest) -> tuple[FoundCases, BatchOutcome]:
@@ -28,7 +24,7 @@ def dry_run(request: BatchRequest, found: FoundCases, generator: GeneratorManife
     """Counts, workers and their memory; ``request.found`` gets cases and problems, for this machine only."""
     sizing = size_up(request, found.cases, generator) if found.cases else Sizing((), None, 0)
     if request.found is not None:
-        _write_found(request.found, found)
+        write_found(request.found, found)
     return BatchOutcome(
         kind=found.kind,
         cases=len(found.cases),
@@ -38,12 +34,3 @@ def dry_run(request: BatchRequest, found: FoundCases, generator: GeneratorManife
         waiting=len(found.cases),
         worker_bytes=sizing.worker_bytes,
     )
-
-
-def _write_found(path: Path, found: FoundCases) -> None:
-    cases = [
-        {"number": number, "key": case.key, "segmentation": case.segmentation is not None}
-        for number, case in enumerate(found.cases, 1)
-    ]
-    problems = [asdict(problem) for problem in found.problems]
-    write_whole(path, json.dumps({"kind": found.kind, "cases": cases, "problems": problems}, indent=1))

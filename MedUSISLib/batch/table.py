@@ -20,7 +20,6 @@ from pathlib import Path, PureWindowsPath
 from MedUSISLib.batch.case import BatchCase, CaseProblem, FoundCases
 from MedUSISLib.batch.problems import problem
 from MedUSISLib.errors import ErrorCode, MedUSISError
-from MedUSISLib.imaging.writing import atomic_path
 from MedUSISLib.small_files import read_small_file
 
 COLUMNS = ("id", "ct", "segmentation", "labels", "series")
@@ -83,28 +82,6 @@ def read_case_table(path: Path) -> FoundCases:
     if not cases and not problems:
         problems.append(problem("TABLE_ROW", "row 2", "the table has a heading and no rows"))
     return FoundCases(tuple(cases), tuple(problems), "table")
-
-
-def write_case_table(found: FoundCases, path: Path) -> Path:
-    """Write the cases that were found as a table, which can be corrected by hand and given as the input.
-
-    CTs that were left out because several segmentations fit are not in it; the problems name them.
-
-    Raises
-    ------
-    MedUSISError
-        ``DISK_FULL`` or ``BAD_SETTING`` when it cannot be written.
-    """
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    for case in found.cases:
-        row = (case.key, case.ct, case.segmentation or "", case.labels or "", case.ct_series or "")
-        writer.writerow([str(cell) for cell in row])
-    with atomic_path(path, path.suffix) as half:
-        half.write_text(text.getvalue(), encoding="utf-8", errors="surrogateescape", newline="\n")
-        half.chmod(0o600)
-    return path
 
 
 def _cases(rows: list[_Row], folder: Path, problems: list[CaseProblem]) -> list[BatchCase]:

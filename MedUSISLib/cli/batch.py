@@ -134,7 +134,7 @@ def _dry_run(parameters: dict[str, object], table: Path | None) -> None:
     from MedUSISLib.batch.dry_run import look
     from MedUSISLib.batch.found_text import found_text
     from MedUSISLib.batch.request import BatchRequest
-    from MedUSISLib.batch.table import write_case_table
+    from MedUSISLib.batch.table_writing import write_case_table
     from MedUSISLib.jobs.specification import JobSpecification
 
     request = JobSpecification(kind="batch", parameters=parameters).request()
@@ -145,7 +145,7 @@ def _dry_run(parameters: dict[str, object], table: Path | None) -> None:
         each = f", about {outcome.worker_bytes / 1e9:.1f} GB each" if outcome.worker_bytes else ""
         print(f"\n{outcome.workers} worker(s){each}")
     if table is not None:
-        print(write_case_table(found, absolute(table)))
+        print(write_case_table(found, absolute(table), request.input))
 
 
 def _show(result: Result) -> None:

@@ -5,12 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from batch_tree import codes, pairs, write
+from batch_tree import codes, grid, pairs, write
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+from MedUSISLib.batch.case import BatchCase
 from MedUSISLib.batch.find_cases import find_cases
-from MedUSISLib.batch.table import read_case_table, write_case_table
+from MedUSISLib.batch.found_file import read_found, write_found
+from MedUSISLib.batch.table import read_case_table
+from MedUSISLib.batch.table_writing import write_case_table
 from MedUSISLib.errors import ErrorCode, MedUSISError
 
 QUICK = [Phase.explicit, Phase.generate]
@@ -131,6 +134,42 @@ def test_what_was_found_can_be_corrected_as_a_table(folder: Path, tmp_path_facto
     assert path.stat().st_mode & 0o077 == 0, "it names patients"
     again = find_cases(path)
     assert again.cases == found.cases and not again.problems
+
+
+def test_what_was_matched_with_nothing_waits_in_the_table(
+    folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    write(folder, "P1/ct.nii.gz", "P1/seg.nii.gz", '#2, "new"/ct.nii.gz', '#2, "new"/seg.nii.gz')
+    write(folder, "P3/ct.nii.gz", "P3/seg_a.nii.gz", "P3/seg_b.nii.gz", geometry=grid(3))
+    write(folder, "P4/seg.nii.gz", geometry=grid(4))
+    found = find_cases(folder)
+    assert len(found.cases) == 2 and codes(found)["P3/ct.nii.gz"] == "SEVERAL_SEGMENTATIONS"
+    path = write_case_table(found, tmp_path_factory.mktemp("elsewhere") / "cases.csv", folder)
+    again = find_cases(path)
+    assert [(case.ct, case.segmentation) for case in again.cases] == [
+        (case.ct, case.segmentation) for case in found.cases
+    ] and not again.problems
+
+    text = path.read_text()
+    ct, segmentation = (str(folder.resolve() / "P3" / name) for name in ("ct.nii.gz", "seg_b.nii.gz"))
+    assert f"# P3/ct.nii.gz,{ct},,,\n" in text and f"# P3/seg_b.nii.gz,,{segmentation},,\n" in text
+    assert f",,{folder.resolve() / 'P4' / 'seg.nii.gz'},,\n" in text
+    path.write_text(text.replace(f"# P3/ct.nii.gz,{ct},", f" P3/ct.nii.gz,{ct},{segmentation}"))
+    corrected = find_cases(path)
+    assert corrected.cases[-1] == BatchCase("P3/ct.nii.gz", Path(ct), Path(segmentation)) and not corrected.problems
+    assert len(corrected.cases) == 3
+
+
+def test_what_was_found_is_handed_on_whole_or_not_at_all(folder: Path) -> None:
+    write(folder, "P1/ct.nii.gz", "P1/seg.nii.gz", "P2/ct.nii.gz")
+    (folder / "P2" / "images.zip").write_bytes(b"PK")
+    found = find_cases(folder)
+    write_found(folder / "found.json", found)
+    assert read_found(folder / "found.json") == found
+    for damaged in ("{}", "[]", '{"kind": "cake", "cases": [], "problems": []}', '{"kind": "bids", "cases": [{}]'):
+        (folder / "found.json").write_text(damaged)
+        with pytest.raises(ValueError):
+            read_found(folder / "found.json")
 
 
 @pytest.mark.fault("any bytes as a table of cases")
