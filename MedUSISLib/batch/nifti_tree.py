@@ -7,19 +7,17 @@ anyway. Files whose names say nothing are read.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
-from MedUSISLib.anatomy.schema import available_schemas, load_schema
-from MedUSISLib.anatomy.segment_names import suggest_class
 from MedUSISLib.batch.bids import entities_of
 from MedUSISLib.batch.candidates import Ct, OtherImage, Segmentation
 from MedUSISLib.batch.case import CaseProblem
-from MedUSISLib.batch.grids import size_of
-from MedUSISLib.batch.name_words import nnunet_channel, own_words, says_part
+from MedUSISLib.batch.grids import Grids, size_of
+from MedUSISLib.batch.mask_folders import MasksBesideCt, is_mask_folder, masks_beside_ct
+from MedUSISLib.batch.name_words import Words, nnunet_channel, own_words, says_part
 from MedUSISLib.batch.problems import problem
 from MedUSISLib.batch.tree import Folder
 from MedUSISLib.dataset.items import Item
@@ -28,14 +26,12 @@ from MedUSISLib.dataset.recognition import recognise
 from MedUSISLib.dataset.synthetic import is_synthetic
 from MedUSISLib.dataset.workers import default_jobs, for_each
 from MedUSISLib.errors import MedUSISError
-from MedUSISLib.imaging.mask_folder import structure_name
 from MedUSISLib.imaging.reading import read_volume
 from MedUSISLib.imaging.writing import volume_suffix
 from MedUSISLib.progress import Progress
 from MedUSISLib.small_files import read_small_file
 from MedUSISLib.strict_json import parse_json
 
-_FEWEST_KNOWN = 3
 _WORTH_PROCESSES = 100_000_000
 _LABELS_OF_BIDS = ("dseg", "mask")
 
@@ -45,6 +41,9 @@ class _File:
     path: Path
     name: str
     role: str
+
+
+_Read = dict[str, tuple[str, str]]
 
 
 class VolumeTree:
@@ -63,35 +62,33 @@ class VolumeTree:
         self.others: list[OtherImage] = []
         self._problems = problems
         self._files: list[_File] = []
+        self._beside: list[tuple[MasksBesideCt, Mapping[Path, _File]]] = []
 
     def add(self, folder: Folder, volumes: Sequence[Path]) -> None:
         """Take the volumes that lie in a folder itself."""
-        if is_mask_folder(volumes) and not _holds_images(folder.name):
-            self.segmentations.append(
-                Segmentation(
-                    name=folder.name or ".",
-                    path=folder.path,
-                    words=own_words(folder.name, folder_only=True),
-                    entities=entities_of(folder.name),
-                    files=(volumes[0],),
-                )
-            )
+        beside = masks_beside_ct(folder, volumes)
+        if beside is None and is_mask_folder(folder.name, volumes):
+            self._add_masks(folder, folder.name or ".", own_words(folder.name, folder_only=True), volumes)
             return
         channels = _nnunet_channels(folder.path.parent) if volumes else {}
-        for path in volumes:
-            name = folder.name_of(path)
-            self._files.append(_File(path, name, _role(name, channels)))
+        names = {path: folder.name_of(path) for path in volumes}
+        files = {path: _File(path, name, _role(name, channels)) for path, name in names.items()}
+        if beside is None:
+            self._files += files.values()
+        else:
+            self._beside.append((beside, files))
 
     def settle(self, progress: Progress) -> None:
         """Read what names do not tell, and leave out what MedUSIS made."""
-        silent = [file for file in self._files if not file.role]
-        if silent:
-            progress.stage("reading files")
-        read: dict[str, tuple[str, str]] = {}
-        # Processes that import everything anew take longer than a few small files.
-        jobs = default_jobs() if sum(size_of(file.path) for file in silent) > _WORTH_PROCESSES else 1
-        for number, answer in for_each(_recognised, [file.path for file in silent], jobs, progress, _broken):
-            read[silent[number].name] = answer
+        # Of masks beside an image the largest is asked; where they turn out to be none, all of them.
+        images = [files[beside.image] for beside, files in self._beside]
+        largest = [replace(files[beside.largest], role="") for beside, files in self._beside]
+        read = self._ask([*self._files, *images, *largest], {}, progress)
+        grids = Grids()
+        for beside, files in self._beside:
+            progress.checkpoint()
+            self._settle_masks(beside, files, read, grids)
+        read = self._ask(self._files, read, progress)
         for file in self._files:
             progress.checkpoint()
             role, what = read.get(file.name, (file.role, ""))
@@ -99,7 +96,41 @@ class VolumeTree:
                 self._problems.append(problem("SYNTHETIC", file.name, "its header says that it is synthetic"))
             else:
                 self._sort(file, role, what)
-        self._files = []
+        self._files, self._beside = [], []
+
+    def _ask(self, files: Sequence[_File], read: _Read, progress: Progress) -> _Read:
+        """Role and reason of the files whose names say nothing, by name, from their voxels; those of ``read`` stay."""
+        silent = [file for file in files if not file.role and file.name not in read]
+        if not silent:
+            return read
+        progress.stage("reading files")
+        # Processes that import everything anew take longer than a few small files.
+        jobs = default_jobs() if sum(size_of(file.path) for file in silent) > _WORTH_PROCESSES else 1
+        answers = for_each(_recognised, [file.path for file in silent], jobs, progress, _broken)
+        return read | {silent[number].name: answer for number, answer in answers}
+
+    def _settle_masks(self, beside: MasksBesideCt, files: Mapping[Path, _File], read: _Read, grids: Grids) -> None:
+        """Masks beside their CT are its segmentation; where that is not plain, each is a file of its own."""
+        roles = {path: read.get(file.name, (file.role, ""))[0] for path, file in files.items()}
+        folder, image = beside.folder, files[beside.image]
+        if beside.is_one_segmentation(roles, grids):
+            self._files.append(image)
+            self._add_masks(folder, image.name, own_words(image.name), beside.masks)
+        elif roles[image.path] != "ct" and is_mask_folder(folder.name, list(files)):
+            self._add_masks(folder, folder.name or ".", own_words(folder.name, folder_only=True), list(files))
+        else:
+            self._files += files.values()
+
+    def _add_masks(self, folder: Folder, named: str, words: Words, masks: Sequence[Path]) -> None:
+        self.segmentations.append(
+            Segmentation(
+                name=folder.name or ".",
+                path=folder.path,
+                words=words,
+                entities=entities_of(named),
+                files=(masks[0],),
+            )
+        )
 
     def _sort(self, file: _File, role: str, what: str) -> None:
         words = own_words(file.name)
@@ -124,23 +155,6 @@ class VolumeTree:
             self._problems.append(problem("NOT_A_CT", file.name, what or "its name says MR, PET or another image"))
         else:
             self._problems.append(problem("NOT_READABLE" if role == "damaged" else "UNKNOWN_IMAGE", file.name, what))
-
-
-def is_mask_folder(volumes: Sequence[Path]) -> bool:
-    """True for files called by what they are masks of, as TotalSegmentator calls them.
-
-    Half of the names must be those of structures, three at least; where there are two files, both.
-    """
-    if len(volumes) < 2 or any(name_facts(path.name).role in ("ct", "mr", "other") for path in volumes):
-        return False
-    known = sum(_is_structure(structure_name(path)) for path in volumes)
-    return known == len(volumes) or (known >= _FEWEST_KNOWN and 2 * known >= len(volumes))
-
-
-def _holds_images(folder: str) -> bool:
-    """True for a folder that is called after images: ``ct/liver.nii.gz`` is a CT of the liver."""
-    last = PurePosixPath(folder).name
-    return last.lower().startswith("images") or name_facts(f"{last}/x").role in ("ct", "mr", "other")
 
 
 def _role(name: str, channels: dict[str, str]) -> str:
@@ -187,12 +201,6 @@ def _broken(_: Path) -> tuple[str, str]:
 
 def _is_ours(path: Path) -> bool:
     return is_synthetic(Item(path, path.name, path.parent))
-
-
-@lru_cache(maxsize=4096)
-def _is_structure(name: str) -> bool:
-    """Whether a name is that of a class, or of something that one is made of, in any schema."""
-    return any(suggest_class(name, load_schema(schema)) not in (None, "background") for schema in available_schemas())
 
 
 def volumes_of(folder: Folder) -> list[Path]:

@@ -98,8 +98,8 @@ def segmentation_object(path: Path) -> tuple[Path, str] | None:
     return found[0]
 
 
-def read_regions(path: Path, kind: str, ct: Volume) -> Regions:
-    """Read a SEG, an RTSTRUCT or a folder of masks for a CT.
+def read_regions(path: Path, kind: str, ct: Volume, but: Path | None = None) -> Regions:
+    """Read a SEG, an RTSTRUCT or a folder of masks for a CT, whose own file ``but`` is no mask.
 
     Raises
     ------
@@ -109,12 +109,17 @@ def read_regions(path: Path, kind: str, ct: Volume) -> Regions:
     """
     with _damage_named(path, kind):
         if kind == MASKS:
-            from MedUSISLib.imaging.mask_folder import read_masks as read
+            from MedUSISLib.imaging.mask_folder import read_masks
+
+            found = read_masks(path, ct, but)
         elif kind == "SEG":
-            from MedUSISLib.imaging.dicom_segments import read_segments as read
+            from MedUSISLib.imaging.dicom_segments import read_segments
+
+            found = read_segments(path, ct)
         else:
-            from MedUSISLib.imaging.dicom_contours import read_contours as read
-        found = read(path, ct)
+            from MedUSISLib.imaging.dicom_contours import read_contours
+
+            found = read_contours(path, ct)
     found.regions = [replace(region, mask=_guarded(region.mask, path, kind)) for region in found.regions]
     return found
 

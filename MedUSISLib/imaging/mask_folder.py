@@ -17,10 +17,15 @@ from MedUSISLib.imaging.voxel_match import carried_over, same_voxels
 from MedUSISLib.imaging.writing import volume_suffix
 
 
-def mask_files(folder: Path) -> list[Path]:
-    """The volumes that lie in a folder itself, by name; hidden files are none."""
+def mask_files(folder: Path, but: Path | None = None) -> list[Path]:
+    """The volumes that lie in a folder itself, by name; hidden files are none, and ``but``, the CT beside them."""
     return sorted(
-        path for path in folder.iterdir() if volume_suffix(path) and not path.name.startswith(".") and path.is_file()
+        path
+        for path in folder.iterdir()
+        if volume_suffix(path)
+        and not path.name.startswith(".")
+        and path.is_file()
+        and not (but is not None and but.exists() and path.samefile(but))
     )
 
 
@@ -35,10 +40,11 @@ def structure_name(mask: Path) -> str:
     return mask.name[: -len(volume_suffix(mask))]
 
 
-def read_masks(path: Path, ct: Volume) -> Regions:
+def read_masks(path: Path, ct: Volume, but: Path | None = None) -> Regions:
     """The masks of a folder, in the order of their names, numbered from 1.
 
     Masks on the CT's own voxels (turned axes, a part of the volume) are taken over; others are resampled with nearest.
+    ``but`` is the file of the CT, which may lie among them.
 
     Raises
     ------
@@ -46,7 +52,7 @@ def read_masks(path: Path, ct: Volume) -> Regions:
         EMPTY_SEGMENTATION without a mask; INPUT_NOT_READABLE for a damaged file or one of several labels, when it is
         asked for.
     """
-    files = mask_files(path)
+    files = mask_files(path, but)
     if not files:
         raise MedUSISError(ErrorCode.EMPTY_SEGMENTATION, f"{ROLE} is a folder without masks", "give its masks", path)
     regions = [

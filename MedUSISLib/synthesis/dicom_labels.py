@@ -24,14 +24,21 @@ NOT_ANATOMY = frozenset({
 
 
 def read_dicom_labels(
-    path: Path, kind: str, ct: Volume, schema: LabelSchema, labels: str | None, unmapped: str | None, progress: Progress
+    path: Path,
+    kind: str,
+    ct: Volume,
+    schema: LabelSchema,
+    labels: str | None,
+    unmapped: str | None,
+    progress: Progress,
+    but: Path | None = None,
 ) -> tuple[Volume, LabelMapping, bool]:
     """A SEG, RTSTRUCT or folder of masks as a label map of region numbers on the CT's grid.
 
     Without ``labels`` the class follows from the name of a region, or from its SNOMED CT code. Where regions overlap,
     the one whose row comes later wins: the row of the table that ``labels`` names, else the order of the schema with
     fine classes after the coarse ones that they belong to, else the order of the object. A warning says how many
-    voxels that decided.
+    voxels that decided. ``but`` is the file of the CT, which is no mask where it lies beside the masks.
 
     Returns
     -------
@@ -47,7 +54,7 @@ def read_dicom_labels(
     MedUSISError
         As ``read_regions``; UNKNOWN_LABELS for names that nobody knows; EMPTY_SEGMENTATION.
     """
-    found = read_regions(path, kind, ct)
+    found = read_regions(path, kind, ct, but)
     for code, message in found.notes:
         progress.warning(code, message)
     if labels is not None:

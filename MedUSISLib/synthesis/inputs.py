@@ -68,7 +68,9 @@ def read_case(request: SynthesisRequest, schema: LabelSchema, progress: Progress
     progress.checkpoint()
     was_resampled = request.segmentation_was_resampled
     if (found := segmentation_object(request.segmentation)) is not None:
-        segmentation, chosen, moved = read_dicom_labels(*found, ct, schema, request.labels, request.unmapped, progress)
+        segmentation, chosen, moved = read_dicom_labels(
+            *found, ct, schema, request.labels, request.unmapped, progress, but=request.ct
+        )
         was_resampled = was_resampled or moved
         named: LabelMapping | None = chosen
     else:
