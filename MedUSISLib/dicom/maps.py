@@ -59,6 +59,9 @@ def parametric_map(name: str, array_kji: np.ndarray, source: SourceSeries, origi
         content_description=origin.description(name),
         contributing_equipment=equipment(origin, source.first),
     )
+    # The text that the standard lists (PS3.3 C.7.6.16.2.9b); highdicom's 0.0 and 1.0 are the same numbers only.
+    identity = dataset.SharedFunctionalGroupsSequence[0].PixelValueTransformationSequence[0]
+    identity.RescaleIntercept, identity.RescaleSlope = "0", "1"
     mark(dataset, origin, name, source.first)
     return dataset
 
