@@ -43,8 +43,6 @@ class BatchRun:
         Hears how many cases have ended, and each failure.
     every_so_often : callable
         Called about once a minute while cases end, for the pages that people look at.
-    alive : callable
-        Called in every round: says that this process still works.
     """
 
     def __init__(
@@ -54,10 +52,9 @@ class BatchRun:
         pool: WorkerPool,
         progress: Progress,
         every_so_often: Callable[[], None] = lambda: None,
-        alive: Callable[[], None] = lambda: None,
     ) -> None:
         self._request, self._manifest, self._pool, self._progress = request, manifest, pool, progress
-        self._every_so_often, self._alive = every_so_often, alive
+        self._every_so_often = every_so_often
         rows = manifest.rows()
         self._attempts = {row.number: row.attempts for row in rows}
         self._waiting = deque(row.number for row in rows if row.state is CaseState.WAITING)
@@ -80,7 +77,6 @@ class BatchRun:
         wish: Wish | None = None
         try:
             while True:
-                self._alive()
                 self._progress.checkpoint()
                 wish = self._progress.wish
                 if wish in (Wish.STOP, Wish.END):

@@ -13,7 +13,7 @@ import numpy as np
 
 from MedUSISLib.batch.candidates import Ct, Segmentation
 from MedUSISLib.batch.case import CaseProblem
-from MedUSISLib.batch.grids import Grids, sample_of, size_of
+from MedUSISLib.batch.grids import Grids, is_copy, sample_of, size_of
 from MedUSISLib.batch.name_words import Words
 from MedUSISLib.batch.problems import problem
 from MedUSISLib.dataset.workers import default_jobs, for_each
@@ -41,7 +41,7 @@ def without_copies(
 ) -> list[Ct]:
     """CTs without those that are there already, unless they have a segmentation of their own.
 
-    Files of the same size are compared by pieces of them; images in other formats, where name and grid are the same, by
+    Files of the same size are compared byte by byte; images in other formats, where name and grid are the same, by
     their voxels.
     """
     found = _without_copied_files(list(cts), chosen, problems)
@@ -59,7 +59,7 @@ def _without_copied_files(cts: list[Ct], chosen: Chosen, problems: list[CaseProb
             kept.append(ct)
             continue
         earlier = seen[sample_of(ct.path)]
-        if any(_brings_nothing_new(chosen[one.key], chosen[ct.key]) for one in earlier):
+        if any(_brings_nothing_new(chosen[one.key], chosen[ct.key]) and is_copy(one.path, ct.path) for one in earlier):
             problems.append(problem("DUPLICATE", ct.name, "its file is a copy of one that is a case already"))
             continue
         earlier.append(ct)
@@ -102,8 +102,7 @@ def _brings_nothing_new(first: Segmentation | None, copy: Segmentation | None) -
     """Whether a copy has no segmentation, or that of the first."""
     if copy is None or first is None or first.path == copy.path:
         return copy is None or (first is not None and first.path == copy.path)
-    size = size_of(first.path)
-    return size > 0 and size == size_of(copy.path) and sample_of(first.path) == sample_of(copy.path)
+    return is_copy(first.path, copy.path)
 
 
 def _same_values(pair: _Pair) -> bool:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -27,8 +27,10 @@ def case_folder(out: Path, number: int) -> Path:
 
 
 @contextmanager
-def claimed(out: Path) -> Iterator[Callable[[], None]]:
-    """Hold the folder; gives what has to be called now and then so that other computers see that somebody works.
+def claimed(out: Path) -> Iterator[None]:
+    """Hold the folder; a thread keeps the claim young all the time, so that other computers see that somebody works.
+
+    Not the loop of the batch: a cluster takes minutes to open, and a claim that is a minute old counts as a dead one.
 
     Raises
     ------
@@ -49,17 +51,19 @@ def claimed(out: Path) -> Iterator[Callable[[], None]]:
             "wait for it, or give another folder",
             out,
         )
-    beaten = time.monotonic()
+    over = threading.Event()
 
-    def alive() -> None:
-        nonlocal beaten
-        if time.monotonic() - beaten > BEAT_S:
-            beaten = time.monotonic()
+    def beat() -> None:
+        while not over.wait(BEAT_S):
             claim.beat()
 
+    thread = threading.Thread(target=beat, name="medusis-claim", daemon=True)
+    thread.start()
     try:
-        yield alive
+        yield
     finally:
+        over.set()
+        thread.join(BEAT_S)  # a disk that does not answer holds up a beat, and must not hold up the end
         claim.release()
 
 

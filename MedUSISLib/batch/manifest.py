@@ -11,11 +11,10 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import fields
 from datetime import datetime
 from functools import wraps
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, NamedTuple, Self, TypeVar
 
 from MedUSISLib.batch.case import BatchCase, CaseProblem, FoundCases
 from MedUSISLib.batch.folder import MANIFEST_NAME
@@ -28,13 +27,36 @@ from MedUSISLib.batch.manifest_file import (
     put_in_place,
     rest,
 )
+from MedUSISLib.batch.manifest_rows import (
+    CASE_COLUMNS,
+    ROW_COLUMNS,
+    case_of,
+    insert_cases,
+    insert_problems,
+    places,
+    row_of,
+)
 from MedUSISLib.batch.request import BatchRequest
 from MedUSISLib.batch.states import CaseRow, CaseState, case_name
 from MedUSISLib.errors import ErrorCode, MedUSISError
 
-_ROW_COLUMNS = tuple(field.name for field in fields(CaseRow) if field.name != "name")
-_TIMES = ("started", "ended")
+_ABSENT_FACT = "absent"
 Value = TypeVar("Value")
+
+
+class TakenOver(NamedTuple):
+    """What another look at the input brought.
+
+    Attributes
+    ----------
+    new : int
+        Cases that were not there before.
+    kept : tuple of str
+        Names of the cases for which the input names other files now, and whose results are of the earlier ones.
+    """
+
+    new: int
+    kept: tuple[str, ...]
 
 
 def _sound(method: Callable[..., Value]) -> Callable[..., Value]:
@@ -120,8 +142,8 @@ class Manifest:
                 connection.executemany(
                     "INSERT INTO about VALUES (?, ?)", [(name, json.dumps(value)) for name, value in facts.items()]
                 )
-                _insert_cases(connection, found.cases, 1)
-                _insert_problems(connection, found.problems)
+                insert_cases(connection, found.cases, 1)
+                insert_problems(connection, found.problems)
                 connection.execute("COMMIT")
             put_in_place(half, path)
         finally:
@@ -181,15 +203,15 @@ class Manifest:
     @_sound
     def rows(self) -> list[CaseRow]:
         """All cases by number; 1,000 of them take some milliseconds."""
-        return [_row(found) for found in self._select(f"SELECT {', '.join(_ROW_COLUMNS)} FROM cases ORDER BY number")]
+        return [row_of(found) for found in self._select(f"SELECT {', '.join(ROW_COLUMNS)} FROM cases ORDER BY number")]
 
     @_sound
     def row(self, number: int) -> CaseRow:
         """One case; KeyError when there is none of this number."""
-        found = self._select(f"SELECT {', '.join(_ROW_COLUMNS)} FROM cases WHERE number = ?", (number,))
+        found = self._select(f"SELECT {', '.join(ROW_COLUMNS)} FROM cases WHERE number = ?", (number,))
         if not found:
             raise KeyError(number)
-        return _row(found[0])
+        return row_of(found[0])
 
     @_sound
     def counts(self) -> Counter[CaseState]:
@@ -200,18 +222,15 @@ class Manifest:
     @_sound
     def case(self, number: int) -> BatchCase:
         """Where the files of a case are; KeyError when there is none of this number."""
-        found = self._select("SELECT key, ct, segmentation, labels, ct_series FROM cases WHERE number = ?", (number,))
+        found = self._select(f"SELECT {CASE_COLUMNS} FROM cases WHERE number = ?", (number,))
         if not found:
             raise KeyError(number)
-        row = dict(found[0])
-        segmentation = row["segmentation"]
-        return BatchCase(
-            row["key"],
-            Path(row["ct"]),
-            Path(segmentation) if segmentation is not None else None,
-            row["labels"],
-            row["ct_series"],
-        )
+        return case_of(found[0])
+
+    @_sound
+    def cases(self) -> list[BatchCase]:
+        """The same of all cases, by number."""
+        return [case_of(found) for found in self._select(f"SELECT {CASE_COLUMNS} FROM cases ORDER BY number")]
 
     @_sound
     def problems(self) -> tuple[CaseProblem, ...]:
@@ -219,28 +238,41 @@ class Manifest:
         found = self._select("SELECT code, place, what, remedy FROM problems ORDER BY id")
         return tuple(CaseProblem(row["code"], row["place"], row["what"], row["remedy"]) for row in found)
 
-    def take_over(self, found: FoundCases) -> int:
+    @property
+    def absent(self) -> frozenset[int]:
+        """Numbers of the cases that the input did not hold any more when it was last looked through."""
+        return frozenset(self.fact(_ABSENT_FACT, ()))
+
+    def take_over(self, found: FoundCases, has_result: Callable[[int], bool] = lambda number: False) -> TakenOver:
         """Add the cases that are new, with the next numbers, and note where the files of the others are now.
 
-        A case that is not found any more stays: it fails with words when its files are gone.
+        A case with a result keeps the files that this was made from, whatever the input says now: a row of a table that
+        was corrected meanwhile would give the result of one patient the name of another. A case that is not found any
+        more stays, and is remembered as absent (`absent`).
 
-        Returns
-        -------
-        int
-            How many are new.
+        Parameters
+        ----------
+        found : FoundCases
+        has_result : callable
+            Whether the case of a number has one.
         """
         with self._transaction() as connection:
-            known = {row["key"] for row in connection.execute("SELECT key FROM cases")}
+            known = {row["key"]: row for row in connection.execute(f"SELECT number, {CASE_COLUMNS} FROM cases")}
             last = connection.execute("SELECT coalesce(max(number), 0) AS n FROM cases").fetchone()["n"]
             new = [case for case in found.cases if case.key not in known]
+            others = [case for case in found.cases if case.key in known and places(case) != tuple(known[case.key])[2:]]
+            kept = {case.key for case in others if has_result(known[case.key]["number"])}
             connection.executemany(
                 "UPDATE cases SET ct = ?, segmentation = ?, labels = ?, ct_series = ? WHERE key = ?",
-                [(*_places(case), case.key) for case in found.cases if case.key in known],
+                [(*places(case), case.key) for case in others if case.key not in kept],
             )
-            _insert_cases(connection, new, last + 1)
+            insert_cases(connection, new, last + 1)
             connection.execute("DELETE FROM problems")
-            _insert_problems(connection, found.problems)
-        return len(new)
+            insert_problems(connection, found.problems)
+            here = {case.key for case in found.cases}
+            absent = [row["number"] for key, row in known.items() if key not in here]
+            connection.execute("INSERT OR REPLACE INTO about VALUES (?, ?)", (_ABSENT_FACT, json.dumps(absent)))
+        return TakenOver(len(new), tuple(sorted(case_name(known[key]["number"]) for key in kept)))
 
     def change(self, number: int, **values: Any) -> None:
         """Change fields of a case (those of `CaseRow`), in one transaction.
@@ -254,7 +286,7 @@ class Manifest:
 
     def change_all(self, numbers: Iterable[int], **values: Any) -> None:
         """The same change for several cases, in one transaction."""
-        unknown = set(values) - (set(_ROW_COLUMNS) - {"number", "key"})
+        unknown = set(values) - (set(ROW_COLUMNS) - {"number", "key"})
         if unknown:
             raise TypeError(f"cases have no {sorted(unknown)}")
         plain = {name: value.isoformat() if isinstance(value, datetime) else value for name, value in values.items()}
@@ -291,30 +323,3 @@ class Manifest:
                 "go on with that version, or begin a new batch",
                 self.path,
             )
-
-
-def _places(case: BatchCase) -> tuple[str, str | None, str | None, str | None]:
-    segmentation = None if case.segmentation is None else str(case.segmentation)
-    return str(case.ct), segmentation, case.labels, case.ct_series
-
-
-def _insert_cases(connection: sqlite3.Connection, cases: Iterable[BatchCase], first: int) -> None:
-    rows = [(number, case.key, *_places(case), CaseState.WAITING.value) for number, case in enumerate(cases, first)]
-    connection.executemany(
-        "INSERT INTO cases (number, key, ct, segmentation, labels, ct_series, state) VALUES (?, ?, ?, ?, ?, ?, ?)", rows
-    )
-
-
-def _insert_problems(connection: sqlite3.Connection, problems: Iterable[CaseProblem]) -> None:
-    connection.executemany(
-        "INSERT INTO problems (code, place, what, remedy) VALUES (?, ?, ?, ?)",
-        [(problem.code, problem.where, problem.what, problem.remedy) for problem in problems],
-    )
-
-
-def _row(found: sqlite3.Row) -> CaseRow:
-    values = dict(found)
-    for name in _TIMES:
-        values[name] = datetime.fromisoformat(values[name]) if values[name] else None
-    values["review"] = None if values["review"] is None else bool(values["review"])
-    return CaseRow(**{**values, "state": CaseState(values["state"]), "name": case_name(values["number"])})

@@ -10,9 +10,19 @@ from pathlib import Path
 
 from MedUSISLib import __version__
 from MedUSISLib.batch.case import FoundCases
-from MedUSISLib.batch.folder import CASES_NAME, KEY_NAME, LOG_NAME, MANIFEST_NAME, OWNER_NAME, PROBLEMS_NAME
+from MedUSISLib.batch.folder import (
+    CASES_NAME,
+    KEY_NAME,
+    LOG_NAME,
+    MANIFEST_NAME,
+    OWNER_NAME,
+    PROBLEMS_NAME,
+    case_folder,
+)
 from MedUSISLib.batch.manifest import Manifest
 from MedUSISLib.batch.request import BatchRequest
+from MedUSISLib.batch.settling import INPUT_CHANGED, named_cases
+from MedUSISLib.batch.standing import stands
 from MedUSISLib.errors import ErrorCode, MedUSISError
 from MedUSISLib.generators.bundle import Bundle
 from MedUSISLib.progress import Progress
@@ -74,9 +84,7 @@ def require_folder(out: Path) -> None:
         )
 
 
-def begin_or_go_on(
-    request: BatchRequest, found: FoundCases, generator_sha256: str, progress: Progress
-) -> Manifest:
+def begin_or_go_on(request: BatchRequest, found: FoundCases, generator_sha256: str, progress: Progress) -> Manifest:
     """The manifest of the batch in ``request.out``: new, or the one that is there, with what was found since added.
 
     Raises
@@ -105,9 +113,15 @@ def begin_or_go_on(
                 f"the batch was begun with MedUSIS {manifest.fact('version')}: the other cases are made with "
                 f"{__version__}",
             )
-        new = manifest.take_over(found)
-        if new:
-            progress.warning("NEW_CASES", f"{new} case(s) were added to the input since the batch was begun")
+        taken = manifest.take_over(found, lambda number: stands(case_folder(request.out, number)))
+        if taken.new:
+            progress.warning("NEW_CASES", f"{taken.new} case(s) were added to the input since the batch was begun")
+        if taken.kept:
+            progress.warning(
+                INPUT_CHANGED,
+                f"the input names other files now for {named_cases(taken.kept)}, whose results are of those in "
+                f"{KEY_NAME} and stay: remove the folder of a case to have it made again",
+            )
         # What says how the work is done, and the tool for cases that had none, may have changed.
         manifest.remember(request=request.model_dump(mode="json"))
     except BaseException:

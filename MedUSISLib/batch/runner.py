@@ -73,16 +73,17 @@ def run_batch(request: BatchRequest, progress: Progress | None = None) -> BatchO
     require_folder(request.out)
     with (
         progress.answering_wishes(),
-        claimed(request.out) as alive,
+        claimed(request.out),
         begin_or_go_on(request, found, generator.sha256, progress) as manifest,
-        batch_log(request.out / LOG_NAME, request.input, found.cases) as on_output,
+        # Not those that were found: a case of the manifest may be done that the input does not name any more.
+        batch_log(request.out / LOG_NAME, request.input, manifest.cases()) as on_output,
     ):
         end_old_workers(manifest)
         wait_for_left_workers(request.out, progress)
         sweep(request.out)
         write_key(manifest, request.out)
         settle(manifest, request, progress)
-        wish, workers = _do(request, manifest, generator.manifest, progress, on_output, alive)
+        wish, workers = _do(request, manifest, generator.manifest, progress, on_output)
         outcome = _outcome(manifest, found, workers, time.monotonic() - began)
     if wish is not None and wish is not Wish.FINISH and outcome.waiting:
         _raise_ended(wish, outcome)
@@ -95,7 +96,6 @@ def _do(
     generator: GeneratorManifest,
     progress: Progress,
     on_output: Callable[[str], None],
-    alive: Callable[[], None],
 ) -> tuple[Wish | None, int]:
     """Do what waits, and write the pages for people; the wish with which it ended early, and how many workers."""
     numbers = [row.number for row in manifest.rows() if row.state is CaseState.WAITING]
@@ -119,7 +119,7 @@ def _do(
         )
         workers = pool.capacity // IN_HAND
         LOGGER.info("%d case(s) wait; %d in hand at once", len(cases), pool.capacity)
-        run = BatchRun(request, manifest, pool, progress, lambda: write_pages(request.out), alive)
+        run = BatchRun(request, manifest, pool, progress, lambda: write_pages(request.out))
         return run.run(), workers
     finally:
         if progress.wish is not Wish.END:

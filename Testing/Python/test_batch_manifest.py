@@ -53,7 +53,8 @@ def test_everything_is_kept_for_this_user_alone(manifest: Manifest, tmp_path: Pa
 
 def test_new_cases_get_the_next_numbers_and_known_ones_their_new_places(manifest: Manifest) -> None:
     moved = BatchCase("bare", Path("/in/bare"), Path("/in/new_seg"))
-    assert manifest.take_over(FoundCases((BatchCase("c", Path("/in/c"), None), moved), (), "files")) == 1
+    taken = manifest.take_over(FoundCases((BatchCase("c", Path("/in/c"), None), moved), (), "files"))
+    assert taken == (1, ()) and manifest.absent == {1}
     assert [(row.number, row.key) for row in manifest.rows()] == [(1, "a"), (2, "bare"), (3, "c")]
     assert manifest.case(2) == moved and manifest.problems() == ()
 
