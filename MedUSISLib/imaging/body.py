@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from MedUSISLib.imaging.connected_parts import ConnectedParts
 from MedUSISLib.imaging.crop import bounding_box
 from MedUSISLib.imaging.grid import lps_order
 from MedUSISLib.imaging.modality import AIR_HU, zero_exterior
@@ -24,6 +25,8 @@ _LONGEST_THIN_PART_MM = 60.0
 # Arms beside the trunk are kept, a separate head holder is not.
 _SMALLEST_PART = 0.1
 _IN_PLANE = (1, 2)
+# Planes are filled so many voxels at a time: what goes over them again and again then stays in the processor's cache.
+_VOXELS_AT_ONCE = 1 << 19
 
 
 def body_mask(ct: Volume, threshold_hu: float = _TISSUE_HU) -> np.ndarray:
@@ -61,8 +64,25 @@ def body_mask(ct: Volume, threshold_hu: float = _TISSUE_HU) -> np.ndarray:
 
 def _body_of_tissue(tissue: np.ndarray, spacing_kji: list[float], superior: int) -> np.ndarray:
     """The body among everything that is dense; all on the coarse grid."""
+    box = bounding_box(tissue)
+    if box is None:
+        return tissue
     finest = min(s for s, n in zip(spacing_kji, tissue.shape, strict=True) if n > 1 or max(tissue.shape) == 1)
     half_widths = [round(_OPENING_MM / s) if n > 1 else 0 for s, n in zip(spacing_kji, tissue.shape, strict=True)]
+    deep = min(tissue.shape) > 2
+    result = np.zeros_like(tissue)
+    # one voxel of air around the box says what lies beyond it
+    around = tuple(slice(max(0, part.start - 1), part.stop + 1) for part in box)
+    result[around] = _body_in_box(
+        np.ascontiguousarray(tissue[around]), spacing_kji, superior, half_widths, finest, deep
+    )
+    return result
+
+
+def _body_in_box(
+    tissue: np.ndarray, spacing_kji: list[float], superior: int, half_widths: list[int], finest: float, deep: bool
+) -> np.ndarray:
+    """The same for the tissue with no more air around it than needed; ``half_widths`` of the opening."""
     rounds = max(1, max(half_widths)) + 1
     in_plane = min(s for axis, s in enumerate(spacing_kji) if axis != superior)
     closing = max(1, round(_CLOSING_MM / in_plane))
@@ -71,51 +91,50 @@ def _body_of_tissue(tissue: np.ndarray, spacing_kji: list[float], superior: int)
         core = _main_parts(tissue)
     # Thin bone before the sinuses, the nose and the ears are behind the opening; so is a shell that touches the skin.
     reach = dilated(core, round(_REACH_MM / finest), within=tissue)
-    solid = _filled(reach, superior, closing)
+    solid = _filled(reach, superior, closing, deep)
     # Filled, a face is thick and a patch of a shell still thin: the second opening tells them apart.
     solid_core = _main_parts(shrunk_by_box(solid, half_widths))
     if not solid_core.any():
         return solid
     body = dilated(solid_core, rounds, within=solid)
-    return _filled(_with_thin_parts(body, reach, spacing_kji), superior, closing)
+    return _filled(_with_thin_parts(body, reach, spacing_kji), superior, closing, deep)
 
 
 def _main_parts(mask: np.ndarray) -> np.ndarray:
     """The largest component and those of at least a tenth of its size."""
-    from scipy.ndimage import label
-
     box = bounding_box(mask)
     if box is None:
         return mask
-    parts, count = label(mask[box])
-    sizes = np.bincount(parts[mask[box]], minlength=count + 1)
+    parts = ConnectedParts.of(mask[box])
+    sizes = parts.sizes
     result = np.zeros_like(mask)
-    result[box] = (sizes >= _SMALLEST_PART * sizes.max())[parts] & mask[box]
+    result[box] = parts.chosen(sizes >= _SMALLEST_PART * sizes.max())
     return result
 
 
 def _with_thin_parts(body: np.ndarray, reach: np.ndarray, spacing_kji: list[float]) -> np.ndarray:
     """Adds what the opening took away from the body and is small: tip of the nose, ears, fingers."""
-    from scipy.ndimage import find_objects, label
-
     thin = reach & ~body
     box = bounding_box(thin)
     if box is None:
         return body
-    parts, count = label(thin[box])
-    keep = np.zeros(count + 1, dtype=bool)
-    for number, part in enumerate(find_objects(parts), start=1):
-        length_mm = max((b.stop - b.start) * s for b, s in zip(part, spacing_kji, strict=True))
-        keep[number] = length_mm <= _LONGEST_THIN_PART_MM
+    parts = ConnectedParts.of(thin[box])
+    length_mm = (parts.extents * spacing_kji).max(axis=1)
     result = body.copy()
-    result[box] |= keep[parts]
+    result[box] |= parts.chosen(length_mm <= _LONGEST_THIN_PART_MM)
     return result
 
 
-def _filled(mask: np.ndarray, superior: int, closing: int) -> np.ndarray:
-    """Air inside the body filled, in axial slices and then in space (only axial where there are few slices)."""
-    result = np.moveaxis(_filled_planes(np.moveaxis(mask, superior, 0), closing), 0, superior)
-    return filled(result) if min(result.shape) > 2 else result
+def _filled(mask: np.ndarray, superior: int, closing: int, deep: bool) -> np.ndarray:
+    """Air inside the body filled, in axial slices and then, unless there are few slices, in space (``deep``)."""
+    planes = np.moveaxis(mask, superior, 0)
+    result = np.empty(planes.shape, bool)
+    together = max(1, _VOXELS_AT_ONCE // max(1, planes[0].size))
+    for first in range(0, len(planes), together):
+        part = slice(first, first + together)
+        result[part] = _filled_planes(planes[part], closing)
+    result = np.moveaxis(result, 0, superior)
+    return filled(result) if deep else result
 
 
 def _filled_planes(planes: np.ndarray, closing: int) -> np.ndarray:
@@ -128,7 +147,9 @@ def _filled_planes(planes: np.ndarray, closing: int) -> np.ndarray:
     bridged = closed(padded, closing, _IN_PLANE)
     whole = filled(bridged, _IN_PLANE)
     holes = whole & ~bridged
-    result = padded | filled(padded, _IN_PLANE) | dilated(holes, closing, _IN_PLANE, within=whole)
+    result = padded | filled(padded, _IN_PLANE)
+    if holes.any():
+        result |= dilated(holes, closing, _IN_PLANE, within=whole)
     return result[:, margin:-margin, margin:-margin]
 
 

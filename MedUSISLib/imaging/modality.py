@@ -114,7 +114,8 @@ def zero_exterior(array: np.ndarray) -> np.ndarray | None:
 
 
 def _end_faces(array: np.ndarray, axis: int) -> tuple[np.ndarray, np.ndarray]:
-    return array.take(0, axis=axis), array.take(-1, axis=axis)
+    whole = (slice(None),) * axis  # views: take would first copy an array that is a view itself
+    return array[(*whole, 0)], array[(*whole, -1)]
 
 
 def _sample(array: np.ndarray) -> np.ndarray:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from MedUSISLib.imaging.connected_parts import ConnectedParts
 from MedUSISLib.imaging.crop import bounding_box
 
 
@@ -52,9 +53,7 @@ def dilated(
     return now.copy() if now is mask else now
 
 
-def eroded(
-    mask: np.ndarray, iterations: int, axes: Sequence[int] = (0, 1, 2), outside: bool = False
-) -> np.ndarray:
+def eroded(mask: np.ndarray, iterations: int, axes: Sequence[int] = (0, 1, 2), outside: bool = False) -> np.ndarray:
     """A mask shrunk where a direct neighbour along some axes is not in it; ``outside``: what lies beyond the array."""
     now = mask
     for _ in range(iterations):
@@ -94,23 +93,18 @@ def filled(mask: np.ndarray, axes: Sequence[int] = (0, 1, 2)) -> np.ndarray:
     >>> bool(filled(ring, axes=[0, 1]).all())
     True
     """
-    from scipy.ndimage import label
-
     box = bounding_box(mask)
     if box is None:
         return mask.copy()
-    structure = np.zeros((3,) * mask.ndim, bool)
-    for axis in axes:
-        structure[tuple(slice(None) if other == axis else 1 for other in range(mask.ndim))] = True
+    last = max(axes)
     # beyond the box around the mask all is outside, and so is what touches it
-    parts, count = label(~mask[box], structure)
-    reached = np.zeros(count + 1, bool)
-    for axis in axes:
-        faces = np.moveaxis(parts, axis, 0)
-        reached[faces[0]] = reached[faces[-1]] = True
-    reached[0] = False
+    outside = np.moveaxis(~mask[box], last, -1)
+    turned = [axis if axis < last else outside.ndim - 1 for axis in axes]
+    parts = ConnectedParts.of(outside, turned)
+    holes = ~parts.at_faces(turned)
     result = mask.copy()
-    result[box] = ~reached[parts]
+    if holes.any():
+        result[box] |= np.moveaxis(parts.chosen(holes), -1, last)
     return result
 
 
