@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import qt
 from slicer.i18n import tr as _
 
-from MedUSISLib.mrml.batch_logic import found_text, parameters
+from MedUSISLib.mrml.batch_found import found_text
+from MedUSISLib.mrml.batch_logic import parameters
 from MedUSISLib.signal import Signal
 
+from .batch_found import FoundLists
 from .rich_text import marked
 from .wording import time_left_text
 
 _STEPS = 1000
-_ROW_HEIGHT = 22
-_ROWS_SHOWN = 6
-_MOST_ROWS = 500
-"""Nobody reads more, and the window would wait for them."""
 
 
 class LookControl:
@@ -26,16 +23,17 @@ class LookControl:
     ui : widgets of Batch.ui
     look_for_cases : callable
         ``BackgroundJobs.look_for_cases``.
+    dialogs : Dialogs
 
     Attributes
     ----------
     changed : Signal
         Without arguments: something was found, or is being looked for.
     failed : Signal
-        With a ``Failure``.
+        With a ``Failure`` or ``MedUSISError``.
     """
 
-    def __init__(self, ui, look_for_cases) -> None:
+    def __init__(self, ui, look_for_cases, dialogs) -> None:
         self._ui = ui
         self._look_for_cases = look_for_cases
         self._cancel = None
@@ -46,13 +44,8 @@ class LookControl:
         self.failed = Signal()
         ui.batchLookProgressBar.minimum = 0
         ui.batchLookProgressBar.maximum = _STEPS
-        table = ui.batchProblemsTable
-        header = table.horizontalHeader()
-        header.setSectionResizeMode(0, qt.QHeaderView.Interactive)
-        header.setSectionResizeMode(1, qt.QHeaderView.Stretch)
-        header.resizeSection(0, 130)
-        table.verticalHeader().setSectionResizeMode(qt.QHeaderView.Fixed)
-        table.verticalHeader().setDefaultSectionSize(_ROW_HEIGHT)
+        self.lists = FoundLists(ui, dialogs)
+        self.lists.failed.connect(self.failed)
         ui.batchLookCancelButton.connect("clicked(bool)", lambda _checked=False: self.cancel())
         self._show()
 
@@ -93,31 +86,10 @@ class LookControl:
         """Show what was found in these data, if anybody has looked."""
         found = self.found(source)
         self._ui.batchFoundLabel.visible = found is not None
-        problems = found.problems if found is not None else ()
+        self.lists.set_visible(found is not None)
         if found is not None:
-            level = "look" if problems or found.without_segmentation or not found.cases else "ok"
-            self._ui.batchFoundLabel.text = marked(level, found_text(found))
-        table = self._ui.batchProblemsTable
-        table.visible = bool(problems)
-        if not problems:
-            table.setRowCount(0)
-
-    def _fill_problems(self, problems) -> None:
-        table = self._ui.batchProblemsTable
-        lines = [
-            (problem.where, problem.what, "\n".join(filter(None, (problem.where, problem.what, problem.remedy))))
-            for problem in problems[:_MOST_ROWS]
-        ]
-        if len(problems) > _MOST_ROWS:
-            lines.append(("...", _("and {count} more").format(count=len(problems) - _MOST_ROWS), ""))
-        table.setRowCount(0)
-        table.setRowCount(len(lines))
-        for row, (where, what, tip) in enumerate(lines):
-            for column, text in enumerate((where, what)):
-                item = qt.QTableWidgetItem(text)
-                item.setToolTip(tip)
-                table.setItem(row, column, item)
-        table.setFixedHeight((min(len(lines), _ROWS_SHOWN) + 1) * _ROW_HEIGHT + 8)
+            look = found.problems or found.without_segmentation or not found.cases
+            self._ui.batchFoundLabel.text = marked("look" if look else "ok", found_text(found))
 
     def _on_stage(self, title: str) -> None:
         self._ui.batchLookStageLabel.text = title
@@ -132,7 +104,7 @@ class LookControl:
 
     def _on_done(self, found) -> None:
         self._found, self._of = found, self._source
-        self._fill_problems(found.problems)
+        self.lists.show(found, self._source)
         self._end()
 
     def _on_error(self, failure) -> None:

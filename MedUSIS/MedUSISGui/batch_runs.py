@@ -76,6 +76,7 @@ class BatchRuns:
         ui.batchOpenButton.connect("clicked(bool)", self._on_open)
         ui.batchRemoveButton.connect("clicked(bool)", self._on_remove)
         ui.batchSummaryButton.connect("clicked(bool)", lambda _checked=False: self._open_outside("summary.html"))
+        ui.batchProblemsButton.connect("clicked(bool)", lambda _checked=False: self._open_outside("problems.csv"))
         ui.batchResultsButton.connect("clicked(bool)", lambda _checked=False: self._open_outside(""))
         ui.batchReportButton.connect("clicked(bool)", self._on_report)
         ui.batchLoadButton.connect("clicked(bool)", self._on_load)
@@ -195,6 +196,7 @@ class BatchRuns:
         for widget in (ui.batchProgressBar, ui.batchFilterComboBox, ui.batchCasesTable):
             widget.visible = seen
         ui.batchSummaryButton.enabled = (self._chosen / "summary.html").is_file()
+        ui.batchProblemsButton.enabled = (self._chosen / "problems.csv").is_file()
         ui.batchResultsButton.enabled = self._chosen.is_dir()
         self._show_case()
 

@@ -128,7 +128,7 @@ class _Parts:
         self.loaded = Signal()
         self.list = BatchList(logic.open_runs)
         self.form = BatchForm(ui, dialogs)
-        self.look = LookControl(ui, logic.background.look_for_cases)
+        self.look = LookControl(ui, logic.background.look_for_cases, dialogs)
         self.runs = BatchRuns(ui, self.list, dialogs)
         for part in (self.look, self.runs):
             part.failed.connect(self.failed)

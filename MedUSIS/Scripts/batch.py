@@ -31,13 +31,15 @@ def main(arguments: list[str] | None = None) -> int:
 def _run(options: argparse.Namespace) -> int:
     from MedUSISLib.mrml.headless_batch import run_batch
 
-    given = {name: value for name, value in vars(options).items() if value is not None and name != "verbose"}
+    ours = ("verbose", "write_table")
+    given = {name: value for name, value in vars(options).items() if value is not None and name not in ours}
     for name in ("input", "out"):
         given[name] = str(given[name].absolute())
     for name in ("generator", "labels"):  # an id, or the place of a folder or a table
         if name in given and Path(given[name]).exists():
             given[name] = str(Path(given[name]).absolute())
-    counts = run_batch(given, say=lambda line: print(line, flush=True), idle=process_events())
+    table = options.write_table.absolute() if options.write_table is not None else None
+    counts = run_batch(given, say=lambda line: print(line, flush=True), idle=process_events(), table=table)
     if not options.dry_run:
         print(options.out, flush=True)
     return INCOMPLETE if counts.get("failed") or counts.get("skipped") else 0
@@ -70,6 +72,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--case-timeout", type=float, dest="case_timeout_s", metavar="SECONDS", help="for one case")
     parser.add_argument("--retry-failed", action="store_true", help="try the cases again that failed before")
     parser.add_argument("--dry-run", action="store_true", help="say what would be done, and write nothing")
+    parser.add_argument(
+        "--write-table", type=path, metavar="FILE.csv", help="with --dry-run: the cases as a table to correct"
+    )
     parser.add_argument("--verbose", action="store_true", help="show where an unexpected error came from")
     return parser
 

@@ -33,8 +33,8 @@ def found_text(found: FoundCases, source: Path, most_places: int = _PLACES) -> s
     width = len(str(len(found.cases)))
     root = source.resolve() if source.is_dir() else source.resolve().parent
     for number, case in enumerate(found.cases, start=1):
-        lines.append(f"{number:>{width}}  {case.key}  <-  {_segmentation(case, root)}")
-    for code, problems in _by_code(found.problems).items():
+        lines.append(f"{number:>{width}}  {case.key}  <-  {segmentation_text(case, root)}")
+    for code, problems in by_code(found.problems).items():
         lines += ["", *_told(code, problems, most_places)]
     return "\n".join(lines)
 
@@ -43,7 +43,7 @@ def problem_counts(problems: tuple[CaseProblem, ...]) -> list[tuple[str, str, in
     """Code, sentence and number of each kind of problem, the gravest first; nothing in it names a file."""
     return [
         (code, PROBLEMS[code].title if code in PROBLEMS else code, len(found))
-        for code, found in _by_code(problems).items()
+        for code, found in by_code(problems).items()
     ]
 
 
@@ -52,7 +52,8 @@ def _without(found: FoundCases) -> str:
     return f", {without} of them without a segmentation" if without else ""
 
 
-def _segmentation(case: BatchCase, root: Path) -> str:
+def segmentation_text(case: BatchCase, root: Path) -> str:
+    """Where the segmentation of a case lies, below ``root`` where it does, and what its labels mean if that is known."""
     if case.segmentation is None:
         return "no segmentation"
     path = case.segmentation
@@ -61,7 +62,8 @@ def _segmentation(case: BatchCase, root: Path) -> str:
     return name.encode("utf-8", "backslashreplace").decode("utf-8") + ("/" if path.is_dir() else "") + labels
 
 
-def _by_code(problems: tuple[CaseProblem, ...]) -> dict[str, list[CaseProblem]]:
+def by_code(problems: tuple[CaseProblem, ...]) -> dict[str, list[CaseProblem]]:
+    """Problems of each kind, the gravest kind first."""
     found: dict[str, list[CaseProblem]] = defaultdict(list)
     for one in problems:
         found[one.code].append(one)

@@ -15,7 +15,9 @@ class ProblemKind(NamedTuple):
     note: bool = False
 
 
-_BY_TABLE = "name the right ones in a table of cases (medusis batch --dry-run --write-table)"
+TABLE_COMMAND = "(medusis batch --dry-run --write-table)"
+"""How the command line writes a table of cases; a window has a button."""
+_BY_TABLE = f"name the right ones in a table of cases {TABLE_COMMAND}"
 
 PROBLEMS: dict[str, ProblemKind] = {
     "SEVERAL_SEGMENTATIONS": ProblemKind(
@@ -23,11 +25,19 @@ PROBLEMS: dict[str, ProblemKind] = {
     ),
     "ONE_OF_SEVERAL": ProblemKind("segmentations of such CTs, none of which was taken", f"keep one, or {_BY_TABLE}"),
     "SEVERAL_CTS": ProblemKind("segmentations that fit several CTs equally well", _BY_TABLE),
+    "NAME_AGAINST_VOXELS": ProblemKind(
+        "segmentations that are called after one CT and lie on the voxels of another",
+        f"see whether names were mixed up and correct them, or {_BY_TABLE}",
+    ),
     "NO_CT": ProblemKind("segmentations without a CT", f"give both the same name or folder, or {_BY_TABLE}"),
     "OTHER_IMAGE": ProblemKind(
         "segmentations of another image", "give the segmentation of the CT, or export the CT series as well"
     ),
     "TABLE_ROW": ProblemKind("rows of the table that are wrong", "correct the row"),
+    "ROW_AGAINST_VOXELS": ProblemKind(
+        "rows of the table whose segmentation lies on the voxels of another row's CT",
+        "look whether a column was sorted without the others; if it is meant, leave the other CT out of this table",
+    ),
     "MISSING_FILE": ProblemKind(
         "rows of the table whose files are not there", "check the path; it starts from the table's folder"
     ),

@@ -9,7 +9,7 @@ from typing import Any
 
 from MedUSISLib.errors import MedUSISError
 from MedUSISLib.jobs.events import Failure, Result
-from MedUSISLib.mrml.batch_logic import Found, read_found
+from MedUSISLib.mrml.batch_found import Found, read_found
 from MedUSISLib.mrml.hints import for_the_window
 from MedUSISLib.mrml.job_run import JobRun
 from MedUSISLib.mrml.run_folder import RunFolder

@@ -1,9 +1,8 @@
-"""A batch as the window plans it: what is asked for, what a look at the data found, what stands against a start."""
+"""A batch as the window plans it: what is asked for, and what stands against a start."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,18 +12,12 @@ from MedUSISLib.mrml.settings import SynthesisSettings
 
 if TYPE_CHECKING:
     from MedUSISLib.jobs.specification import JobSpecification
+    from MedUSISLib.mrml.batch_found import Found
 
 KIND = "batch"
 """Of the job (``jobs.kinds``)."""
 MANIFEST = "manifest.sqlite"
 """Where it lies, a batch was written."""
-
-_KINDS = {
-    "table": "a table",
-    "bids": "a BIDS dataset",
-    "dicom": "DICOM",
-    "files": "image files",
-}
 
 
 @dataclass(frozen=True)
@@ -82,84 +75,6 @@ def specification(settings: BatchSettings) -> JobSpecification:
     return JobSpecification(kind=KIND, parameters={**parameters(settings), "out": str(settings.out)})
 
 
-@dataclass(frozen=True)
-class Problem:
-    """Something in the data that cannot be used as it is."""
-
-    where: str
-    what: str
-    remedy: str
-
-
-@dataclass(frozen=True)
-class Found:
-    """What a look at the data found.
-
-    Attributes
-    ----------
-    kind : str
-        "table", "bids", "dicom" or "files".
-    cases, without_segmentation : int
-    problems : tuple of Problem
-    workers : int
-        Cases that will be done at a time; 0 while nobody knows.
-    worker_bytes : int
-        Memory that each of them will take.
-    """
-
-    kind: str
-    cases: int
-    without_segmentation: int
-    problems: tuple[Problem, ...]
-    workers: int = 0
-    worker_bytes: int = 0
-
-
-def read_found(path: Path, summary: Mapping[str, Any]) -> Found:
-    """What a dry run wrote and said; without its file the counts alone are known."""
-    problems: tuple[Problem, ...] = ()
-    try:
-        listed = json.loads(path.read_text(encoding="utf-8"))["problems"]
-        problems = tuple(Problem(str(one["where"]), str(one["what"]), str(one["remedy"])) for one in listed)
-    except (OSError, ValueError, KeyError, TypeError):
-        pass
-    return Found(
-        str(summary.get("kind", "")),
-        int(summary.get("cases", 0)),
-        int(summary.get("without_segmentation", 0)),
-        problems,
-        int(summary.get("workers") or 0),
-        int(summary.get("worker_bytes") or 0),
-    )
-
-
-def found_text(found: Found) -> str:
-    """Counts in a sentence or two.
-
-    Examples
-    --------
-    >>> found_text(Found("bids", 12, 2, (Problem("sub-13", "its CT is cut short", "copy it again"),)))
-    'In a BIDS dataset: 12 CTs, 10 with their segmentation, 2 without. 1 thing cannot be used.'
-    """
-    place = _KINDS.get(found.kind, "")
-    if not found.cases:
-        text = "No CT was found" + (f" in {place}." if place else ".")
-    else:
-        text = f"{count(found.cases, 'CT')}, "
-        if not found.without_segmentation:
-            text += "with its segmentation." if found.cases == 1 else "all with their segmentation."
-        else:
-            with_one = found.cases - found.without_segmentation
-            text += f"{with_one} with their segmentation, {found.without_segmentation} without."
-        text = f"In {place}: {text}" if place else text
-    problems = len(found.problems)
-    if problems:
-        text += f" {count(problems, 'thing')} cannot be used."
-    if found.cases and found.workers and found.worker_bytes:
-        text += f" {found.workers} at a time, about {found.worker_bytes / 1e9:.1f} GB of memory each."
-    return text
-
-
 def count(number: int, noun: str) -> str:
     """``"1 case"``, ``"3 cases"``."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
@@ -204,7 +119,7 @@ def check(settings: BatchSettings, generator_there: bool, found: Found | None) -
                 "none of the CTs has a segmentation"
                 if every
                 else f"{count(found.without_segmentation, 'CT')} without segmentation will be left out",
-                "choose above what segments them",
+                f"choose above what segments {'it' if found.without_segmentation == 1 else 'them'}",
                 every,
             )
         )

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from MedUSISLib.errors import ErrorCode, MedUSISError
-from MedUSISLib.mrml.batch_logic import KIND, count, found_text, read_found
+from MedUSISLib.mrml.batch_found import found_text, read_found, write_table
+from MedUSISLib.mrml.batch_logic import KIND, count
 from MedUSISLib.mrml.installation_status import dependency_status
 from MedUSISLib.mrml.job_run import JobRun
 from MedUSISLib.mrml.run_folder import RunFolder
@@ -23,6 +24,7 @@ def run_batch(
     say: Callable[[str], None],
     idle: Callable[[], object] | None = None,
     worker: Worker | None = None,
+    table: Path | None = None,
 ) -> dict[str, Any]:
     """Do a batch, or say what there would be to do (``dry_run``).
 
@@ -35,6 +37,8 @@ def run_batch(
     idle : callable, optional
         Called while the job runs, for example ``slicer.app.processEvents``.
     worker : Worker, optional
+    table : Path, optional
+        With ``dry_run``: gets the cases as a table to correct.
 
     Returns
     -------
@@ -81,8 +85,11 @@ def run_batch(
         if hasattr(result, "error"):
             raise result.error()
         summary: dict[str, Any] = result.summary
-        for line in _found_lines(file, summary) if parameters.get("dry_run") else outcome_lines(summary):
-            say(line)
+        if parameters.get("dry_run"):
+            _say_found(file, summary, Path(parameters["input"]), table, say)
+        else:
+            for line in outcome_lines(summary):
+                say(line)
     finally:
         run.close()
     return summary
@@ -124,12 +131,18 @@ def outcome_lines(summary: Mapping[str, Any]) -> list[str]:
     return [text]
 
 
-def _found_lines(file: Path, summary: Mapping[str, Any]) -> list[str]:
+def _say_found(
+    file: Path, summary: Mapping[str, Any], source: Path, table: Path | None, say: Callable[[str], None]
+) -> None:
+    """The sentence of the window, then each case and problem as the command line lists them."""
+    from MedUSISLib.batch.found_text import found_text as found_lines
+
     found = read_found(file, summary)
-    lines = [found_text(found)]
-    for problem in found.problems:
-        lines.append(f"{problem.where}: {problem.what} - {problem.remedy}")
-    return lines
+    say(found_text(found))
+    if found.listed is not None:
+        say(found_lines(found.listed, source))
+        if table is not None:
+            say(str(write_table(found, source, table)))
 
 
 def _duration(seconds: float) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -13,17 +12,9 @@ from batch_doubles import BEGUN, make_batch, set_state
 from fine_tune_doubles import FakeRunStore
 
 from MedUSISLib.errors import ErrorCode, MedUSISError
+from MedUSISLib.mrml.batch_found import Found
 from MedUSISLib.mrml.batch_list import BatchList
-from MedUSISLib.mrml.batch_logic import (
-    BatchSettings,
-    Found,
-    Problem,
-    check,
-    default_out,
-    found_text,
-    read_found,
-    specification,
-)
+from MedUSISLib.mrml.batch_logic import BatchSettings, check, default_out, specification
 from MedUSISLib.mrml.batch_standing import standing
 from MedUSISLib.mrml.batch_view import BatchCounts, BatchView, counts_of
 from MedUSISLib.mrml.fine_tune_runs import RunList
@@ -93,17 +84,6 @@ class TestPlan:
         assert second.name == "cts - synthetic MR 2" and default_out(tmp_path / "cts", {second}).name.endswith("3")
         (tmp_path / "cases.v2.csv").touch()
         assert default_out(tmp_path / "cases.v2.csv").name == "cases - synthetic MR"
-
-    def test_what_was_found_is_read_and_a_damaged_file_leaves_the_counts(self, tmp_path: Path) -> None:
-        summary = {"kind": "dicom", "cases": 2, "without_segmentation": 1, "problems": 1}
-        problem = {"code": "X", "where": "a/b", "what": "cut short", "remedy": "copy it again"}
-        (tmp_path / "found.json").write_text(json.dumps({"kind": "dicom", "cases": [], "problems": [problem]}))
-        found = read_found(tmp_path / "found.json", summary)
-        assert found == Found("dicom", 2, 1, (Problem("a/b", "cut short", "copy it again"),))
-        (tmp_path / "found.json").write_text('{"problems": [')
-        assert read_found(tmp_path / "found.json", summary) == Found("dicom", 2, 1, ())
-        assert found_text(Found("", 0, 0, ())) == "No CT was found."
-        assert found_text(Found("files", 1, 0, ())) == "In image files: 1 CT, with its segmentation."
 
 
 class TestView:

@@ -113,9 +113,11 @@ def check_case_in_the_scene(scene: Any, out: Path, cts: list[Path]) -> None:
 def test_a_dry_run_says_what_there_is_and_writes_nothing(
     script: Any, arguments: list[str], tmp_path: Path, capsys: Any
 ) -> None:
-    assert script.main([*arguments, "--dry-run"]) == 0, capsys.readouterr().err
-    assert "3 CTs, 2 with their segmentation, 1 without" in capsys.readouterr().out
-    assert list(tmp_path.iterdir()) == []
+    table = tmp_path / "cases.csv"
+    assert script.main([*arguments, "--dry-run", "--write-table", str(table)]) == 0, capsys.readouterr().err
+    said = capsys.readouterr().out
+    assert "3 CTs, 2 with their segmentation, 1 without" in said and "  <-  no segmentation" in said
+    assert list(tmp_path.iterdir()) == [table] and str(table) in said and table.read_text().count("ct.nii.gz") >= 3
 
 
 @pytest.mark.parametrize(
@@ -157,4 +159,4 @@ def test_options_mean_the_same_to_script_and_command_line(script: Any) -> None:
     of_command = {option for parameter in command.params for option in parameter.opts}
     of_script = {option for action in script._parser()._actions for option in action.option_strings}
     assert of_script - of_command <= {"-h", "--help"}
-    assert of_command - of_script <= {"--json-events", "--background", "--cluster", "--part", "--write-table"}
+    assert of_command - of_script <= {"--json-events", "--background", "--cluster", "--part"}

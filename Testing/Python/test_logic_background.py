@@ -12,7 +12,7 @@ from logic_doubles import Later, ScriptedProcess, behaving_worker, scripted_work
 from MedUSISLib.errors import MedUSISError
 from MedUSISLib.jobs.events import Failure
 from MedUSISLib.mrml.background_jobs import BackgroundJobs
-from MedUSISLib.mrml.batch_logic import Found, Problem
+from MedUSISLib.mrml.batch_found import Problem
 from MedUSISLib.mrml.worker import Worker
 
 
@@ -61,7 +61,9 @@ def test_what_a_batch_would_have_goes_through_a_private_folder(temporary_folder:
     process.say('{"event": "stage", "name": "finding cases"}')
     process.say('{"event": "result", "summary": {"kind": "bids", "cases": 4, "without_segmentation": 1, "workers": 2}}')
     process.listener.finished(0)
-    assert answers == [Found("bids", 4, 1, (Problem("doe", "cut short", "copy it again"),), 2)]
+    (found,) = answers
+    assert found.problems == (Problem("doe", "cut short", "copy it again"),) and found.listed.cases == ()
+    assert (found.kind, found.cases, found.without_segmentation, found.workers) == ("bids", 4, 1, 2)
     assert titles == ["Looking for CTs and their segmentations"] and list(temporary_folder.iterdir()) == []
 
 

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-from typing import Any
-
 import pytest
 from batch_doubles import make_batch, set_state
+from batch_window import new_user, planned_batch, unfold
 from window_doubles import INCOMPLETE, FakeInstallation, FakeLogic, open_panel
 
 from MedUSISLib.errors import ErrorCode, MedUSISError
-from MedUSISLib.jobs.events import Failure
-from MedUSISLib.mrml.batch_logic import Found, Problem
 from MedUSISLib.runs.status import RunState
 
 STATES = ["done", "review", "failed", "skipped", "computing", "waiting"]
@@ -19,23 +15,13 @@ STATES = ["done", "review", "failed", "skipped", "computing", "waiting"]
 
 @pytest.fixture
 def slicer(slicer_window):
-    slicer_window.slicer.app.userSettings().clear()
-    yield slicer_window.slicer
-    slicer_window.slicer.app.userSettings().clear()
+    with new_user(slicer_window) as slicer:
+        yield slicer
 
 
 @pytest.fixture
 def wait(slicer_window):
     return lambda condition, timeout_s=30.0: slicer_window.wait_until(condition, timeout_s=timeout_s)
-
-
-def unfold(slicer, logic: Any = None) -> SimpleNamespace:
-    """The panel with the part opened; ``batch`` are its widgets."""
-    window = open_panel(slicer, logic)
-    window.ui.batchCollapsibleButton.collapsed = False
-    window.batch = window.panel.batch.ui
-    window.parts = window.panel.batch.parts
-    return window
 
 
 @pytest.fixture
@@ -47,13 +33,9 @@ def empty(slicer):
 
 
 @pytest.fixture
-def planned(empty, tmp_path):
-    """A folder of CTs is chosen."""
-    (tmp_path / "cts").mkdir()
-    empty.source = tmp_path / "cts"
-    empty.dialogs.answers["folder"] = empty.source
-    empty.batch.batchFolderButton.click()
-    return empty
+def planned(slicer, tmp_path):
+    with planned_batch(slicer, tmp_path / "cts") as window:
+        yield window
 
 
 @pytest.fixture
@@ -168,53 +150,6 @@ class TestPlan:
         assert not empty.batch.batchStartButton.enabled and "No CTs are chosen" in empty.batch.batchReadinessLabel.text
 
 
-class TestLook:
-    def test_looking_is_a_job_with_progress_that_can_be_cancelled(self, planned):
-        planned.batch.batchLookButton.click()
-        parameters, _done, error, progress, stage = planned.logic.background.looks[0]
-        assert parameters["input"] == str(planned.source) and "out" not in parameters
-        stage("Looking for CTs and their segmentations")
-        progress(3, 12, 40.0)
-        assert "(3 / 12, about 40 s left)" in planned.batch.batchLookStageLabel.text
-        assert planned.batch.batchLookProgressBar.value == 250
-        assert not planned.batch.batchLookButton.enabled and not planned.batch.batchStartButton.enabled
-        planned.batch.batchLookCancelButton.click()
-        assert planned.logic.background.cancelled == ["look"]
-        error(Failure("CANCELLED", "the job was cancelled"))
-        assert planned.batch.batchLookButton.enabled and not planned.panel.errors.shown
-
-    def test_counts_and_problems_are_said_in_words(self, planned):
-        problem = Problem("sub-09", "its CT is cut short", "copy it again")
-        planned.batch.batchLookButton.click()
-        planned.logic.background.looks[0][1](Found("bids", 12, 2, (problem,)))
-        assert "12 CTs, 10 with their segmentation, 2 without" in planned.batch.batchFoundLabel.text
-        table = planned.batch.batchProblemsTable
-        assert [table.item(0, column).text() for column in (0, 1)] == ["sub-09", "its CT is cut short"]
-        assert "copy it again" in table.item(0, 1).toolTip() and not table.isHidden()
-        assert "2 CTs without segmentation" in planned.batch.batchReadinessLabel.text
-        assert planned.batch.batchStartButton.enabled
-
-    def test_no_more_problems_are_listed_than_somebody_reads(self, planned):
-        planned.batch.batchLookButton.click()
-        planned.logic.background.looks[0][1](Found("files", 1, 0, (Problem("a", "b", "c"),) * 700))
-        table = planned.batch.batchProblemsTable
-        assert table.rowCount == 501 and table.item(500, 1).text() == "and 200 more"
-
-    def test_other_data_are_another_matter(self, planned, tmp_path):
-        planned.batch.batchLookButton.click()
-        planned.logic.background.looks[0][1](Found("bids", 0, 0, ()))
-        assert not planned.batch.batchStartButton.enabled
-        (tmp_path / "others").mkdir()
-        planned.dialogs.answers["folder"] = tmp_path / "others"
-        planned.batch.batchFolderButton.click()
-        assert planned.batch.batchFoundLabel.isHidden() and planned.batch.batchStartButton.enabled
-
-    def test_a_failure_says_why(self, planned):
-        planned.batch.batchLookButton.click()
-        planned.logic.background.looks[0][2](Failure("INPUT_NOT_READABLE", "the table has no column 'ct'", "add one"))
-        assert "Add one" in planned.ui.errorTextLabel.text and planned.batch.batchLookButton.enabled
-
-
 class TestStart:
     def test_a_start_submits_the_job_and_proposes_another_folder(self, planned):
         planned.batch.batchStartButton.click()
@@ -305,12 +240,13 @@ class TestCases:
         running.parts.runs.table.choose(1)
         (case := running.folder / "cases" / "case-0001").mkdir(parents=True)
         (case / "report.html").touch()
-        assert not running.batch.batchSummaryButton.enabled
+        assert not running.batch.batchSummaryButton.enabled and not running.batch.batchProblemsButton.enabled
         (running.folder / "summary.html").touch()
+        (running.folder / "problems.csv").touch()
         running.parts.runs.look()
-        for name in ("Report", "Summary", "Results"):
+        for name in ("Report", "Summary", "Problems", "Results"):
             getattr(running.batch, f"batch{name}Button").click()
-        assert running.dialogs.asked == ["open_outside"] * 3
+        assert running.dialogs.asked == ["open_outside"] * 4
 
 
 class TestRuns:
