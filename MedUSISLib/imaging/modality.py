@@ -114,8 +114,8 @@ def zero_exterior(array: np.ndarray) -> np.ndarray | None:
 
 
 def _end_faces(array: np.ndarray, axis: int) -> tuple[np.ndarray, np.ndarray]:
-    whole = (slice(None),) * axis  # views: take would first copy an array that is a view itself
-    return array[(*whole, 0)], array[(*whole, -1)]
+    planes = np.moveaxis(array, axis, 0)  # views: take would first copy an array that is a view itself
+    return planes[0], planes[-1]
 
 
 def _sample(array: np.ndarray) -> np.ndarray:
