@@ -46,7 +46,7 @@ def note(path: Path) -> None:
     workspace = os.environ.get(WORKSPACE_VARIABLE)
     if workspace:
         with suppress(OSError), open(Path(workspace) / _LIST_NAME, "a", encoding="utf-8") as listing:
-            listing.write(json.dumps(str(path)) + "\n")
+            listing.write(json.dumps([_number(Path(workspace)), str(path)]) + "\n")
 
 
 def remove(path: Path) -> None:
@@ -59,12 +59,27 @@ def remove(path: Path) -> None:
 
 
 def remove_leftovers(workspace: Path) -> None:
-    """Remove everything that a process wrote down in its workspace and could not tidy up itself."""
+    """Remove everything that a process wrote down in its workspace and could not tidy up itself.
+
+    Only what was written down in this very folder: a list out of an archive that was unpacked in the temporary folder
+    could name any file of this user.
+    """
     with suppress(OSError):
+        number = _number(workspace)
         for line in (workspace / _LIST_NAME).read_text(encoding="utf-8").splitlines():
-            with suppress(ValueError):
-                path = Path(json.loads(line))
-                if path.name.endswith(LOCK_SUFFIX):
-                    remove_abandoned_lock(path)
-                else:
-                    remove(path)
+            with suppress(ValueError, TypeError):
+                of_folder, name = json.loads(line)
+                if of_folder == number:
+                    _remove_noted(Path(name))
+
+
+def _remove_noted(path: Path) -> None:
+    if path.name.endswith(LOCK_SUFFIX):
+        remove_abandoned_lock(path)
+    else:
+        remove(path)
+
+
+def _number(folder: Path) -> int:
+    """By which the file system knows a folder; nobody knows it before the folder is made."""
+    return folder.stat().st_ino

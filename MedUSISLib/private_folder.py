@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from pathlib import Path
 
 from MedUSISLib.errors import MedUSISError
 from MedUSISLib.leftovers import remove, remove_leftovers
-from MedUSISLib.single_run import LOCK_SUFFIX, may_be_held, single_run
+from MedUSISLib.single_run import LOCK_SUFFIX, held_if_free, single_run
 
 PREFIX = "medusis-"
 """How the names of all private folders begin."""
@@ -118,9 +119,15 @@ def _remove_if_abandoned(folder: Path) -> None:
     if not locks:
         if time.time() - folder.stat().st_mtime > _EMPTY_S:
             folder.rmdir()  # its process was killed when it had just been made; one that holds anything stays
-    elif not any(may_be_held(lock) for lock in locks):
+        return
+    with ExitStack() as held:
+        # Held until it is gone: its maker may have made the lock file a moment ago and be about to lock it.
+        if not all([held.enter_context(held_if_free(lock)) for lock in locks]):
+            return
         _empty(folder)
         shutil.rmtree(folder, ignore_errors=True)
+    if sys.platform == "win32":
+        shutil.rmtree(folder, ignore_errors=True)  # Windows removes no file that is open
 
 
 def _empty(folder: Path) -> None:

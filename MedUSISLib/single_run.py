@@ -57,16 +57,16 @@ def single_run(lock_path: Path) -> Iterator[bool]:
                 lock_path.unlink()  # Windows removes no open file
 
 
-def may_be_held(lock_path: Path) -> bool:
-    """Whether a living process may hold a lock file; True also where the file system knows no locks."""
+@contextmanager
+def held_if_free(lock_path: Path) -> Iterator[bool]:
+    """Hold a lock file that is there, without removing it afterwards; False when a living process may have it."""
     try:
         descriptor = os.open(lock_path, os.O_RDWR)
-    except FileNotFoundError:
-        return False
     except OSError:
-        return True
+        yield False
+        return
     try:
-        return _lock(descriptor) is not True
+        yield _lock(descriptor) is True
     finally:
         os.close(descriptor)
 

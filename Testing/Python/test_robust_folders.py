@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import stat
@@ -12,10 +13,12 @@ from pathlib import Path
 
 import pytest
 
+from MedUSISLib.errors import MedUSISError
 from MedUSISLib.jobs.events import Stage
 from MedUSISLib.jobs.launcher import Launcher
 from MedUSISLib.jobs.workspace import private_workspace
-from MedUSISLib.private_folder import PrivateFolder, private_folder
+from MedUSISLib.private_folder import OWNER_LOCK, PrivateFolder, private_folder, remove_abandoned
+from MedUSISLib.single_run import single_run
 
 
 @pytest.fixture(autouse=True)
@@ -112,6 +115,36 @@ def test_a_folder_that_only_looks_like_ours_is_never_touched(temporary_folder: P
     os.utime(mine, (time.time() - 1e6,) * 2)
     PrivateFolder().close()
     assert (mine / "mr.nii.gz").read_text() == "precious" and link.is_symlink()
+
+
+@pytest.mark.fault
+def test_a_list_that_came_out_of_an_archive_removes_nothing(temporary_folder: Path, tmp_path: Path) -> None:
+    precious = tmp_path / "precious"
+    precious.mkdir()
+    foreign = temporary_folder / "medusis-from-an-archive"
+    foreign.mkdir()
+    (foreign / OWNER_LOCK).touch()
+    lines = [json.dumps(content) for content in (str(precious), [0, str(precious)], [None, str(precious)], [7], {})]
+    (foreign / "leftovers.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    PrivateFolder().close()
+    assert precious.is_dir() and not foreign.exists()
+
+
+@pytest.mark.fault
+def test_nobody_gets_a_folder_while_it_is_swept(temporary_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever has just made its lock file, and locks it only now, must find it held."""
+    killed("from MedUSISLib.private_folder import *\nfolder = PrivateFolder()")
+    (left,) = temporary_folder.iterdir()
+    refused = []
+
+    def looked_at(path: Path) -> None:
+        with pytest.raises(MedUSISError), single_run(path / OWNER_LOCK):
+            pass
+        refused.append(path)
+
+    monkeypatch.setattr("MedUSISLib.private_folder.remove_leftovers", looked_at)
+    remove_abandoned()
+    assert refused == [left] and not left.exists()
 
 
 @pytest.mark.fault

@@ -16,7 +16,7 @@ from tiny_generator import tiny_bundle
 from training_example import tiny_training
 
 from MedUSISLib.jobs.run import run_job
-from MedUSISLib.single_run import may_be_held, single_run
+from MedUSISLib.single_run import held_if_free, single_run
 from MedUSISLib.training.run import LOCK_NAME
 
 
@@ -71,15 +71,15 @@ def test_a_second_run_into_the_same_place_is_refused(
 
 
 @pytest.mark.fault
-def test_the_lock_of_a_killed_run_blocks_nobody(
-    tmp_path: Path, jobs: dict[str, tuple[dict[str, Any], Path]]
-) -> None:
+def test_the_lock_of_a_killed_run_blocks_nobody(tmp_path: Path, jobs: dict[str, tuple[dict[str, Any], Path]]) -> None:
     parameters, lock = jobs["scan-dataset"]
     script = (
         "import os\nfrom pathlib import Path\nfrom MedUSISLib.single_run import single_run\n"
         f"held = single_run(Path({str(lock)!r}))\nheld.__enter__()\nos.kill(os.getpid(), 9)"
     )
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == -signal.SIGKILL
-    assert lock.is_file() and not may_be_held(lock)
+    with held_if_free(lock) as free:
+        assert free
+    assert lock.is_file()
     assert ended(tmp_path, "scan-dataset", parameters)["event"] == "result"
     assert not lock.exists()
