@@ -10,9 +10,10 @@ from enum import IntEnum
 from MedUSISLib.batch.bids import belongs
 from MedUSISLib.batch.candidates import Ct, OtherImage, Segmentation
 from MedUSISLib.batch.case import CaseProblem
-from MedUSISLib.batch.grids import Grids, sample_of
+from MedUSISLib.batch.grids import Grids, is_copy
 from MedUSISLib.batch.name_words import Words, is_part_of, own_words, shorter, without_sequences
 from MedUSISLib.batch.problems import problem
+from MedUSISLib.batch.voxel_owners import VoxelOwners
 from MedUSISLib.dataset.grid_partners import partners_by_grid
 from MedUSISLib.progress import Progress
 
@@ -73,6 +74,7 @@ class Matcher:
         self._other_series = other_series
         self._grids = grids
         self._problems = problems
+        self._owners = VoxelOwners((ct.files for ct in cts), grids)
         self._by_words: dict[Words, list[Ct]] = defaultdict(list)
         self._by_word: dict[str, set[int]] = defaultdict(set)
         self._by_series = {ct.series: ct for ct in cts if ct.series}
@@ -179,6 +181,9 @@ class Matcher:
         return _nested(fewer[1], more[1]) and own_words(fewer[1], folder_only=True) == fewer[0]
 
     def _offer(self, one: Segmentation, fit: Fit, cts: Sequence[Ct], offers: dict[str, list[_Offer]]) -> None:
+        if fit in (Fit.NAME, Fit.PART_OF_NAME) and self._owners.is_of_another(one.files, [ct.files for ct in cts]):
+            self._tell("NAME_AGAINST_VOXELS", one, "its name says one CT, but it lies on the voxels of another")
+            return
         if len(cts) > 1 and fit is not Fit.REFERENCE:
             same = _of_one_person(one, [ct for ct in cts if self._grids.same(one.files, ct.files)])
             if not same:
@@ -247,7 +252,11 @@ def _without_copies(found: Sequence[Segmentation]) -> list[Segmentation]:
     """Files with the same bytes count once."""
     if len(found) < 2 or any(not one.path.is_file() for one in found):
         return list(found)
-    return list({sample_of(one.path): one for one in reversed(found)}.values())[::-1]
+    kept: list[Segmentation] = []
+    for one in found:
+        if not any(is_copy(one.path, other.path) for other in kept):
+            kept.append(one)
+    return kept
 
 
 def _of_one_person(one: Segmentation, cts: list[Ct]) -> list[Ct]:

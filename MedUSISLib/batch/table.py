@@ -13,18 +13,24 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path, PureWindowsPath
+from pathlib import Path
 
 from MedUSISLib.batch.case import BatchCase, CaseProblem, FoundCases
+from MedUSISLib.batch.cell_paths import named_file, names_a_drive
+from MedUSISLib.batch.grids import Grids
 from MedUSISLib.batch.problems import problem
+from MedUSISLib.batch.voxel_owners import VoxelOwners
 from MedUSISLib.errors import ErrorCode, MedUSISError
 from MedUSISLib.small_files import read_small_file
 
 COLUMNS = ("id", "ct", "segmentation", "labels", "series")
 _OTHER_NAMES = {"seg": "segmentation", "case": "id", "ct_series": "series"}
 _SUFFIXES = (".csv", ".tsv", ".txt")
+# What Excel writes as the first line so that it finds the separator again.
+_SAYS_SEPARATOR = re.compile(r'"?sep=([,;\t])"?', re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -86,6 +92,7 @@ def read_case_table(path: Path) -> FoundCases:
 
 def _cases(rows: list[_Row], folder: Path, problems: list[CaseProblem]) -> list[BatchCase]:
     cases: list[BatchCase] = []
+    places: list[str] = []
     ids: dict[str, int] = {}
     inputs: dict[BatchCase, int] = {}
     for row in rows:
@@ -104,7 +111,25 @@ def _cases(rows: list[_Row], folder: Path, problems: list[CaseProblem]) -> list[
             continue
         inputs[same] = row.line
         cases.append(replace(case, key=key))
-    return cases
+        places.append(row.place)
+    return list(_not_mixed_up(cases, places, problems))
+
+
+def _not_mixed_up(
+    cases: Sequence[BatchCase], places: Sequence[str], problems: list[CaseProblem]
+) -> Iterator[BatchCase]:
+    """A table of which one column was sorted without the others looks right; the voxels of its files do not."""
+    owners = VoxelOwners([(case.ct,) for case in cases if case.ct.is_file()], Grids())
+    cts_of: dict[Path | None, list[tuple[Path, ...]]] = {}
+    for case in cases:
+        cts_of.setdefault(case.segmentation, []).append((case.ct,))
+    for case, place in zip(cases, places, strict=True):
+        one = case.segmentation
+        if one is not None and one.is_file() and case.ct.is_file() and owners.is_of_another((one,), cts_of[one]):
+            what = "its segmentation lies on the voxels of the CT of another row"
+            problems.append(problem("ROW_AGAINST_VOXELS", place, what))
+        else:
+            yield case
 
 
 def _case(row: _Row, folder: Path, problems: list[CaseProblem]) -> BatchCase | None:
@@ -117,13 +142,14 @@ def _case(row: _Row, folder: Path, problems: list[CaseProblem]) -> BatchCase | N
     paths: dict[str, Path | None] = {}
     for column in ("ct", "segmentation"):
         text = row.cells.get(column, "")
-        paths[column] = _existing(text, folder)
+        paths[column] = named_file(text, folder)
         if text and paths[column] is None:
-            problems.append(problem("MISSING_FILE", row.place, f"what column {column} names is not there"))
+            drive = " (a drive of Windows, which this computer does not have)" if names_a_drive(text) else ""
+            problems.append(problem("MISSING_FILE", row.place, f"what column {column} names is not there{drive}"))
             missing = True
     labels: str | None = row.cells.get("labels") or None
     if labels and Path(labels).suffix.lower() in _SUFFIXES:
-        found = _existing(labels, folder)
+        found = named_file(labels, folder)
         if found is None:
             problems.append(problem("MISSING_FILE", row.place, "the label table of column labels is not there"))
             missing = True
@@ -131,23 +157,12 @@ def _case(row: _Row, folder: Path, problems: list[CaseProblem]) -> BatchCase | N
     ct = paths["ct"]
     if missing or ct is None:
         return None
+    if ct == paths["segmentation"] and ct.is_file():
+        problems.append(problem("TABLE_ROW", row.place, "its CT and its segmentation are the same file"))
+        return None
     series = row.cells.get("series") or None
     key = row.cells.get("id") or (f"{written}#{series}" if series else written)
     return BatchCase(key, ct, paths["segmentation"], labels, series)
-
-
-def _existing(text: str, folder: Path) -> Path | None:
-    """The file or folder that a cell names, also when it is written as on Windows."""
-    if not text:
-        return None
-    for spelling in (text, PureWindowsPath(text).as_posix()):
-        try:
-            path = folder / Path(spelling).expanduser()
-            if path.exists():
-                return path.resolve()
-        except (OSError, RuntimeError, ValueError):  # too long, "~" of somebody unknown, a character of no path
-            continue
-    return None
 
 
 def _lines(path: Path) -> list[tuple[int, list[str]]]:
@@ -159,7 +174,9 @@ def _lines(path: Path) -> list[tuple[int, list[str]]]:
             ErrorCode.INPUT_NOT_READABLE, "the table cannot be read", "save it as CSV in UTF-8", path
         ) from None
     beginning = next((line for line in text.splitlines() if line.strip() and not line.startswith("#")), "")
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=beginning.count))
+    said = _SAYS_SEPARATOR.fullmatch(beginning.strip(" \r\n"))
+    delimiter = said[1] if said else max(",;\t", key=beginning.count)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     found = []
     before = 0
     try:
@@ -174,7 +191,7 @@ def _lines(path: Path) -> list[tuple[int, list[str]]]:
             "see whether a quotation mark is missing, and save it as CSV in UTF-8",
             path,
         ) from None
-    return found
+    return found[1:] if said else found
 
 
 def _decoded(data: bytes) -> str:

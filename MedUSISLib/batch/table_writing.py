@@ -16,6 +16,7 @@ _COLUMN = {
     "SEVERAL_SEGMENTATIONS": "ct",
     "ONE_OF_SEVERAL": "segmentation",
     "SEVERAL_CTS": "segmentation",
+    "NAME_AGAINST_VOXELS": "segmentation",
     "NO_CT": "segmentation",
     "OTHER_IMAGE": "segmentation",
     "UNKNOWN_IMAGE": "ct",

@@ -207,6 +207,17 @@ def test_the_grid_pairs_what_names_do_not(tmp_path: Path) -> None:
     assert codes(found) == {"done/7f3a_seg.nii.gz": "PAIRED_BY_GRID"}
 
 
+def test_names_that_were_mixed_up_are_told_and_not_believed(tmp_path: Path) -> None:
+    for own, said in ((1, 1), (2, 3), (3, 2)):
+        write(tmp_path, f"p{own}_ct.nii.gz", geometry=grid(own))
+        write(tmp_path, f"p{said}_seg.nii.gz", geometry=grid(own))
+    write(tmp_path, "sub-4/sub-4_ct.nii.gz", "p5_seg.nii.gz", geometry=grid(4))
+    write(tmp_path, "p5_ct.nii.gz")
+    found = find_cases(tmp_path)
+    assert {segmentation for segmentation in pairs(found, tmp_path).values() if segmentation} == {"p1_seg.nii.gz"}
+    assert codes(found) == {f"p{number}_seg.nii.gz": "NAME_AGAINST_VOXELS" for number in (2, 3, 5)}
+
+
 def test_two_that_fit_equally_well_are_not_chosen_from(tmp_path: Path) -> None:
     write(tmp_path, "P1/ct.nii.gz", "P1/seg_Mueller.nii.gz", "P1/seg_Weber.nii.gz", "P2/ct.nii.gz", "P2/seg.nii.gz")
     found = find_cases(tmp_path)

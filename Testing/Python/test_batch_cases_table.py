@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -42,6 +44,12 @@ SPELLINGS = {
     "Western Europe": _TWO.format(";", "\n").encode("cp1252"),
     "comments, empty lines": ("# mine\n\n" + _TWO.format(",", "\n\n#x\n") + ",,\n").encode(),
     "backslashes": _TWO.format(",", "\n").replace("d/", "d\\").encode(),
+    "the separator said first, as by Excel": ("sep=;\r\n" + _TWO.format(";", "\r\n")).encode("utf-8-sig"),
+    "paths in quotes, as Windows copies them": _TWO.format(",", "\n")
+    .replace("d/a b.nii.gz", '"""d\\a b.nii.gz"""')
+    .replace("d/s.nii.gz", "'d/s.nii.gz'")
+    .encode(),
+    "umlauts of two characters, as a Mac has them": unicodedata.normalize("NFD", _TWO.format(",", "\n")).encode(),
     "no end of the last line": _TWO.format(",", "\n").rstrip().encode(),
 }
 
@@ -68,6 +76,7 @@ def test_wrong_rows_are_told_by_their_line_and_cost_no_others(folder: Path) -> N
         "8,d/s.nii.gz,,gone.csv",
         f"9,{'x' * 5000},,",
         "10,~nobody-of-this-name/ct.nii.gz,,",
+        "11,d/s.nii.gz,d/s.nii.gz,",
     ]
     found = find_cases(table(folder, "\n".join(rows)))
     assert {case.key: case.labels for case in found.cases} == {
@@ -84,7 +93,25 @@ def test_wrong_rows_are_told_by_their_line_and_cost_no_others(folder: Path) -> N
         "row 10": "MISSING_FILE",
         "row 11": "MISSING_FILE",
         "row 12": "MISSING_FILE",
+        "row 13": "TABLE_ROW",
     }
+
+
+def test_rows_that_were_mixed_up_are_told_and_not_done(folder: Path) -> None:
+    for number in (1, 2, 3):
+        write(folder, f"p{number}/ct.nii.gz", f"p{number}/seg.nii.gz", geometry=grid(number))
+    write(folder, "p4/ct.nii.gz", "p4/seg.nii.gz")
+    rows = ["ct,segmentation", *(f"p{a}/ct.nii.gz,p{b}/seg.nii.gz" for a, b in ((1, 2), (2, 1), (3, 3), (4, 3)))]
+    found = find_cases(table(folder, "\n".join(rows)))
+    # A segmentation that its own CT has, too, may be meant for another reconstruction.
+    assert pairs(found, folder) == {"p3/ct.nii.gz": "p3/seg.nii.gz", "p4/ct.nii.gz": "p3/seg.nii.gz"}
+    assert codes(found) == {"row 2": "ROW_AGAINST_VOXELS", "row 3": "ROW_AGAINST_VOXELS"}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="drives are where they are")
+def test_a_drive_of_windows_is_named_as_one(folder: Path) -> None:
+    found = find_cases(table(folder, "ct,segmentation\nC:\\d\\s.nii.gz,\nd/s.nii.gz,d/none.nii.gz\n"))
+    assert [("Windows" in one.what) for one in found.problems] == [True, False]
 
 
 def test_without_ids_the_paths_are_the_keys(folder: Path) -> None:
