@@ -5,7 +5,6 @@ from __future__ import annotations
 from contextlib import suppress
 from pathlib import Path
 
-import qt
 import slicer
 from slicer.i18n import tr as _
 
@@ -16,12 +15,13 @@ from MedUSISLib.mrml.batch_view import BatchCounts, BatchView
 from MedUSISLib.mrml.stage_titles import stage_title
 from MedUSISLib.signal import Signal
 
+from .action_buttons import ActionButtons
 from .batch_table import BatchTable
 from .combo_box import ValueComboBox
+from .polling import Polling
 from .rich_text import SQUARE, colored, escaped, marked, sentence
 from .wording import time_left_text
 
-_POLL_MS = 1000
 _STEPS = 1000
 _OPENED_KEY = "MedUSIS/Batch/Opened"
 _MOST_OPENED = 20
@@ -63,16 +63,14 @@ class BatchRuns:
         self.table.selected.connect(self._show_case)
         ui.batchProgressBar.minimum = 0
         ui.batchProgressBar.maximum = _STEPS
-        self._timer = qt.QTimer()
-        self._timer.setInterval(_POLL_MS)
-        self._timer.connect("timeout()", self.look)
-        for button, action in (
-            (ui.batchPauseButton, "pause"),
-            (ui.batchGoOnButton, "go_on"),
-            (ui.batchStopButton, "stop"),
-            (ui.batchRetryButton, "retry"),
-        ):
-            button.connect("clicked(bool)", lambda _checked=False, action=action: self._do(action))
+        self._polling = Polling(self.look)
+        buttons = {
+            "pause": ui.batchPauseButton,
+            "go on": ui.batchGoOnButton,
+            "stop": ui.batchStopButton,
+            "retry": ui.batchRetryButton,
+        }
+        self._buttons = ActionButtons(buttons, self._do)
         ui.batchOpenButton.connect("clicked(bool)", self._on_open)
         ui.batchRemoveButton.connect("clicked(bool)", self._on_remove)
         ui.batchSummaryButton.connect("clicked(bool)", lambda _checked=False: self._open_outside("summary.html"))
@@ -97,15 +95,11 @@ class BatchRuns:
     @property
     def polling(self) -> bool:
         """Whether the batch is being looked at."""
-        return bool(self._timer.active)
+        return self._polling.active
 
     def set_seen(self, seen: bool) -> None:
         """Poll only while it can be seen."""
-        if seen and not self._timer.active:
-            self.look(everything=True)
-            self._timer.start()
-        elif not seen:
-            self._timer.stop()
+        self._polling.set_seen(seen)
 
     def close(self) -> None:
         """Let the manifest go."""
@@ -129,7 +123,7 @@ class BatchRuns:
         try:
             entries = self._batches.refresh(everything)
         except MedUSISError as error:
-            self._timer.stop()  # the same every second would be no help
+            self._polling.stop()
             self.failed(error)
             return
         folders = [entry.folder for entry in entries]
@@ -184,13 +178,7 @@ class BatchRuns:
         ui.batchProgressBar.value = round(_STEPS * counts.fraction)
         ui.batchCountsLabel.text = _progress_text(counts, run)
         ui.batchCountsLabel.visible = bool(ui.batchCountsLabel.text)
-        for button, action in (
-            (ui.batchPauseButton, "pause"),
-            (ui.batchGoOnButton, "go on"),
-            (ui.batchStopButton, "stop"),
-            (ui.batchRetryButton, "retry"),
-        ):
-            button.enabled = action in found.actions
+        self._buttons.enable(found.actions)
         ui.batchRemoveButton.enabled = run is None or "remove" in run.actions
         seen = self._look is not None
         for widget in (ui.batchProgressBar, ui.batchFilterComboBox, ui.batchCasesTable):
@@ -226,7 +214,7 @@ class BatchRuns:
         if self._chosen is None:
             return
         try:
-            getattr(self._batches, action)(self._chosen)
+            getattr(self._batches, action.replace(" ", "_"))(self._chosen)
         except KeyError:
             pass  # somebody has removed the run since the last look
         except MedUSISError as error:

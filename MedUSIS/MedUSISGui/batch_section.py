@@ -11,14 +11,15 @@ from slicer.i18n import tr as _
 from MedUSISLib.errors import MedUSISError
 from MedUSISLib.signal import Signal
 
+from .folded_part import FoldedPart
 from .parameters import settings_of
 from .rich_text import finding_line, marked
 
 UI_FILE = Path(__file__).resolve().parents[1] / "Resources" / "UI" / "Batch.ui"
 
 
-class BatchSection:
-    """Life: ``enter`` and ``exit`` as the user comes and goes; the first opening loads ``Batch.ui`` and its parts.
+class BatchSection(FoldedPart):
+    """The first opening loads ``Batch.ui`` and its parts.
 
     The batches live elsewhere (``MedUSISLib.runs``, ``MedUSISLib.batch``): closing this part, the scene or Slicer
     leaves them alone. They are looked at once a second, only while this part is open and its module is shown.
@@ -40,49 +41,19 @@ class BatchSection:
     """
 
     def __init__(self, ui, logic, dialogs, generators) -> None:
-        self._button = ui.batchCollapsibleButton
+        super().__init__(ui.batchCollapsibleButton)
         self._logic = logic
         self._dialogs = dialogs
         self._generators = generators
         self._parameters = None
         self._complete = False
-        self._entered = False
-        self._parts: _Parts | None = None
         self.ui = None
         self.failed = Signal()
         self.loaded = Signal()
-        self._button.connect("contentsCollapsed(bool)", self._on_collapsed)
-
-    @property
-    def opened(self) -> bool:
-        """Whether it can be seen, as far as the module knows."""
-        return self._entered and not self._button.collapsed
-
-    @property
-    def parts(self) -> _Parts | None:
-        """Its parts, once it was opened and the packages are there."""
-        return self._parts
 
     def set_parameters(self, parameters) -> None:
         """Use another parameter node, or none."""
         self._parameters = parameters
-
-    def enter(self) -> None:
-        """The user opens the module."""
-        self._entered = True
-        self._update()
-
-    def exit(self) -> None:
-        """The user opens another module; batches go on."""
-        self._entered = False
-        self._update()
-
-    def close(self) -> None:
-        """The module goes away; batches go on."""
-        self.exit()
-        if self._parts is not None:
-            self._parts.close()
-            self._parts = None
 
     def refresh(self, complete: bool) -> None:
         """Packages, generator or settings may be others now."""
@@ -91,9 +62,6 @@ class BatchSection:
             self._update()
         if self._parts is not None and self.opened:
             self._parts.refresh(self._parameters)
-
-    def _on_collapsed(self, _collapsed: bool) -> None:
-        self._update()
 
     def _update(self) -> None:
         if self.opened:

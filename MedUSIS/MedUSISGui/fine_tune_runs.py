@@ -8,9 +8,10 @@ from slicer.i18n import tr as _
 from MedUSISLib.errors import MedUSISError
 from MedUSISLib.signal import Signal
 
+from .action_buttons import ActionButtons
+from .polling import Polling
 from .wording import time_left_text
 
-_POLL_MS = 1000
 _ROW_HEIGHT = 22
 _ROWS_SHOWN = 6
 
@@ -43,9 +44,7 @@ class RunsTable:
         self._silent = False
         self.looked = Signal()
         self.failed = Signal()
-        self._timer = qt.QTimer()
-        self._timer.setInterval(_POLL_MS)
-        self._timer.connect("timeout()", self.look)
+        self._polling = Polling(self.look)
         header = ui.runsTable.horizontalHeader()
         header.setSectionResizeMode(qt.QHeaderView.ResizeToContents)
         header.setSectionResizeMode(0, qt.QHeaderView.Stretch)
@@ -53,14 +52,14 @@ class RunsTable:
         ui.runsTable.verticalHeader().setDefaultSectionSize(_ROW_HEIGHT)
         ui.runsTable.setSelectionMode(qt.QAbstractItemView.SingleSelection)
         ui.runsTable.connect("itemSelectionChanged()", self._on_selection)
-        for button, action in (
-            (ui.runPauseButton, "pause"),
-            (ui.runResumeButton, "resume"),
-            (ui.runFinishButton, "finish"),
-            (ui.runStopButton, "stop"),
-        ):
-            button.connect("clicked(bool)", lambda _checked=False, action=action: self._do(action))
-        ui.runRemoveButton.connect("clicked(bool)", self._on_remove)
+        buttons = {
+            "pause": ui.runPauseButton,
+            "resume": ui.runResumeButton,
+            "finish": ui.runFinishButton,
+            "stop": ui.runStopButton,
+            "remove": ui.runRemoveButton,
+        }
+        self._buttons = ActionButtons(buttons, self._do)
         ui.runPicturesButton.connect("clicked(bool)", self._on_pictures)
         self._show([])
 
@@ -72,15 +71,11 @@ class RunsTable:
     @property
     def polling(self) -> bool:
         """Whether the runs are being looked at."""
-        return bool(self._timer.active)
+        return self._polling.active
 
     def set_seen(self, seen: bool) -> None:
         """Poll only while the list can be seen."""
-        if seen and not self._timer.active:
-            self.look(everything=True)
-            self._timer.start()
-        elif not seen:
-            self._timer.stop()
+        self._polling.set_seen(seen)
 
     def choose(self, identifier: str) -> None:
         """Show this run."""
@@ -92,7 +87,7 @@ class RunsTable:
         try:
             lines = self._runs.refresh(everything)
         except MedUSISError as error:
-            self._timer.stop()  # the same every second would be no help
+            self._polling.stop()
             self.failed(error)
             return
         self._show(lines)
@@ -138,15 +133,8 @@ class RunsTable:
         table.setFixedHeight((min(len(lines), _ROWS_SHOWN) + 1) * _ROW_HEIGHT + 8)
         self._ui.noRunsLabel.visible = not lines
         actions = self.line.actions if self.line is not None else frozenset()
-        for button, action in (
-            (self._ui.runPauseButton, "pause"),
-            (self._ui.runResumeButton, "resume"),
-            (self._ui.runFinishButton, "finish"),
-            (self._ui.runStopButton, "stop"),
-            (self._ui.runRemoveButton, "remove"),
-        ):
-            button.visible = bool(lines)
-            button.enabled = action in actions
+        self._buttons.set_visible(bool(lines))
+        self._buttons.enable(actions)
         self._ui.runPicturesButton.visible = bool(lines)
         self._ui.runPicturesButton.enabled = self.line is not None and self.line.status.newest_sample is not None
 
@@ -162,15 +150,17 @@ class RunsTable:
     def _do(self, action: str) -> None:
         if self.line is None:
             return
+        if action == "remove":
+            self._remove(self.line)
+            return
         try:
             getattr(self._runs.run(self.line.id), action)()
         except MedUSISError as error:
             self.failed(error)
         self.look(everything=True)
 
-    def _on_remove(self, _checked: bool = False) -> None:
-        line = self.line
-        if line is None or not self._dialogs.confirm(
+    def _remove(self, line) -> None:
+        if not self._dialogs.confirm(
             _("Take '{name}' from the list? It cannot be resumed then.").format(name=line.name)
         ):
             return

@@ -12,13 +12,14 @@ from MedUSISLib.errors import MedUSISError
 from MedUSISLib.signal import Signal
 
 from .dependency_banner import DependencyBanner
+from .folded_part import FoldedPart
 from .rich_text import marked
 
 UI_FILE = Path(__file__).resolve().parents[1] / "Resources" / "UI" / "FineTune.ui"
 
 
-class FineTuneSection:
-    """Life: ``enter`` and ``exit`` as the user comes and goes; the first opening loads ``FineTune.ui`` and its parts.
+class FineTuneSection(FoldedPart):
+    """The first opening loads ``FineTune.ui`` and its parts.
 
     The trainings themselves live elsewhere (``MedUSISLib.runs``): closing this part, the scene or Slicer leaves them
     alone. They are looked at once a second, only while this part is open and its module is shown.
@@ -42,53 +43,20 @@ class FineTuneSection:
     """
 
     def __init__(self, ui, logic, dialogs, generators, settings) -> None:
-        self._button = ui.fineTuneCollapsibleButton
+        super().__init__(ui.fineTuneCollapsibleButton)
         self._logic = logic
         self._dialogs = dialogs
         self._generators = generators
         self._devices = settings
-        self._entered = False
-        self._parts: _Parts | None = None
         self.ui = None
         self.banner: DependencyBanner | None = None
         self.failed = Signal()
         self.installed = Signal()
-        self._button.connect("contentsCollapsed(bool)", self._on_collapsed)
-
-    @property
-    def opened(self) -> bool:
-        """Whether it can be seen, as far as the module knows."""
-        return self._entered and not self._button.collapsed
-
-    @property
-    def parts(self) -> _Parts | None:
-        """Its parts, once the packages are there."""
-        return self._parts
-
-    def enter(self) -> None:
-        """The user opens the module."""
-        self._entered = True
-        self._update()
-
-    def exit(self) -> None:
-        """The user opens another module; scans and trainings go on."""
-        self._entered = False
-        self._update()
-
-    def close(self) -> None:
-        """The module goes away; trainings go on."""
-        self.exit()
-        if self._parts is not None:
-            self._parts.close()
-            self._parts = None
 
     def refresh(self) -> None:
         """Generators or devices may be others now."""
         if self._parts is not None and self.opened:
             self._parts.refresh()
-
-    def _on_collapsed(self, _collapsed: bool) -> None:
-        self._update()
 
     def _update(self) -> None:
         if self.opened and self.ui is None:

@@ -47,9 +47,7 @@ class GeneratorSection:
         self._combo = ValueComboBox(ui.generatorComboBox)
         self._combo.chosen.connect(self._on_chosen)
         self._picture = PictureLabel(ui.generatorPictureLabel)
-        self.installer = GeneratorInstaller(
-            ui, background.install_generator, background.forget_download, dialogs
-        )
+        self.installer = GeneratorInstaller(ui, background.install_generator, background.forget_download, dialogs)
         self.installer.installed.connect(self._on_installed)
         self.installer.failed.connect(self.failed)
         ui.generatorRemoveButton.connect("clicked(bool)", self._on_remove)
