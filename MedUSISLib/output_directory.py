@@ -30,7 +30,9 @@ def atomic_output_directory(out: str | Path, overwrite: bool = False) -> Iterato
     """Give a private folder to write into, whose content becomes ``out`` when the block ends well.
 
     A new folder appears by one rename. In an existing folder the files of an earlier MedUSIS result are replaced,
-    files that MedUSIS did not write stay, and everything is put back when the replacement itself fails.
+    files that MedUSIS did not write stay, and everything is put back when the replacement itself fails. A process that
+    is killed in the milliseconds of a replacement leaves a part of one of the two results, never of both, and without
+    the list of what belongs to it, by which a result is known.
 
     Parameters
     ----------
@@ -183,12 +185,13 @@ def _remove_stale(out: Path, staging_root: Path) -> None:
 
 
 def _replace_content(out: Path, new: Path, old: Path) -> None:
-    names = [p.name for p in new.iterdir()]
+    # Out goes the list first, in comes it last: while files change places there is no result.
+    names = sorted((p.name for p in new.iterdir()), key=lambda name: name == MARKER_NAME)
     moved_out: list[str] = []
     moved_in: list[str] = []
     old.mkdir(mode=0o700)
     try:
-        for name in sorted(written_files(out) | set(names)):
+        for name in sorted(written_files(out) | set(names), key=lambda name: name != MARKER_NAME):
             if (out / name).exists() or (out / name).is_symlink():
                 (out / name).rename(old / name)
                 moved_out.append(name)

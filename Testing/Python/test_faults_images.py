@@ -124,13 +124,13 @@ def test_voxels_that_no_body_has_are_refused(tmp_path: Path, spacing: float) -> 
     refused(path, ErrorCode.GEOMETRY_MISMATCH)
 
 
-def test_metres_and_micrometres_are_taken_for_what_they_are(tmp_path: Path) -> None:
-
-    metres = patched(sample(tmp_path), 80, "3f", 1.5e-3, 2e-3, 4e-3)
-    patched(metres, 280, "12f", *(GRID.affine_ras[:3] / 1000).ravel())
-    volume = read_volume(patched(metres, 123, "B", 1))
+@pytest.mark.parametrize(("code", "in_mm"), [(1, 1000.0), (3, 0.001)], ids=["metres", "micrometres"])
+def test_metres_and_micrometres_are_taken_for_what_they_are(tmp_path: Path, code: int, in_mm: float) -> None:
+    path = patched(sample(tmp_path), 80, "3f", *(size / in_mm for size in (1.5, 2.0, 4.0)))
+    patched(path, 280, "12f", *(GRID.affine_ras[:3] / in_mm).ravel())
+    volume = read_volume(patched(path, 123, "B", code))
     assert volume.geometry.same_grid(GRID, 1e-2)
-    assert np.allclose(sitk.ReadImage(str(metres)).GetSpacing(), volume.geometry.spacing_mm, rtol=1e-4)
+    assert np.allclose(sitk.ReadImage(str(path)).GetSpacing(), volume.geometry.spacing_mm, rtol=1e-4)
 
 
 @pytest.mark.parametrize(

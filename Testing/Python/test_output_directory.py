@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from MedUSISLib.errors import ErrorCode, MedUSISError
 from MedUSISLib.leftovers import WORKSPACE_VARIABLE, remove_leftovers, temporary
-from MedUSISLib.output_directory import atomic_output_directory, is_medusis_result
+from MedUSISLib.output_directory import atomic_output_directory, is_medusis_result, written_files
 
 
 def write_result(out: Path, content: str = "1", overwrite: bool = False, name: str = "mr.nii.gz") -> None:
@@ -98,6 +100,27 @@ def test_replacement_that_fails_half_way_is_undone(tmp_path: Path, monkeypatch: 
     monkeypatch.undo()
     assert (out / "mr.nii.gz").read_text() == "good"
     assert visible(tmp_path) == ["out"]
+
+
+@pytest.mark.parametrize("renames", [2, 3, 4, 5])
+def test_a_kill_while_files_change_places_leaves_no_mixture_and_no_list(tmp_path: Path, renames: int) -> None:
+    write = (
+        "import os, sys\nfrom pathlib import Path\nfrom MedUSISLib.output_directory import atomic_output_directory\n"
+        "rename, left = Path.rename, [%d]\n"
+        "def counted(self, target):\n"
+        "    left[0] -= 1\n"
+        "    return rename(self, target) if left[0] >= 0 else os._exit(9)\n"
+        "Path.rename = counted\n"
+        "with atomic_output_directory(sys.argv[1]) as new:\n"
+        "    [(new / name).write_text('later') for name in ('mr', 'quality')]\n"
+    )
+    out = tmp_path / "out"
+    with atomic_output_directory(out) as new:
+        for name in ("mr", "quality"):
+            (new / name).write_text("earlier")
+    done = subprocess.run([sys.executable, "-c", write % renames, str(out)], check=False)
+    assert done.returncode == 9 and written_files(out) == set()
+    assert len({path.read_text() for path in out.iterdir()}) <= 1
 
 
 def test_file_in_place_of_the_folder_is_refused(tmp_path: Path) -> None:

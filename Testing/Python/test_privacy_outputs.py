@@ -28,6 +28,7 @@ from tiny_generator import head_phantom, tiny_bundle
 from training_example import tiny_training, write_head
 
 from MedUSISLib.imaging.volume import Volume
+from MedUSISLib.jobs.kinds import KINDS
 from MedUSISLib.study.versioned import to_json
 
 NOT_THERE, DAMAGED = f"{FILE_WORD}_gone.nii.gz", f"{FILE_WORD}_damaged.nii.gz"
@@ -45,6 +46,7 @@ class Planted:
 
     root: Path
     jobs: dict[str, dict[str, Any]] = field(default_factory=dict)
+    kinds: set[str] = field(default_factory=set)
     steps: list[str] = field(default_factory=list)
     printed: str = ""
     addresses: set[str] = field(default_factory=set)
@@ -66,6 +68,7 @@ class Planted:
         told = {key: str(value) if isinstance(value, Path) else value for key, value in parameters.items()}
         path.write_text(json.dumps({"version": 1, "kind": kind, "parameters": told}))
         self.jobs[name] = told
+        self.kinds.add(kind)
         self.steps.append(str(path))
 
     def run(self) -> None:
@@ -125,6 +128,8 @@ def add_synthesis(here: Planted) -> None:
     for name, hidden in (("nobody", True), ("somebody", False)):
         out = here.out / name
         here.add(name, "export-dicom", result=here.out / "dicom", source=series, out=out, deidentify=hidden)
+    here.add("devices", "devices")
+    here.add("install", "install-generator", source=here.root / "tiny", accept="yes")
     here.add("segment", "segment", ct=nifti, out=here.out / "segment" / "seg.nii.gz")
     (here.home / DAMAGED).write_bytes(nifti.read_bytes()[: nifti.stat().st_size // 2])
     gone, damaged = here.home / NOT_THERE, here.home / DAMAGED
@@ -156,6 +161,7 @@ def add_dataset_and_training(here: Planted) -> None:
         validate_every=2,
         checkpoint_every=2,
     )
+    here.add("estimate", "estimate-training", **configuration.model_dump(mode="json"))
     here.add("train", "train", **configuration.model_dump(mode="json"))
     here.add("export", "export-generator", training=here.out / "train", state="last", out=here.out / "mine.zip")
 
@@ -180,13 +186,17 @@ def add_study(here: Planted) -> None:
     protocol.write_text(to_json(turing_protocol()))
     study = here.out / "study"
     here.add("new", "new-study", table=table, protocol=str(protocol), out=study)
+    here.add("check", "check-study", study=study)
     here.add("package", "package-study", study=study, folder=here.out / "packages")
     here.steps.append(f"answer={study}")
     answers = [str(here.out / f"{reader}.sqlite") for reader in ("R1", "R2")]
     here.add("analyse", "analyse-study", study=study, answers=answers, out=here.out / "results")
 
 
-SUCCEED = ("batch", "dicom", "nobody", "somebody", "segment", "scan", "train", "export", "new", "package", "analyse")
+SUCCEED = (
+    "batch", "dicom", "nobody", "somebody", "devices", "install", "segment", "scan", "estimate", "train", "export",
+    "new", "check", "package", "analyse",
+)  # fmt: skip
 OUTPUTS = (
     "batch", "dicom", "nobody", "segment", "scan", "train", "cache", "mine.zip",
     "study", "packages", "R1.sqlite", "R2.sqlite", "results",
@@ -209,6 +219,7 @@ def test_what_is_planted_is_there(done: Planted) -> None:
 
 
 def test_every_job_went_as_it_should(done: Planted) -> None:
+    assert done.kinds == set(KINDS), "each kind of job is run"
     assert {name: done.code(name) for name in SUCCEED} == dict.fromkeys(SUCCEED, 0), done.printed
     assert {name: done.code(name) for name in FAIL} == dict.fromkeys(FAIL, 10)
 
