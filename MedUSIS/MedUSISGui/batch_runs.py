@@ -10,7 +10,7 @@ from slicer.i18n import tr as _
 
 from MedUSISLib.errors import ErrorCode, MedUSISError
 from MedUSISLib.mrml.batch_logic import holds_batch
-from MedUSISLib.mrml.batch_standing import counts_text, standing
+from MedUSISLib.mrml.batch_standing import batch_warnings, counts_text, standing
 from MedUSISLib.mrml.batch_view import BatchCounts, BatchView
 from MedUSISLib.mrml.stage_titles import stage_title
 from MedUSISLib.signal import Signal
@@ -172,9 +172,9 @@ class BatchRuns:
         counts = self._look.counts if self._look is not None else BatchCounts()
         run = self._batches.entry(self._chosen).run
         found = standing(counts, run, self._is_worked_on(), self._look is not None)
-        ui.batchStateLabel.text = f"{colored(found.level, f'{SQUARE} <b>{escaped(found.title)}</b>')}<br>" + sentence(
-            found.sentence
-        )
+        state = colored(found.level, f"{SQUARE} <b>{escaped(found.title)}</b>")
+        notes = (marked("look", sentence(text)) for text in batch_warnings(run))
+        ui.batchStateLabel.text = "<br>".join((state, sentence(found.sentence), *notes))
         ui.batchProgressBar.value = round(_STEPS * counts.fraction)
         ui.batchCountsLabel.text = _progress_text(counts, run)
         ui.batchCountsLabel.visible = bool(ui.batchCountsLabel.text)

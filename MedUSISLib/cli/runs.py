@@ -1,4 +1,4 @@
-"""``medusis runs``: trainings that go on in the background; what they do, and what is to become of them."""
+"""``medusis runs``: trainings and batches in the background; what they do, and what is to become of them."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def list_runs(as_json: AsJson = False) -> None:
     elif statuses:
         print_table(statuses)
     else:
-        print("no runs; start one with: medusis train CONFIG.yaml --background")
+        print("no runs; start one with: medusis train CONFIG.yaml --background, or medusis batch ... --background")
 
 
 @app.command("show")
@@ -99,7 +99,7 @@ def follow(identifier: Identifier, as_json: AsJson = False) -> None:
 
 @app.command("pause")
 def pause(identifier: Identifier, as_json: AsJson = False) -> None:
-    """Save a checkpoint at the next iteration and give the memory back."""
+    """Give the memory back: a training saves a checkpoint at the next iteration, a batch finishes the cases in hand."""
     run = _run(identifier)
     run.pause()
     _tell(run, as_json)
@@ -107,7 +107,10 @@ def pause(identifier: Identifier, as_json: AsJson = False) -> None:
 
 @app.command("resume")
 def resume(identifier: Identifier, as_json: AsJson = False) -> None:
-    """Go on from the last checkpoint: a paused, stopped, failed or interrupted run is queued again."""
+    """Go on: a paused, stopped, failed or interrupted run is queued again.
+
+    A training goes on from its last checkpoint, a batch with the cases that are not done.
+    """
     run = _run(identifier)
     run.resume()
     _tell(run, as_json)
@@ -115,7 +118,7 @@ def resume(identifier: Identifier, as_json: AsJson = False) -> None:
 
 @app.command("finish")
 def finish(identifier: Identifier, as_json: AsJson = False) -> None:
-    """End now and export the best or last state so far as a generator."""
+    """End now: a training exports its best or last state as a generator, a batch finishes the cases in hand."""
     run = _run(identifier)
     run.finish()
     _tell(run, as_json)
@@ -124,12 +127,10 @@ def finish(identifier: Identifier, as_json: AsJson = False) -> None:
 @app.command("stop")
 def stop(
     identifier: Identifier,
-    now: Annotated[
-        bool, typer.Option("--now", help="At once, without a checkpoint: a job that does not answer.")
-    ] = False,
+    now: Annotated[bool, typer.Option("--now", help="At once, and save nothing: a job that does not answer.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Save a checkpoint and end, without exporting anything; `resume` goes on."""
+    """End: a training saves a checkpoint and exports nothing, a batch gives up the cases in hand; `resume` goes on."""
     run = _run(identifier)
     run.stop(now)
     _tell(run, as_json)
@@ -147,7 +148,10 @@ def remove(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Delete the record of a run that has ended; what the training wrote stays, unless --with-data."""
+    """Delete the record of a run that has ended; what a training wrote stays, unless --with-data.
+
+    The results of a batch stay in any case.
+    """
     run = _run(identifier)
     if run.status().state.active:
         run.remove()  # refuses, with the reason
@@ -161,7 +165,7 @@ def remove(
     if as_json:
         print(json.dumps({"removed": [str(path) for path in doomed]}, indent=2))
     else:
-        kept = "" if with_data else "; what it wrote stays where it is"
+        kept = "" if doomed[1:] else "; what it wrote stays where it is"
         print(f"{run.id} removed{kept}")
 
 

@@ -205,9 +205,7 @@ class BackgroundJobs:
             tell_error(Failure.of(error if isinstance(error, MedUSISError) else as_named(error)))
         return lambda: None
 
-    def _listen(
-        self, run: JobRun, on_done: OnDone, on_error: OnError, result: Callable[[dict[str, Any]], Any]
-    ) -> None:
+    def _listen(self, run: JobRun, on_done: OnDone, on_error: OnError, result: Callable[[dict[str, Any]], Any]) -> None:
         def succeeded(event: Result) -> None:
             told = result(event.summary)
             self._forget(run)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from MedUSISLib.mrml.batch_hints import batch_hint
 from MedUSISLib.mrml.batch_logic import count
 from MedUSISLib.mrml.batch_view import BatchCounts
-from MedUSISLib.mrml.fine_tune_runs import hint_of
+
+_OF_A_CASE = "CASE_FAILED"
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,7 @@ def _put_aside(state: str, run: Any, counts: BatchCounts) -> BatchStanding:
 
 
 def _what_happened(run: Any) -> str:
-    hint = hint_of(run.status)
+    hint = batch_hint(run.status.code, run.status.hint)
     return f"{run.status.message}; {hint}" if hint else str(run.status.message)
 
 
@@ -108,6 +110,13 @@ def _ended(counts: BatchCounts) -> BatchStanding:
     if counts.review:
         said += f"; {counts.review} of those done should be looked at first"
     return BatchStanding("look", "Finished", f"{said}.", actions)
+
+
+def batch_warnings(run: Any) -> list[str]:
+    """What the newest run had to say, each thing once; cases that went wrong stand in their rows."""
+    if run is None:
+        return []
+    return list(dict.fromkeys(text for code, text in run.status.warnings if code != _OF_A_CASE))
 
 
 def counts_text(counts: BatchCounts) -> str:

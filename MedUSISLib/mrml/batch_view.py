@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
+from MedUSISLib.mrml.batch_hints import batch_hint
 from MedUSISLib.mrml.batch_logic import MANIFEST
 
 WORKING = frozenset({"reading", "computing", "writing"})
@@ -236,4 +237,5 @@ def _line(row: Any, now: datetime) -> CaseLine:
         seconds = max(0.0, (now - row.started).total_seconds()) if row.started is not None else None
     elif state == "waiting":
         seconds = None
-    return CaseLine(row.number, row.name, row.key, state, title, seconds, row.review, row.message, row.hint)
+    hint = batch_hint(row.code, row.hint)
+    return CaseLine(row.number, row.name, row.key, state, title, seconds, row.review, row.message, hint)

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from MedUSISLib.mrml.hints import without_brackets
+
 if TYPE_CHECKING:
     from MedUSISLib.jobs.specification import JobSpecification
     from MedUSISLib.runs.status import RunStatus
@@ -193,13 +195,12 @@ _HINTS: Mapping[str, str] = {
 }
 """In place of hints that name lines of a configuration file."""
 
-_COMMAND = re.compile(r"\s*\([^)]*(?:--|\bmedusis )[^)]*\)")
 _OF_CONFIGURATION = re.compile(r"`|\b[a-z_]+\.[a-z_]+\b|--[a-z]")
 
 
 def hint_of(status: RunStatus) -> str:
     """What to do about a run that does not go on, for a person who sees no configuration file."""
-    hint = _COMMAND.sub("", status.hint)
+    hint = without_brackets(status.hint)
     if hint and _OF_CONFIGURATION.search(hint):
         return _HINTS.get(status.code, "start it again with other settings, under another name")
     return hint

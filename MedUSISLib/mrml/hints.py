@@ -8,6 +8,7 @@ from dataclasses import replace
 from MedUSISLib.jobs.events import Failure
 
 _COMMAND_LINE = re.compile(r"(?<!\S)--[a-z]|\bpip install\b|\bmedusis [a-z]+")
+_IN_BRACKETS = re.compile(r"\s*\([^)]*(?:--|\bmedusis )[^)]*\)")
 _HINTS = {
     "OUT_OF_MEMORY": "close other programs, use fewer slices at a time, or the CPU",
     "DEVICE_NOT_AVAILABLE": "choose the device 'automatic', or the CPU",
@@ -29,6 +30,22 @@ def without_options(message: str) -> str:
     return re.sub(r"(?<!\S)--([a-z-]+) ([\w-]+)", r"the \1 '\2'", message)
 
 
+def names_commands(hint: str) -> bool:
+    """Whether it speaks of the command line."""
+    return _COMMAND_LINE.search(hint) is not None
+
+
+def without_brackets(hint: str) -> str:
+    """Without brackets that name a command or an option.
+
+    Examples
+    --------
+    >>> without_brackets("go on with it (medusis train --resume), or remove it")
+    'go on with it, or remove it'
+    """
+    return _IN_BRACKETS.sub("", hint)
+
+
 def for_the_window(failure: Failure) -> Failure:
     """The failure with a hint that names nothing of the command line.
 
@@ -39,7 +56,7 @@ def for_the_window(failure: Failure) -> Failure:
     >>> for_the_window(Failure("NOT_A_CT", "no air", "give a CT in HU")).hint
     'give a CT in HU'
     """
-    if _COMMAND_LINE.search(failure.hint) is None:
+    if not names_commands(failure.hint):
         return failure
     if failure.message.startswith("TotalSegmentator"):
         return replace(failure, hint=_TOTALSEGMENTATOR)

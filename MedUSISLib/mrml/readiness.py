@@ -168,9 +168,7 @@ def _why_no_ct(array: np.ndarray) -> tuple[str, str] | None:
     return None
 
 
-def _segmentation_findings(
-    node: Any, classes: Mapping[str, str], schema: LabelSchema | None
-) -> list[Finding]:
+def _segmentation_findings(node: Any, classes: Mapping[str, str], schema: LabelSchema | None) -> list[Finding]:
     if node is None:
         hint = "Choose a segmentation of this CT, or have one made."
         return [Finding("SEGMENTATION_MISSING", "No segmentation is chosen.", hint, True)]
@@ -231,9 +229,7 @@ def _names(node: Any, classes: Mapping[str, str]) -> dict[str, str]:
     return {str(value): f"label {value}" for value in sorted(values)}
 
 
-def _placement_findings(
-    ct: Any, node: Any, classes: Mapping[str, str], schema: LabelSchema | None
-) -> list[Finding]:
+def _placement_findings(ct: Any, node: Any, classes: Mapping[str, str], schema: LabelSchema | None) -> list[Finding]:
     """How the segmentation lies over the CT."""
     names = _names(node, classes)
     used = {key for key in names if classes.get(key) != BACKGROUND}

@@ -32,9 +32,7 @@ RESULT_NAME = "result"
 class SynthesisLogicProtocol(SceneJobProtocol, Protocol):
     """What a window needs to run a synthesis; see ``SynthesisLogic``."""
 
-    def start(
-        self, inputs: SynthesisInputs, settings: SynthesisSettings, outputs: OutputChoice | None = None
-    ) -> None:
+    def start(self, inputs: SynthesisInputs, settings: SynthesisSettings, outputs: OutputChoice | None = None) -> None:
         """Start a synthesis; MedUSISError when that is not possible."""
 
 
@@ -94,9 +92,7 @@ class SynthesisLogic:
         """True from ``start`` until the outcome is told."""
         return self._job.running
 
-    def start(
-        self, inputs: SynthesisInputs, settings: SynthesisSettings, outputs: OutputChoice | None = None
-    ) -> None:
+    def start(self, inputs: SynthesisInputs, settings: SynthesisSettings, outputs: OutputChoice | None = None) -> None:
         """Start a synthesis and return when its child process runs.
 
         Raises

@@ -13,6 +13,7 @@ from MedUSISLib.progress import Wish
 from MedUSISLib.runs.looking import interrupted_text
 from MedUSISLib.runs.record import RunRecord, now
 from MedUSISLib.runs.status import RunState
+from MedUSISLib.runs.words import place_of, words_of
 
 _SIGNALS = {"signal SIGKILL", "signal SIGTERM", "signal SIGINT", "signal SIGHUP", "exit code 137", "exit code 143"}
 _VIOLENT = {*_SIGNALS, ABNORMAL}
@@ -55,21 +56,18 @@ def ended_record(
 def _without_result(
     record: RunRecord, failure: Failure, wish: Wish | None, death: str | None
 ) -> tuple[RunState, str, str]:
+    go_on = f"resume it: {words_of(record.kind).goes_on}"
     if failure.code == ErrorCode.CANCELLED.value:
         if wish is Wish.END:
-            return RunState.STOPPED, f"stopped at once, {_where(record)}", "resume goes on from the last checkpoint"
+            return RunState.STOPPED, f"stopped at once, {place_of(record)}", go_on
         if wish in (Wish.STOP, Wish.FINISH):
             return RunState.STOPPED, failure.message, failure.hint
         if wish is Wish.PAUSE:
             return RunState.PAUSED, failure.message, failure.hint
-        return RunState.PAUSED, interrupted_text(record), "resume goes on from the last checkpoint"
+        return RunState.PAUSED, interrupted_text(record), go_on
     if death in _VIOLENT:
         return RunState.PAUSED, f"{interrupted_text(record)} ({death})", failure.hint
     return RunState.FAILED, failure.message, failure.hint
-
-
-def _where(record: RunRecord) -> str:
-    return f"at iteration {record.iteration}" if record.iteration else "before the first iteration"
 
 
 def _bundle(record: RunRecord) -> str | None:

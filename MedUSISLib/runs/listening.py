@@ -110,8 +110,7 @@ class RunListener:
                 return {}
             return {"iteration": iteration, **({"done": iteration} if record.total >= iteration else {})}
         if isinstance(event, Warned):
-            warned = (*record.warnings, (event.code, self._scrub(event.message)))
-            return {"warnings": warned[-KEPT_WARNINGS:]}
+            return {"warnings": _kept((*record.warnings, (event.code, self._scrub(event.message))))}
         if isinstance(event, Preview):
             with suppress(ValueError):
                 return {"newest_sample": Path(event.path).relative_to(record.out).as_posix()}
@@ -129,6 +128,15 @@ class RunListener:
             descriptor = os.open(self._folder / EVENTS_NAME, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
             with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as file:
                 file.write(json.dumps(_scrubbed(known, self._scrub)) + "\n")
+
+
+def _kept(warnings: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+    """The newest few; what is told of one case after another does not displace what was told once."""
+    while len(warnings) > KEPT_WARNINGS:
+        codes = [code for code, _ in warnings]
+        oldest = next((place for place, code in enumerate(codes) if codes.count(code) > 1), 0)
+        warnings = warnings[:oldest] + warnings[oldest + 1 :]
+    return warnings
 
 
 def _scrubbed(value: Any, scrub: Scrubber) -> Any:

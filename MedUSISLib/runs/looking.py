@@ -14,6 +14,7 @@ from MedUSISLib.runs.files import JOB_NAME, OWNER_NAME, WISH_NAME, WORKER_NAME
 from MedUSISLib.runs.queue import waiting
 from MedUSISLib.runs.record import Records, RunRecord, now
 from MedUSISLib.runs.status import RunState, RunStatus
+from MedUSISLib.runs.words import STAGE_OF_CASES, place_of, words_of
 
 _WISHED = {
     Wish.PAUSE: RunState.PAUSING,
@@ -21,7 +22,6 @@ _WISHED = {
     Wish.STOP: RunState.STOPPING,
     Wish.END: RunState.STOPPING,
 }
-_GO_ON = "resume it: it goes on from its last checkpoint"
 _STARTING_S = 20.0
 """A worker needs so long at most to start (Slicer's Python on a slow disk)."""
 
@@ -33,7 +33,7 @@ def status_of(folder: Path, store: Path, records: Records) -> RunStatus:
         return _of_damaged(folder, held)
     if record.state is RunState.RUNNING:
         if not held:
-            return _status(record, RunState.PAUSED, interrupted_text(record), _GO_ON)
+            return _status(record, RunState.PAUSED, interrupted_text(record), _go_on(record))
         wish = WishFile(folder / WISH_NAME, interval_s=0).read()
         return _status(record, _WISHED.get(wish, RunState.RUNNING) if wish else RunState.RUNNING)
     if record.state is RunState.QUEUED:
@@ -45,7 +45,13 @@ def interrupted_text(record: RunRecord) -> str:
     """Where a run was when its process vanished."""
     if record.iteration is not None:
         return f"interrupted at iteration {record.iteration}"
+    if record.kind == "batch" and record.stage == STAGE_OF_CASES:
+        return f"interrupted {place_of(record)}"
     return f"interrupted while {record.stage}" if record.stage else "interrupted"
+
+
+def _go_on(record: RunRecord) -> str:
+    return f"resume it: {words_of(record.kind).goes_on}"
 
 
 def damaged_record(folder: Path) -> RunRecord:
@@ -94,7 +100,7 @@ def _of_damaged(folder: Path, held: bool) -> RunStatus:
         return _status(record, RunState.RUNNING)
     if not folder.is_dir():
         return _status(record, RunState.FAILED, "this run was removed")
-    return _status(record, RunState.PAUSED, "what was known of this run is damaged", _GO_ON)
+    return _status(record, RunState.PAUSED, "what was known of this run is damaged", _go_on(record))
 
 
 def _status(

@@ -18,6 +18,7 @@ from MedUSISLib.runs.looking import damaged_record, status_of
 from MedUSISLib.runs.record import RunRecord, now
 from MedUSISLib.runs.removal import delete, written_by_training, written_into_cache
 from MedUSISLib.runs.status import RunState, RunStatus
+from MedUSISLib.runs.words import words_of
 
 if TYPE_CHECKING:
     from MedUSISLib.runs.store import RunStore
@@ -62,24 +63,24 @@ class Run:
         return read_log(self.status().out / "log.jsonl")
 
     def pause(self) -> None:
-        """Save a checkpoint at the next iteration, give the memory back, and wait for ``resume``."""
+        """Save what is there (a checkpoint, the cases in hand), give the memory back, and wait for ``resume``."""
         with self._change() as (record, state):
             if state is RunState.QUEUED:
                 self._put_aside(record, RunState.PAUSED, "paused while it waited")
             elif state is RunState.RUNNING:
                 self._wishes.write(Wish.PAUSE)
             elif state not in (RunState.PAUSING, RunState.PAUSED):
-                self._refuse("paused", state)
+                _refuse("paused", record, state)
 
     def resume(self) -> None:
-        """Queue it again, at the end; it goes on from its last checkpoint. A waiting one is given a worker."""
+        """Queue it again, at the end; it goes on where it was. A waiting one is given a worker."""
         with self._change() as (record, state):
             if state.resumable:
                 self._store.check_free(Path(record.out), except_of=self.id)
                 self._wishes.clear()
                 self._queue(record)
             elif state is not RunState.QUEUED:
-                self._refuse("resumed", state)
+                _refuse("resumed", record, state)
         self._store.wake()
 
     def finish(self) -> None:
@@ -96,29 +97,33 @@ class Run:
                 if state is not RunState.QUEUED:
                     self._queue(record)
             elif state is not RunState.FINISHING:
-                self._refuse("finished", state)
+                _refuse("finished", record, state)
         self._store.wake()
 
     def stop(self, now: bool = False) -> None:
-        """Save a checkpoint and end, without a bundle; ``resume`` goes on. ``now``: end at once and save nothing."""
+        """End, a training with a checkpoint and no bundle; ``resume`` goes on. ``now``: at once, and save nothing."""
         with self._change() as (record, state):
             if state.active:
                 self._wishes.write(Wish.END if now else Wish.STOP)
             elif state in (RunState.QUEUED, RunState.PAUSED):
                 self._put_aside(record, RunState.STOPPED, record.message if state is RunState.PAUSED else "stopped")
             elif state is not RunState.STOPPED:
-                self._refuse("stopped", state)
+                _refuse("stopped", record, state)
 
     def data(self) -> list[Path]:
         """What ``remove(with_data=True)`` deletes outside of the run's folder.
 
         The files of a training in its output folder, with the generator in it, and the prepared cases in its cache
-        unless another run uses the same cache. Files that MedUSIS did not write are never among them.
+        unless another run uses the same cache. Files that MedUSIS did not write are never among them. Of a batch
+        nothing: its results are the point of it.
         """
         try:
-            parameters = JobSpecification.read(self.folder / JOB_NAME).parameters
+            job = JobSpecification.read(self.folder / JOB_NAME)
         except MedUSISError:
             return []
+        if job.kind == "batch":  # its folder is full of results, and holds the key to them
+            return []
+        parameters = job.parameters
         found = written_by_training(Path(parameters["out"])) if "out" in parameters else []
         cache = parameters.get("cache")
         if cache is not None and cache not in self._store.caches(except_of=self.id):
@@ -127,9 +132,9 @@ class Run:
 
     def remove(self, with_data: bool = False) -> None:
         """Delete the run's folder, and with ``with_data`` what ``data`` lists. Not while it runs."""
-        with self._change() as (_, state):
+        with self._change() as (record, state):
             if state.active:
-                self._refuse("removed", state)
+                _refuse("removed", record, state)
             doomed = self.data() if with_data else []
             with named_trouble(self.folder):
                 delete(doomed)
@@ -163,24 +168,12 @@ class Run:
             return True
         return record.started is not None and (Path(record.out) / CHECKPOINT_NAME).is_file()
 
-    def _refuse(self, what: str, state: RunState) -> NoReturn:
-        stands = "it has failed" if state is RunState.FAILED else f"it is {state.value}"
-        raise MedUSISError(ErrorCode.BAD_SETTING, f"the run cannot be {what}: {stands}", _HINTS[state])
-
     def _refuse_export(self) -> NoReturn:
         raise MedUSISError(
             ErrorCode.BAD_SETTING, "nothing has been trained yet that could be exported", "stop it instead"
         )
 
 
-_HINTS = {
-    RunState.RUNNING: "pause or stop it first",
-    RunState.PAUSING: "wait until its checkpoint is saved",
-    RunState.STOPPING: "wait until its checkpoint is saved",
-    RunState.FINISHING: "wait until its generator is exported, or stop it",
-    RunState.FINISHED: "start a new one, from its generator if you like (start_from)",
-    RunState.FAILED: "resume or remove it",
-    RunState.PAUSED: "resume it",
-    RunState.STOPPED: "resume it",
-    RunState.QUEUED: "it waits for its turn",
-}
+def _refuse(what: str, record: RunRecord, state: RunState) -> NoReturn:
+    stands = "it has failed" if state is RunState.FAILED else f"it is {state.value}"
+    raise MedUSISError(ErrorCode.BAD_SETTING, f"the run cannot be {what}: {stands}", words_of(record.kind).hint(state))

@@ -15,7 +15,7 @@ from MedUSISLib.errors import ErrorCode, MedUSISError
 from MedUSISLib.mrml.batch_found import Found
 from MedUSISLib.mrml.batch_list import BatchList
 from MedUSISLib.mrml.batch_logic import BatchSettings, check, default_out, specification
-from MedUSISLib.mrml.batch_standing import standing
+from MedUSISLib.mrml.batch_standing import batch_warnings, standing
 from MedUSISLib.mrml.batch_view import BatchCounts, BatchView, counts_of
 from MedUSISLib.mrml.fine_tune_runs import RunList
 from MedUSISLib.mrml.settings import SynthesisSettings
@@ -135,6 +135,13 @@ class TestView:
         make_batch(tmp_path / "out", ["waiting"]).change(1, attempts=1)
         assert BatchView(tmp_path / "out").look().lines[0].title == "waiting for another try"
 
+    def test_what_to_do_with_a_case_names_no_option_of_the_command_line(self, tmp_path: Path) -> None:
+        manifest = make_batch(tmp_path / "out", ["failed", "skipped"])
+        manifest.change(1, code="INTERNAL", hint="the memory was short, perhaps: fewer --workers")
+        manifest.change(2, hint="give --segment head-seg (or totalsegmentator), or a table that names one")
+        failed, skipped = (line.hint for line in BatchView(tmp_path / "out").look().lines)
+        assert "Retry failed" in failed and "No segmentation" in skipped and "--" not in failed + skipped
+
     def test_a_folder_without_a_batch_is_a_named_error(self, tmp_path: Path) -> None:
         with pytest.raises(MedUSISError) as raised:
             BatchView(tmp_path)
@@ -194,6 +201,13 @@ class TestStanding:
         (line,) = RunList(lambda: store, "batch").refresh()
         found = standing(BatchCounts(), line, begun=False)
         assert found.sentence == "no CT was found; choose others" and found.actions == {"go on"}
+
+    def test_what_the_run_has_to_say_is_said_once_and_cases_stand_in_their_rows(self, tmp_path: Path) -> None:
+        warnings = (("CASE_FAILED", "case-0001: NOT_A_CT"), ("MEMORY_TIGHT", "2 GB are free"), ("X", "2 GB are free"))
+        store = FakeRunStore()
+        store.add(tmp_path / "x", kind="batch", warnings=warnings)
+        (line,) = RunList(lambda: store, "batch").refresh()
+        assert batch_warnings(line) == ["2 GB are free"] and batch_warnings(None) == []
 
 
 class TestList:
@@ -288,7 +302,7 @@ def test_a_state_that_this_window_does_not_know_keeps_its_name() -> None:
     from MedUSISLib.mrml.batch_view import _line
 
     row = SimpleNamespace(
-        number=1, name="case-0001", key="k", state="resting", attempts=0, message="", hint="", seconds=None,
+        number=1, name="case-0001", key="k", state="resting", attempts=0, code="", message="", hint="", seconds=None,
         review=None, started=None,
     )  # fmt: skip
     assert _line(row, BEGUN).title == "resting"

@@ -185,6 +185,11 @@ class TestCases:
         assert running.batch.batchCountsLabel.text == "4 of 6 cases, 1 went wrong, 1 to be looked at, about 2.5 h left"
         assert running.batch.batchProgressBar.value == round(1000 * 4 / 6)
 
+    def test_what_the_run_has_to_say_is_shown(self, running):
+        running.run.change(warnings=(("INPUT_CHANGED", "the input names other files now"),))
+        running.parts.runs.look()
+        assert "The input names other files now." in running.batch.batchStateLabel.text
+
     def test_states_are_live_and_only_what_changes_is_drawn(self, running, wait):
         drawn = running.parts.runs.table.drawn
         set_state(running.manifest, 6, "writing")
