@@ -70,10 +70,16 @@ class Example:
         lines = ["id,ct,segmentation"]
         for name in names:
             for part in ("ct", "seg"):
-                (self.inputs / f"{name}_{part}.nii.gz").write_bytes(f"{name} {part}".encode())
+                path = self.inputs / f"{name}_{part}.nii.gz"
+                if not path.exists():  # written again it would be another input
+                    path.write_bytes(f"{name} {part}".encode())
             segmentation = "" if name.startswith("without") else f"DOE_JANE/{name}_seg.nii.gz"
             lines.append(f"DOE_JANE_{name},DOE_JANE/{name}_ct.nii.gz,{segmentation}")
         (self.folder / "cases.csv").write_text("\n".join(lines) + "\n")
+
+    def open_gate(self) -> None:
+        """Let through the cases that are called "gate"."""
+        (self.inputs / fake_batch_worker.OPEN).touch()
 
     def request(self, **settings: object) -> BatchRequest:
         given = {"input": self.folder / "cases.csv", "out": self.out, "device": "cpu", "workers": 1, **settings}

@@ -38,10 +38,10 @@ def made_cases(folder: Path, count: int) -> BatchRequest:
 
 
 class WhenACaseEnds(Progress):
-    """Calls a function once, in a thread of its own, when so many cases have ended."""
+    """Calls a function once, in a thread of its own, when so many cases have ended; ``at_once`` before, in this one."""
 
-    def __init__(self, ended: int, act: Callable[[], None]) -> None:
-        self._ended, self._act = ended, act
+    def __init__(self, ended: int, act: Callable[[], None], at_once: Callable[[], None] = lambda: None) -> None:
+        self._ended, self._act, self._at_once = ended, act, at_once
         self.thread: threading.Thread | None = None
         self.warnings: list[str] = []
         self._stage = ""
@@ -52,6 +52,7 @@ class WhenACaseEnds(Progress):
     def step(self, done: int, total: int) -> None:
         if self._stage == "synthesizing" and done >= self._ended and self.thread is None:
             self.thread = threading.Thread(target=self._act)
+            self._at_once()
             self.thread.start()
 
     def warning(self, code: str, message: str) -> None:

@@ -1,8 +1,8 @@
 """A worker of a batch without a network: it does what the names of the CTs say. Run as a program it is that worker.
 
 "die" kills its own process while it computes, "hang" never ends, "memory-2" runs out of memory twice, "fault" has a
-fault of ours, "disk" finds the disk full, "bad" is no CT, "slow" takes 0.3 s, "once-die" dies at the first attempt;
-all others are done at once.
+fault of ours, "disk" finds the disk full, "bad" is no CT, "slow" takes 0.3 s, "gate" waits until a test opens it,
+"once-die" dies at the first attempt; all others are done at once.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ from MedUSISLib.output_directory import atomic_output_directory
 from MedUSISLib.progress import Progress
 
 COMMAND = (sys.executable, str(Path(__file__).resolve()))
+OPEN = "open"
+"""File beside the inputs."""
 GENERATOR_SHA256 = "FAKE_BATCH_SHA256"
 """Environment variable: what the results say of their generator."""
 
@@ -62,6 +64,9 @@ class FakeStages:
             for _ in range(30):
                 progress.checkpoint()
                 time.sleep(0.01)
+        while "gate" in name and not (read.ct.parent / OPEN).exists():
+            progress.checkpoint()
+            time.sleep(0.01)
         return read
 
     def write(self, computed: CaseTask, progress: Progress) -> dict[str, Any]:

@@ -77,7 +77,7 @@ WORKSPACES: list[Path] = []
 
 
 def look_often(request: FakeRequest, progress: Progress) -> None:
-    for _ in range(600):
+    for _ in range(6000):
         progress.checkpoint()
         time.sleep(0.1)
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ SIGNALS = (
 )  # fmt: skip
 OUTCOMES = ("finished", "failed", "cancelled")
 PATIENT = "Doe^Jane 1962"
+PATIENCE_S = 50.0
+"""Of a busy machine; children that only sleep would end by themselves after 60 seconds."""
 
 
 class Ear:
@@ -131,6 +134,9 @@ def is_gone(pid: int) -> bool:
         return True
 
 
-def starvation() -> float:
-    """1 where the processors suffice; how much longer things take on a machine with more work than processors."""
-    return max(1.0, 3.0 * os.getloadavg()[0] / (os.cpu_count() or 1) - 2.0)
+def all_gone(pids: Collection[int]) -> bool:
+    """True when all of these have ended; a busy machine needs a while for those that were killed."""
+    end = time.monotonic() + PATIENCE_S
+    while not (gone := all(is_gone(pid) for pid in pids)) and time.monotonic() < end:
+        time.sleep(0.01)
+    return gone

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import time
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import fake_run_worker
+import psutil
 
 from MedUSISLib.jobs.specification import JobSpecification
 from MedUSISLib.runs.claim import Claim
@@ -18,7 +20,7 @@ from MedUSISLib.runs.run import Run
 from MedUSISLib.runs.status import RunState
 from MedUSISLib.runs.store import RunStore
 
-PATIENCE_S = 60.0
+PATIENCE_S = 120.0
 
 
 def counting_store(folder: Path) -> RunStore:
@@ -33,7 +35,7 @@ def submit(store: RunStore, name: str = "a", **parameters: object) -> Run:
 
 
 def wait_for(what: Callable[[], bool]) -> None:
-    """Until it is so; an error after a minute."""
+    """Until it is so; an error after two minutes."""
     end = time.monotonic() + PATIENCE_S
     while not what():
         assert time.monotonic() < end, "waited in vain"
@@ -57,6 +59,35 @@ def starts_of(store: RunStore, name: str = "a") -> list[tuple[int, int]]:
     """Process and first iteration of each time that a counting job began."""
     text = (store.folder.parent / name / "starts").read_text()
     return [(int(pid), int(first)) for pid, first in (line.split() for line in text.splitlines())]
+
+
+def wait_for_start(store: RunStore, name: str = "a", number: int = 1) -> int:
+    """Until a counting job has begun so many times; the process of the last time."""
+
+    def begun() -> bool:
+        with suppress(OSError):
+            return len(starts_of(store, name)) >= number
+        return False
+
+    wait_for(begun)
+    return starts_of(store, name)[number - 1][0]
+
+
+def wait_for_deaf(store: RunStore, name: str = "a") -> tuple[int, int]:
+    """Until a job that hears nothing has gone so far that it does; its process and that of its helper."""
+    child = wait_for_start(store, name)
+    wait_for(lambda: len(psutil.Process(child).children()) == 1)
+    return child, psutil.Process(child).children()[0].pid
+
+
+def remove(folder: Path) -> None:
+    """As a user does it who does not know that somebody writes there."""
+
+    def gone() -> bool:
+        shutil.rmtree(folder, ignore_errors=True)  # what is being written just now is there a moment later
+        return not folder.exists()
+
+    wait_for(gone)
 
 
 def worker_pid(store: RunStore) -> int:

@@ -39,11 +39,11 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.fault("a batch on a cluster was killed, and its workers still live when it goes on")
 def test_it_waits_until_the_workers_of_the_last_run_must_have_ended(tmp_path: Path, short: None) -> None:
-    AskedFile(tmp_path).asked()
     began, listener = time.monotonic(), Listener()
+    AskedFile(tmp_path).asked()
     wait_for_left_workers(tmp_path, listener)
-    assert 0.8 <= time.monotonic() - began < 20
-    assert listener.stages == ["waiting until workers of the last run have ended"] and listener.checkpoints > 3
+    assert 0.8 <= time.monotonic() - began < 60
+    assert listener.stages == ["waiting until workers of the last run have ended"] and listener.checkpoints > 0
     assert list(tmp_path.iterdir()) == []
 
 

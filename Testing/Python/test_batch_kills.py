@@ -15,7 +15,7 @@ import batch_example
 import psutil
 import pytest
 from batch_example import Example, fake_workers
-from runs_example import wait_for
+from runs_example import PATIENCE_S, wait_for
 
 from MedUSISLib.batch.folder import is_running
 from MedUSISLib.batch.manifest import Manifest
@@ -23,6 +23,8 @@ from MedUSISLib.errors import MedUSISError
 from MedUSISLib.runs.identity import ProcessIdentity
 
 CASES = [f"{n}-slow" for n in range(8)]
+GATED = [*CASES[:3], "3-gate", *CASES[4:]]
+"""The fourth one waits until the test lets it through, however slow or quick the machine is."""
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -32,16 +34,37 @@ def no_network() -> Iterator[None]:
 
 
 @pytest.fixture
-def example(tmp_path: Path) -> Example:
+def example(tmp_path: Path) -> Iterator[Example]:
     example = Example(tmp_path)
     example.write(CASES)
-    return example
+    yield example
+    end_started()
+
+
+@pytest.fixture
+def gated(tmp_path: Path) -> Iterator[Example]:
+    example = Example(tmp_path)
+    example.write(GATED)
+    yield example
+    end_started()
+
+
+_started: list[subprocess.Popen[bytes]] = []
 
 
 def started(example: Example, **settings: object) -> subprocess.Popen[bytes]:
     """A batch in a process of its own."""
     command = [sys.executable, batch_example.__file__, example.request(**settings).model_dump_json()]
-    return subprocess.Popen(command, start_new_session=True, stderr=subprocess.DEVNULL)
+    _started.append(subprocess.Popen(command, start_new_session=True, stderr=subprocess.DEVNULL))
+    return _started[-1]
+
+
+def end_started() -> None:
+    """What a test that failed has left."""
+    while _started:
+        process = _started.pop()
+        process.kill()
+        process.wait()
 
 
 def states(example: Example) -> list[str]:
@@ -72,41 +95,50 @@ def assert_all_done_once(example: Example) -> None:
     assert not [path for path in (example.out / "cases").iterdir() if path.name.startswith(".")]
 
 
-def test_a_killed_batch_goes_on_and_no_worker_outlives_it(example: Example) -> None:
-    workers = killed(example, lambda: len(example.notes("written")) >= 2)
+def test_a_killed_batch_goes_on_and_no_worker_outlives_it(gated: Example) -> None:
+    workers = killed(gated, lambda: "done" in states(gated))
     wait_for(lambda: not any(worker.alive for worker in workers))
-    assert workers and not is_running(example.out)
-    assert "done" in states(example) and set(states(example)) != {"done"}
-    half = example.out / "cases" / ".case-0008.medusis-0123456789ab"  # what a worker leaves that is killed as well
+    assert workers and not is_running(gated.out)
+    assert "done" in states(gated) and set(states(gated)) != {"done"}
+    half = gated.out / "cases" / ".case-0008.medusis-0123456789ab"  # what a worker leaves that is killed as well
     (half / "new").mkdir(parents=True)
     (half / "new" / "mr.nii.gz").write_bytes(b"half")
-    assert example.run().done == len(CASES)
-    assert_all_done_once(example)
+    gated.open_gate()
+    assert gated.run().done == len(CASES)
+    assert_all_done_once(gated)
 
 
-def test_a_killed_worker_costs_nothing_but_time(example: Example) -> None:
-    process = started(example, workers=2)
-    wait_for(lambda: len(example.notes("written")) >= 1)
-    psutil.Process(workers_of(example)[0].pid).kill()
-    assert process.wait(60) == 0
-    assert_all_done_once(example)
-    assert max(row.attempts for row in example.rows().values()) == 2
+def test_a_killed_worker_costs_nothing_but_time(gated: Example) -> None:
+    process = started(gated, workers=2)
+    wait_for(lambda: "computing" in states(gated) and gated.states()["3-gate"] == "computing")
+    number = int(gated.rows()["3-gate"].worker)
+    psutil.Process(workers_of(gated)[number - 1].pid).kill()
+    gated.open_gate()
+    assert process.wait(PATIENCE_S) == 0
+    assert_all_done_once(gated)
+    assert max(row.attempts for row in gated.rows().values()) == gated.rows()["3-gate"].attempts == 2
 
 
-def test_the_manifest_is_read_while_it_is_written_and_nobody_else_works_in_the_folder(example: Example) -> None:
-    process = started(example)
-    wait_for(lambda: bool(states(example)))
+def test_the_manifest_is_read_while_it_is_written_and_nobody_else_works_in_the_folder(gated: Example) -> None:
+    process = started(gated)
+    wait_for(lambda: bool(states(gated)))
     with pytest.raises(MedUSISError, match="another batch works in this output folder"):
-        example.run()
-    seen = set()
-    with Manifest.open(example.out, read_only=True) as manifest:
-        while process.poll() is None:
+        gated.run()
+    seen: set[str] = set()
+    with Manifest.open(gated.out, read_only=True) as manifest:
+
+        def look() -> set[str]:
             rows = manifest.rows()
             assert [row.number for row in rows] == list(range(1, len(CASES) + 1))
-            seen |= {row.state.value for row in rows}
+            seen.update(row.state.value for row in rows)
+            return seen
+
+        wait_for(lambda: {"waiting", "computing", "done"} <= look())
+        gated.open_gate()
+        while process.poll() is None:
+            look()
             time.sleep(0.01)
-    assert {"waiting", "computing", "done"} <= seen
-    assert_all_done_once(example)
+    assert_all_done_once(gated)
 
 
 @pytest.mark.parametrize("seed", [1, *(pytest.param(n, marks=pytest.mark.long) for n in range(2, 22))])

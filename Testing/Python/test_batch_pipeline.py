@@ -27,7 +27,7 @@ from MedUSISLib.imaging.writing import write_volume
 from MedUSISLib.progress import Progress
 from MedUSISLib.synthesis.engine import synthesize
 
-PATIENCE_S = 30.0
+PATIENCE_S = 120.0
 
 
 def task(number: int, folder: Path = Path(), segmentation: Path | None = Path("seg.nii.gz")) -> CaseTask:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -83,7 +84,7 @@ def test_a_run_from_pause_to_removal(
     assert call("resume", run.id)[0] == 0
     wait_for_state(waiting, RunState.FINISHED)
     wait_for_state(run, RunState.RUNNING)
-    assert "finishing" in call("finish", run.id)[1]
+    assert re.search(": finish(ing|ed)", call("finish", run.id)[1])  # it may be as quick as that
     code, said, _ = call("follow", run.id)
     assert (code, said.strip()) == (0, str(store.folder.parent / "first"))
     code, _, told = call("remove", run.id, typed="n\n")
@@ -120,7 +121,7 @@ def test_ctrl_c_ends_the_watching_and_not_the_run(store: RunStore) -> None:
     assert process.stderr is not None
     assert "running" in process.stderr.readline()
     process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=30)
+    _, said = process.communicate(timeout=120)
     assert process.returncode == 0 and "the run goes on" in said
     assert run.status().state is RunState.RUNNING
 

@@ -223,7 +223,7 @@ def test_commands_end_without_a_traceback(tmp_path: Path) -> None:
     environment = {**os.environ, "PYTHONIOENCODING": "ascii", "MEDUSIS_LOGS": str(tmp_path / "logs")}
     done = subprocess.run(
         [sys.executable, str(tmp_path / "script.py")],
-        capture_output=True, text=True, timeout=300, env=environment, errors="replace", check=False,
+        capture_output=True, text=True, timeout=600, env=environment, errors="replace", check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-2000:]
     codes = [int(line.split()[1]) for line in done.stdout.splitlines() if line.startswith("ended")]

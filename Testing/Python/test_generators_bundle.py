@@ -253,7 +253,7 @@ def test_catalogue_needs_no_torch(tmp_path: Path) -> None:
         f"verify_bundle({str(tiny_bundle(tmp_path / 'tiny').directory)!r}); available_bundles(); "
         "assert not {'torch', 'SimpleITK', 'monai'} & set(sys.modules)"
     )
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=600)
 
 
 def test_monai_reads_the_bundle(bundle: Bundle) -> None:

@@ -151,7 +151,7 @@ def test_process_reports_its_output_and_its_end(slicer_window, qt):
     process, finished = qt.QProcess(), []
     process.connect("finished(int,QProcess::ExitStatus)", lambda code, status: finished.append((code, status)))
     process.start(sys.executable, ["-c", "print('hello'); raise SystemExit(3)"])
-    slicer_window.wait_until(lambda: finished, timeout_s=20)
+    slicer_window.wait_until(lambda: finished)
     assert finished == [(3, qt.QProcess.NormalExit)]
     assert process.readAllStandardOutput().data().decode().strip() == "hello"
     assert process.state() == qt.QProcess.NotRunning
@@ -160,7 +160,7 @@ def test_process_reports_its_output_and_its_end(slicer_window, qt):
 def test_timer_and_wait_until(slicer_window, qt):
     fired = []
     qt.QTimer.singleShot(10, lambda: fired.append(1))
-    slicer_window.wait_until(lambda: fired, timeout_s=5)
+    slicer_window.wait_until(lambda: fired)
     with pytest.raises(TimeoutError):
         slicer_window.wait_until(lambda: False, timeout_s=0.05)
 

@@ -174,5 +174,5 @@ harness.slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode").CreateDefa
 harness.process_events()
 assert not harness.uncaught
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Event, Thread
 
 import pytest
+from runs_example import wait_for
 from tiny_generator import tiny_bundle
 
 from MedUSISLib.errors import MedUSISError
@@ -52,7 +52,7 @@ class SlowServer:
                 self.wfile.write(content[:half])
                 self.wfile.flush()
                 if pause:
-                    server.go_on.wait(20)
+                    server.go_on.wait(120)
                 try:
                     self.wfile.write(content[half:])
                 except OSError:
@@ -102,13 +102,17 @@ def test_download_reports_its_bytes(archive: bytes, root: Path) -> None:
     assert any(isinstance(event, Step) and event.total == len(archive) for event in events)
 
 
+def some_has_come(root: Path) -> bool:
+    return any(part.stat().st_size for part in root.rglob("*.part"))
+
+
 def test_cancelled_download_leaves_nothing(slow: SlowServer, root: Path) -> None:
     launcher = job(source=slow.url)
     failures = []
     for event in launcher.events():
         if isinstance(event, Stage) and event.name == "downloading":
-            time.sleep(0.3)
-            launcher.cancel()
+            wait_for(lambda: some_has_come(root))
+            launcher.cancel(grace_s=60.0)
         if isinstance(event, Failure):
             failures.append(event)
     assert [failure.code for failure in failures] == ["CANCELLED"] and launcher.exit_code == 130
@@ -119,7 +123,7 @@ def test_killed_download_leaves_nothing(slow: SlowServer, root: Path) -> None:
     launcher = job(source=slow.url)
     for event in launcher.events():
         if isinstance(event, Stage) and event.name == "downloading":
-            time.sleep(0.3)
+            wait_for(lambda: some_has_come(root))
             launcher.kill()
     assert [path.name for path in root.iterdir()] == [".downloads"], "what has come, for the next try"
 

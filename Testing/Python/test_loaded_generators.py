@@ -83,8 +83,10 @@ def test_files_are_hashed_again_only_when_one_has_changed(generator: Path, hashe
     assert kept.get(str(generator)).network is not first.network and len(hashed) == 3
 
 
-def test_files_that_were_just_written_are_not_believed(tmp_path: Path, hashed: list[Path]) -> None:
-    loaded_bundles._SETTLED_S = 2.0
+def test_files_that_were_just_written_are_not_believed(
+    tmp_path: Path, hashed: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loaded_bundles, "_SETTLED_S", 3600.0)
     folder, kept = tiny_bundle(tmp_path / "tiny").directory, LoadedBundles()
     kept.verified(folder)
     kept.verified(folder)  # it may have been written again within one tick of the file system's clock

@@ -22,9 +22,6 @@ from MedUSISLib.errors import ErrorCode, MedUSISError
 from MedUSISLib.imaging.writing import write_volume
 from MedUSISLib.output_directory import atomic_output_directory
 
-OUT = Path("/tmp/medusis-test-small-disk")
-"""Where the small disk is mounted, seen by the child alone; the folder itself stays empty."""
-
 
 @pytest.fixture(scope="module")
 def jobs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Callable[[Path], dict[str, Any]]]:
@@ -76,24 +73,23 @@ def assert_named(answers: list[dict[str, Any]], steps: list[dict[str, Any]]) -> 
 
 
 @pytest.mark.fault
-def test_a_full_disk_is_named_at_every_write(jobs: dict[str, Any]) -> None:
-    """A real one of 3 MB (tmpfs), filled until so many bytes are left."""
+def test_a_full_disk_is_named_at_every_write(jobs: dict[str, Any], tmp_path: Path) -> None:
+    """A real one of 3 MB (tmpfs) that the child alone sees, filled until so many bytes are left."""
     if shutil.which("unshare") is None:
         pytest.skip("small disks are mounted with unshare (Linux)")
     sizes = {
         "synthesize": (0, 60_000), "segment": (0,), "export-dicom": (0, 20_000, 70_000), "scan-dataset": (0, 8_192),
     }  # fmt: skip
+    out = tmp_path / "small"
+    out.mkdir()
     steps = [
-        {"job": jobs[kind](OUT), "limit": "disk", "bytes": size, "out": str(OUT)}
+        {"job": jobs[kind](out), "limit": "disk", "bytes": size, "out": str(out)}
         for kind, many in sizes.items()
         for size in many
     ]
-    OUT.mkdir(exist_ok=True)
-    mount = f"mount -t tmpfs -o size=3m tmpfs {OUT} && exec \"$@\""
-    try:
-        assert_named(told(steps, "unshare", "-rm", "sh", "-c", mount, "sh"), steps)
-    finally:
-        OUT.rmdir()  # what lay on the small disk went with it
+    mount = 'mount -t tmpfs -o size=3m tmpfs "$0" && exec "$@"'
+    assert_named(told(steps, "unshare", "-rm", "sh", "-c", mount, str(out)), steps)
+    assert list(out.iterdir()) == []
 
 
 @pytest.mark.fault

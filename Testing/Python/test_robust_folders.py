@@ -97,7 +97,7 @@ def test_a_job_that_outlives_its_killed_launcher_keeps_its_folder_as_long_as_it_
         assert folder.is_dir(), "the child works in it"
         launcher.stdin.close()
         launcher.stdout.read()  # the child ends
-        end = time.monotonic() + 10
+        end = time.monotonic() + 60
         while folder.exists() and time.monotonic() < end:
             PrivateFolder().close()
         assert not folder.exists()
@@ -169,7 +169,7 @@ def test_a_job_killed_together_with_its_launcher_leaves_nothing_after_the_next_s
     assert process.stdout.readline() == b"ready\n"
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
-    process.stdout.read()
+    process.stdout.read()  # until the last of them has let go of it
     assert [path.name[:5] for path in tmp_path.glob(".out*")] != [] and not out.exists()
     PrivateFolder().close()
     assert list(tmp_path.glob(".out*")) == [] and list(temporary_folder.iterdir()) == []

@@ -39,6 +39,12 @@ def temporary_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For children that must not be taken for stuck while a busy machine keeps them waiting."""
+    monkeypatch.setenv(LIMIT_VARIABLE, "3")
+
+
 def launcher_for(tmp_path: Path, behaviour: str, **options: object) -> Launcher:
     job = JobSpecification(kind="fake", parameters={"behaviour": behaviour, "out": str(tmp_path / "out")})
     return Launcher(job, command=fake_worker.COMMAND, kinds=fake_worker.KINDS, **options)  # type: ignore[arg-type]
@@ -64,8 +70,8 @@ def test_a_job_that_computes_in_silence_is_left_alone(tmp_path: Path) -> None:
 
 
 @pytest.mark.fault
-def test_a_worker_that_hangs_costs_its_job_and_the_next_one_gets_another(tmp_path: Path) -> None:
-    worker = WarmWorker(SubprocessProcess, lambda s: (*fake_worker.COMMAND, "--serve"), lambda: 60.0)
+def test_a_worker_that_hangs_costs_its_job_and_the_next_one_gets_another(tmp_path: Path, patient: None) -> None:
+    worker = WarmWorker(SubprocessProcess, lambda s: (*fake_worker.COMMAND, "--serve"), lambda: 600.0)
     try:
         codes = []
         for behaviour in ("sleep", "succeed"):
@@ -115,6 +121,8 @@ def test_time_in_which_the_computer_slept_does_not_count() -> None:
     sleeping = psutil.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE)
     try:
         assert sleeping.stdout is not None and sleeping.stdout.readline() == b"asleep\n"
+        while sleeping.status() != psutil.STATUS_SLEEPING:  # what it computes before that would count
+            time.sleep(0.01)
         time.sleep(0.3)
         still = Stillness(lambda: [sleeping], clock)
         clock.now += 10.0
@@ -181,6 +189,7 @@ def test_a_guest_that_fails_is_ended_and_named(
     tmp_path: Path, temporary_folder: Path, monkeypatch: pytest.MonkeyPatch, what: str, code: ErrorCode
 ) -> None:
     guest(tmp_path, what, monkeypatch)
+    monkeypatch.setenv(LIMIT_VARIABLE, "1" if what == "hang" else "60")
     with pytest.raises(MedUSISError) as caught:
         run_totalsegmentator(IMAGE, "ct", "cpu", Progress())
     assert caught.value.code is code and caught.value.hint and "Doe" not in str(caught.value)
@@ -189,6 +198,7 @@ def test_a_guest_that_fails_is_ended_and_named(
 
 def test_a_guest_that_works_is_heard_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     guest(tmp_path, "writes", monkeypatch)
+    monkeypatch.setenv(LIMIT_VARIABLE, "60")
     assert (run_totalsegmentator(IMAGE, "ct", "cpu", Progress()).array_kji == IMAGE.array_kji).all()
 
 
@@ -201,7 +211,7 @@ def look_at(seconds: float) -> str:
 
 
 @pytest.mark.fault
-def test_a_file_that_hangs_a_scan_is_named_and_the_others_are_read(tmp_path: Path) -> None:
+def test_a_file_that_hangs_a_scan_is_named_and_the_others_are_read(patient: None) -> None:
     """Two processes: the hanging one takes the other's answers along, which are asked for again."""
     answers = dict(for_each(look_at, [0.0, 600.0, 0.0], 2, Progress(), lambda seconds: "hangs"))
     assert answers == {0: "read", 1: "hangs", 2: "read"}

@@ -8,7 +8,6 @@ import os
 import pty
 import random
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -20,22 +19,26 @@ from contextlib import suppress
 from pathlib import Path
 
 import fake_run_worker
-import psutil
 import pytest
 from runs_example import (
+    PATIENCE_S,
     counting_store,
     end_worker,
     lives,
+    remove,
     starts_of,
     submit,
     wait_for,
+    wait_for_deaf,
     wait_for_iteration,
+    wait_for_start,
     wait_for_state,
     worker_pid,
 )
 
 from MedUSISLib.errors import ErrorCode, MedUSISError
 from MedUSISLib.runs.record import RunRecord
+from MedUSISLib.runs.run import Run
 from MedUSISLib.runs.status import RunState
 from MedUSISLib.runs.store import RunStore
 
@@ -57,10 +60,21 @@ import sys, time
 sys.path.insert(0, sys.argv[1])
 from pathlib import Path
 from runs_example import counting_store, submit
-submit(counting_store(Path(sys.argv[2])), iterations=80, wait_s=0.02)
+submit(counting_store(Path(sys.argv[2])), iterations=100_000, wait_s=0.01)
 print("submitted", flush=True)
 time.sleep(60)
 """
+
+
+def default_hang_up() -> None:
+    """What was started with nohup ignores the end of its terminal, and so would its children."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
+def assert_goes_on_to_its_end(run: Run) -> None:
+    wait_for_iteration(run, (run.status().iteration or 0) + 5)
+    run.finish()
+    wait_for_state(run, RunState.FINISHED)
 
 
 def starter(folder: Path) -> list[str]:
@@ -75,7 +89,7 @@ def test_a_run_goes_on_when_all_of_its_starter_is_killed(store: RunStore, tmp_pa
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     process.stdout.close()
-    wait_for_state(run, RunState.FINISHED)
+    assert_goes_on_to_its_end(run)
     assert [first for _, first in starts_of(store)] == [0]
 
 
@@ -87,15 +101,15 @@ def test_a_run_goes_on_when_the_terminal_is_closed(store: RunStore, tmp_path: Pa
         stdout=theirs,
         stderr=theirs,
         start_new_session=True,
-        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+        preexec_fn=lambda: (default_hang_up(), fcntl.ioctl(0, termios.TIOCSCTTY, 0)),
     )
     os.close(theirs)
     wait_for(lambda: bool(store.runs()) and worker_pid(store) > 0)
     (run,) = store.runs()
     wait_for_state(run, RunState.RUNNING)
     os.close(ours)
-    assert process.wait(timeout=20) == -signal.SIGHUP  # it did end the starter
-    wait_for_state(run, RunState.FINISHED)
+    assert process.wait(timeout=50) == -signal.SIGHUP  # it did end the starter, who would sleep for a minute
+    assert_goes_on_to_its_end(run)
 
 
 def test_the_worker_is_tied_to_nobody(store: RunStore) -> None:
@@ -114,8 +128,8 @@ def test_a_killed_worker_takes_its_job_along_and_the_run_can_be_resumed(store: R
     ((child, _),) = starts_of(store)
     os.kill(worker_pid(store), signal.SIGKILL)
     wait_for(lambda: not lives(child))
+    wait_for_state(run, RunState.PAUSED)
     status = run.status()
-    assert status.state is RunState.PAUSED
     assert status.message == f"interrupted at iteration {status.iteration}"
     assert "resume" in status.hint
     run.resume()
@@ -128,19 +142,16 @@ def test_a_killed_worker_takes_its_job_along_and_the_run_can_be_resumed(store: R
 
 def test_a_job_that_outlived_its_killed_worker_is_ended_before_the_run_goes_on(store: RunStore) -> None:
     run = submit(store, behaviour="be_deaf")
+    child, helper = wait_for_deaf(store)
     wait_for(lambda: (record := RunRecord.read(run.folder)) is not None and record.child is not None)
-    wait_for(lambda: (store.folder.parent / "a" / "starts").is_file())
-    wait_for(lambda: len(psutil.Process(starts_of(store)[0][0]).children()) == 1)
-    ((child, _),) = starts_of(store)
-    (helper,) = psutil.Process(child).children()
     record = RunRecord.read(run.folder)
     assert record is not None and record.workspace is not None and Path(record.workspace, "job.json").is_file()
     os.kill(worker_pid(store), signal.SIGKILL)
     wait_for_state(run, RunState.PAUSED)
     assert lives(child)
     run.resume()
-    wait_for(lambda: len(starts_of(store)) == 2)
-    assert not lives(child) and not lives(helper.pid)
+    wait_for_start(store, number=2)
+    assert not lives(child) and not lives(helper)
     assert not Path(record.workspace).exists()
 
 
@@ -183,7 +194,7 @@ def test_a_job_killed_behind_the_starter_of_slicer_is_interrupted_too(
     child = starts_of(store)[-1][0]
     os.kill(worker_pid(store), signal.SIGKILL)
     wait_for(lambda: not lives(child))
-    assert run.status().state is RunState.PAUSED
+    wait_for_state(run, RunState.PAUSED)
 
 
 def test_first_come_first_served_and_a_paused_run_blocks_nobody(store: RunStore) -> None:
@@ -218,12 +229,12 @@ def test_many_workers_at_once_do_every_run_once(store: RunStore) -> None:
         thread.join()
     for run in store.runs():
         wait_for_state(run, RunState.FINISHED)
-    assert [process.wait(timeout=30) for process in extra] == [0] * len(extra)
+    assert [process.wait(timeout=120) for process in extra] == [0] * len(extra)
     assert [len(starts_of(store, name)) for name in names] == [1] * len(names)
 
 
 def test_pause_gives_the_process_back_and_resume_goes_on_from_there(store: RunStore) -> None:
-    run = submit(store, iterations=600, wait_s=0.005)
+    run = submit(store, **SLOW)
     wait_for_iteration(run, 5)
     run.pause()
     assert run.status().state in (RunState.PAUSING, RunState.PAUSED)
@@ -233,9 +244,12 @@ def test_pause_gives_the_process_back_and_resume_goes_on_from_there(store: RunSt
     saved = int((store.folder.parent / "a" / "last.ckpt").read_text())
     assert run.status().message == f"paused at iteration {saved}: a checkpoint is saved"
     run.resume()
+    wait_for_start(store, number=2)
+    wait_for_iteration(run, saved + 5)
+    run.finish()
     wait_for_state(run, RunState.FINISHED)
     assert [first for _, first in starts_of(store)] == [0, saved]
-    assert (store.folder.parent / "a" / "result").read_text() == "600"
+    assert int((store.folder.parent / "a" / "result").read_text()) >= saved + 5
 
 
 def test_two_looking_at_a_run_never_see_nonsense(store: RunStore) -> None:
@@ -253,9 +267,10 @@ def test_two_looking_at_a_run_never_see_nonsense(store: RunStore) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join(PATIENCE_S)
     known = [RunState.QUEUED, RunState.RUNNING, RunState.FINISHED]
-    assert all(states == known[known.index(states[0]) :] for states in seen), seen
+    for states in seen:  # who looks too late misses one, but none comes back and no other is seen
+        assert states == [state for state in known if state in states] and states[-1] is RunState.FINISHED, seen
 
 
 def test_a_pause_is_heard_while_the_data_are_prepared(store: RunStore) -> None:
@@ -272,7 +287,7 @@ def test_finish_of_a_running_and_of_a_paused_run(store: RunStore) -> None:
     run.finish()
     wait_for_state(run, RunState.FINISHED)
     result = int((store.folder.parent / "a" / "result").read_text())
-    assert 5 <= result < 1000
+    assert 5 <= result < SLOW["iterations"]
     wait_for_iteration(later, 5)
     later.pause()
     wait_for_state(later, RunState.PAUSED)
@@ -283,8 +298,7 @@ def test_finish_of_a_running_and_of_a_paused_run(store: RunStore) -> None:
 
 def test_stop_at_once_ends_a_job_that_hears_nothing(store: RunStore) -> None:
     run = submit(store, behaviour="be_deaf")
-    wait_for(lambda: (store.folder.parent / "a" / "starts").is_file())
-    ((child, _),) = starts_of(store)
+    child, _ = wait_for_deaf(store)
     run.stop()
     assert run.status().state is RunState.STOPPING
     run.stop(now=True)
@@ -308,7 +322,7 @@ def test_a_removed_folder_ends_its_job_and_nothing_else(store: RunStore) -> None
     run, other = submit(store, **SLOW), submit(store, "other")
     wait_for_iteration(run, 5)
     ((child, _),) = starts_of(store)
-    shutil.rmtree(run.folder)
+    remove(run.folder)
     wait_for_state(other, RunState.FINISHED)
     assert not lives(child)
     assert run.status().state is RunState.FAILED and "removed" in run.status().message
@@ -318,7 +332,7 @@ def test_a_removed_store_ends_its_worker(store: RunStore) -> None:
     run = submit(store, **SLOW)
     wait_for_iteration(run, 5)
     worker, ((child, _),) = worker_pid(store), starts_of(store)
-    shutil.rmtree(store.folder)
+    remove(store.folder)
     wait_for(lambda: not lives(child))
     wait_for(lambda: not lives(worker))
 
@@ -326,6 +340,8 @@ def test_a_removed_store_ends_its_worker(store: RunStore) -> None:
 def test_nothing_but_the_job_file_knows_the_patient(store: RunStore) -> None:
     run = submit(store, behaviour="chatter", patient="/data/Doe_Jane/ct_1962.nii.gz")
     wait_for_state(run, RunState.FINISHED)
+    worker = worker_pid(store)
+    wait_for(lambda: not lives(worker))  # it tidies up
     status = run.status()
     assert status.warnings == (("STRANGE", "something about <path>"),)
     assert status.newest_sample == store.folder.parent / "a" / "samples" / "000001.png"

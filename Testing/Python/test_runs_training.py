@@ -149,7 +149,7 @@ def test_ctrl_c_saves_a_checkpoint_in_the_terminal_too(tmp_path: Path) -> None:
     )
     wait_for(lambda: read_log(configuration.out).iteration >= 10)
     process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=60)
+    _, said = process.communicate(timeout=120)
     assert process.returncode == 130
     assert "saving a checkpoint" in said
     assert "a checkpoint is saved" in said and "--resume" in said

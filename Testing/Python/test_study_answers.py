@@ -25,7 +25,7 @@ from MedUSISLib.study.session import ReadingSession
 
 OWNER = Owner("s", "0" * 64, "1" * 64, "R1")
 GOOD = answer_of(1)
-PATIENCE_S = 120
+PATIENCE_S = 300
 
 
 @pytest.fixture

@@ -246,7 +246,7 @@ def test_trainings_that_share_a_cache_prepare_each_case_once(tmp_path: Path) -> 
     journal = tmp_path / "journal"
     processes = [start(tmp_path, journal) for _ in range(2)]
     for process in processes:
-        said, _ = process.communicate(timeout=120)
+        said, _ = process.communicate(timeout=600)
         assert process.returncode == 0 and "done" in said
     assert journal.read_text().splitlines() == ["begun"] * 3
 
@@ -257,17 +257,17 @@ def test_processes_end_with_a_parent_that_was_killed() -> None:
         from MedUSISLib.dataset.workers import for_each
         from MedUSISLib.progress import Progress
         print("begun", flush=True)
-        list(for_each(time.sleep, [60, 60, 60], 2, Progress(), print))
+        list(for_each(time.sleep, [600, 600, 600], 2, Progress(), print))
     """
     process = subprocess.Popen([sys.executable, "-c", textwrap.dedent(script)], stdout=subprocess.PIPE)
     assert process.stdout is not None
     process.stdout.readline()
-    parent, deadline = psutil.Process(process.pid), time.monotonic() + 30
+    parent, deadline = psutil.Process(process.pid), time.monotonic() + 120
     while len(workers := [p for p in parent.children() if "spawn_main" in " ".join(p.cmdline())]) < 2:
         assert time.monotonic() < deadline
         time.sleep(0.05)
     time.sleep(1)  # they have begun their first task, mostly; before that they end by themselves
     process.kill()
     process.wait()
-    gone, left = psutil.wait_procs(workers, timeout=30)
+    gone, left = psutil.wait_procs(workers, timeout=300)
     assert len(gone) == 2 and not left

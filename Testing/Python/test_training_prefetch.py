@@ -91,7 +91,7 @@ def test_the_next_batch_is_made_while_this_one_is_worked_on_and_none_too_many() 
     batches = Prefetch(make, last=6, workers=2)
     assert batches.take(0, 0) == 0  # type: ignore[comparison-overlap]
     for _ in range(3):
-        assert at_work.acquire(timeout=10)
+        assert at_work.acquire(timeout=120)
     time.sleep(0.05)
     assert sorted(made) == [0, 1, 2]
     assert [batches.take(n, 0) for n in range(1, 6)] == [1, 2, 3, 4, 5]

@@ -112,7 +112,7 @@ def by_torchrun(tmp_path_factory: pytest.TempPathFactory) -> Path:
     configuration = configured(folder)
     command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--standalone"]
     command += ["-m", "MedUSISLib.cli", "train", str(written(configuration, folder)), "--json-events"]
-    done = subprocess.run(command, env=environment(), capture_output=True, text=True, timeout=300)
+    done = subprocess.run(command, env=environment(), capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr[-3000:]
     events = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
     assert [event["event"] for event in events].count("result") == 1  # the first process alone speaks
@@ -163,7 +163,7 @@ def started(configuration: GeneratorTraining) -> tuple[Launcher, Any, list[psuti
     launcher, heard = Launcher(JobSpecification.of("train", configuration)), queue.SimpleQueue()
     launcher.start(heard.put)
     while True:
-        event = heard.get(timeout=120)
+        event = heard.get(timeout=600)
         assert not isinstance(event, Failure), event
         if isinstance(event, Step) and event.done >= 10:
             break
@@ -246,7 +246,7 @@ def test_processes_that_srun_started_find_each_other(by_torchrun: Path, tmp_path
         )
         for rank in range(2)
     ]
-    said = [process.communicate(timeout=300)[0] for process in processes]
+    said = [process.communicate(timeout=600)[0] for process in processes]
     assert [process.returncode for process in processes] == [0, 0], said
     one, two = networks_of(by_torchrun), networks_of(configuration.out)
     assert all(torch.equal(tensor, two["generator"][name]) for name, tensor in one["generator"].items())
@@ -260,7 +260,7 @@ def test_batch_norm_and_sums_of_two_processes_are_those_of_one(tmp_path: Path) -
         )
         for rank in range(2)
     ]
-    errors = [child.communicate(timeout=120)[1] for child in children]
+    errors = [child.communicate(timeout=600)[1] for child in children]
     assert [child.returncode for child in children] == [0, 0], errors
 
 

@@ -22,7 +22,7 @@ from MedUSISLib.jobs.process import SubprocessProcess
 from MedUSISLib.jobs.specification import JobSpecification
 from MedUSISLib.jobs.warm_worker import WarmWorker, WorkerState
 
-WAIT_S = 60.0
+WAIT_S = 120.0
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def temporary_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def new_worker() -> Iterator[Callable[..., WarmWorker]]:
     made: list[WarmWorker] = []
 
-    def make(idle_s: float = 60.0, answer_s: float = 20.0) -> WarmWorker:
+    def make(idle_s: float = 600.0, answer_s: float = 120.0) -> WarmWorker:
         command = (*fake_worker.COMMAND, "--serve")
         made.append(WarmWorker(SubprocessProcess, lambda s: command, lambda: idle_s, answer_s=answer_s))
         return made[-1]
@@ -135,7 +135,7 @@ def test_after_a_fault_the_next_job_gets_a_new_worker(
     assert worker.pid not in (None, pid) and list(temporary_folder.iterdir()) == []
 
 
-def cancelled(launcher: Launcher, on: type[Event]) -> Event:
+def cancelled(launcher: Launcher, on: type[Event], grace_s: float) -> Event:
     heard: list[Event] = []
     ready, ended = threading.Event(), threading.Event()
 
@@ -148,7 +148,7 @@ def cancelled(launcher: Launcher, on: type[Event]) -> Event:
 
     launcher.start(hear)
     assert ready.wait(WAIT_S)
-    launcher.cancel(grace_s=2.0)
+    launcher.cancel(grace_s)
     assert ended.wait(WAIT_S)
     return heard[-1]
 
@@ -159,7 +159,7 @@ def test_a_cancelled_job_that_looks_at_its_checkpoint_leaves_the_worker_alive(
     worker = new_worker()
     run(worker, "succeed", tmp_path / "out")
     pid = worker.pid
-    last = cancelled(launcher_of(worker, "look_often", tmp_path / "cancelled"), Stage)
+    last = cancelled(launcher_of(worker, "look_often", tmp_path / "cancelled"), Stage, grace_s=50.0)
     assert isinstance(last, Failure) and last.code == "CANCELLED"
     assert isinstance(run(worker, "succeed", tmp_path / "out")[-1], Result)
     assert worker.pid == pid
@@ -171,7 +171,7 @@ def test_a_deaf_job_is_killed_with_its_worker_and_its_helpers(
 ) -> None:
     worker = new_worker()
     launcher = launcher_of(worker, "be_deaf", tmp_path / "cancelled")
-    last = cancelled(launcher, Metric)
+    last = cancelled(launcher, Metric, grace_s=1.0)
     assert isinstance(last, Failure) and last.code == "CANCELLED"
     until(lambda: worker.state is WorkerState.OFF)
     assert list(temporary_folder.iterdir()) == []
@@ -182,11 +182,10 @@ def test_worker_that_waits_too_long_ends_by_itself(
     new_worker: Callable[..., WarmWorker], temporary_folder: Path, tmp_path: Path
 ) -> None:
     worker = new_worker(idle_s=0.5)
-    run(worker, "succeed", tmp_path / "out")
-    pid = worker.pid
+    pid = told(run(worker, "say_where", tmp_path / "out"), "pid")
     assert pid is not None
     until(lambda: worker.state is WorkerState.OFF)
-    assert worker.memory_bytes == 0 and is_gone(pid)
+    assert worker.memory_bytes == 0 and is_gone(int(pid))
 
 
 def test_worker_that_does_not_answer_is_ended_and_the_job_starts_cold(
@@ -216,7 +215,7 @@ def test_worker_that_is_busy_is_not_waited_for_and_no_second_one_is_made(
     assert isinstance(events[-1], Result) and told(events, "pid") != pid and told(events, "jobs before") == 0
     worker.end()  # after its job
     assert worker.state is WorkerState.BUSY
-    busy.cancel(grace_s=5.0)
+    busy.cancel(grace_s=50.0)
     assert busy.wait(WAIT_S)
     until(lambda: worker.state is WorkerState.OFF)
 
@@ -230,7 +229,7 @@ from MedUSISLib.jobs.process import SubprocessProcess
 from MedUSISLib.jobs.warm_worker import WarmWorker
 from MedUSISLib.private_folder import PrivateFolder
 from pathlib import Path
-worker = WarmWorker(SubprocessProcess, lambda s: (*fake_worker.COMMAND, "--serve"), lambda: 60.0)
+worker = WarmWorker(SubprocessProcess, lambda s: (*fake_worker.COMMAND, "--serve"), lambda: 600.0)
 list(launcher_of(worker, "succeed", Path({out!r})).events())
 if {busy!r}:
     started, private = threading.Event(), PrivateFolder("inputs").path
@@ -258,7 +257,7 @@ def test_worker_ends_with_its_owner_and_leaves_nothing(tmp_path: Path, busy: boo
 def test_only_jobs_that_keep_something_are_done_by_a_worker_that_stays(tmp_path: Path) -> None:
     job = tmp_path / "job.json"
     job.write_text(JobSpecification(kind="devices", parameters={}).model_dump_json(), encoding="utf-8")
-    command = [sys.executable, "-m", "MedUSISLib.jobs", "serve", "--idle-s", "60"]
+    command = [sys.executable, "-m", "MedUSISLib.jobs", "serve", "--idle-s", "600"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as worker:
         assert worker.stdin is not None and worker.stdout is not None
         worker.stdin.write(f"{job}\n")

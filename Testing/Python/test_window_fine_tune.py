@@ -44,7 +44,7 @@ def impatient(slicer, monkeypatch):
 
 @pytest.fixture
 def wait(slicer_window):
-    return lambda condition, timeout_s=8.0: slicer_window.wait_until(condition, timeout_s=timeout_s)
+    return lambda condition, timeout_s=60.0: slicer_window.wait_until(condition, timeout_s=timeout_s)
 
 
 def remember(slicer, folders: list[Path], working: Path) -> None:

@@ -26,8 +26,8 @@ def slicer(slicer_window):
 def wait(slicer_window):
     """Waits until a condition holds, handling events; fails when it does not."""
 
-    def until(condition, timeout_s=5.0):
-        assert slicer_window.wait_until(condition, timeout_s)
+    def until(condition):
+        assert slicer_window.wait_until(condition)
 
     return until
 

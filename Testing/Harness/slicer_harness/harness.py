@@ -103,7 +103,7 @@ class Harness:
         with uncaught.contained():
             QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
 
-    def wait_until(self, condition: Callable[[], Any], timeout_s: float = 5.0) -> Any:
+    def wait_until(self, condition: Callable[[], Any], timeout_s: float = 60.0) -> Any:
         """Process events until the condition holds and return its value.
 
         Raises
