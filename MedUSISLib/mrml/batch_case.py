@@ -38,7 +38,7 @@ def load_case(folder: Path, number: int, outputs: OutputChoice | None = None) ->
     Raises
     ------
     MedUSISError
-        INPUT_NOT_READABLE when the CT or the result is not where it was; GEOMETRY_MISMATCH when it is another CT now;
+        INPUT_NOT_READABLE when the CT or the result is not where it was; BAD_SETTING when another CT lies there now;
         DEPENDENCY_MISSING. The scene is as before then.
     """
     from MedUSISLib.batch.folder import case_folder
@@ -60,7 +60,7 @@ def load_case(folder: Path, number: int, outputs: OutputChoice | None = None) ->
             "connect its drive, or put it back",
             case.ct,
         )
-    ct = _add_ct(case.ct, case.ct_series, f"Case {number} CT")
+    ct = _add_ct(case.ct, case.ct_series, f"Case {number} CT", result)
     try:
         nodes = load_results(result, ct, outputs)
     except BaseException:
@@ -77,11 +77,23 @@ def report_of(folder: Path, number: int) -> Path | None:
     return path if path.is_file() else None
 
 
-def _add_ct(path: Path, series_uid: str | None, name: str) -> Any:
+def _add_ct(path: Path, series_uid: str | None, name: str, result: Path) -> Any:
     from MedUSISLib.imaging.reading import read_volume
     from MedUSISLib.mrml.loading import volume_node
+    from MedUSISLib.mrml.result_files import read_json
+    from MedUSISLib.synthesis.inputs import value_sha256
 
-    return volume_node(read_volume(path, "the CT", series_uid or ""), name)
+    ct = read_volume(path, "the CT", series_uid or "")
+    inputs = read_json(result, "provenance.json").get("inputs") or {}
+    # Another patient's may lie under the same name by now, on a grid that fits.
+    if (inputs.get("ct") or {}).get("values_sha256") not in (None, value_sha256(ct)):
+        raise MedUSISError(
+            ErrorCode.BAD_SETTING,
+            "another CT lies where the CT of this case was: its values are others than those the result was made from",
+            "put the right one back; or remove the folder of this case and go on with the batch",
+            path,
+        )
+    return volume_node(ct, name)
 
 
 def _gone(message: str, path: Path) -> MedUSISError:

@@ -77,6 +77,7 @@ def check_case_in_the_scene(scene: Any, out: Path, cts: list[Path]) -> None:
 
     from MedUSISLib.errors import MedUSISError
     from MedUSISLib.imaging.reading import read_volume
+    from MedUSISLib.imaging.writing import write_volume
     from MedUSISLib.mrml.batch_case import load_case, report_of
     from MedUSISLib.mrml.result_nodes import ct_of, nodes_of
 
@@ -99,6 +100,13 @@ def check_case_in_the_scene(scene: Any, out: Path, cts: list[Path]) -> None:
             load_case(out, 2)
     finally:
         away.rename(cts[1])
+    content, other = cts[1].read_bytes(), read_volume(cts[1])
+    try:
+        write_volume(other.with_array(np.roll(other.array_kji, 1, 2)), cts[1])
+        with pytest.raises(MedUSISError, match="another CT lies where"):
+            load_case(out, 2)
+    finally:
+        cts[1].write_bytes(content)
     quality = out / "cases" / "case-0002" / "quality.json"
     quality.unlink()
     with pytest.raises(MedUSISError, match="missing or damaged"):
