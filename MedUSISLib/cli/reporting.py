@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, SpinnerColumn, Task, TextColumn
+from rich.text import Text
 
 from MedUSISLib.errors import ErrorCode, MedUSISError
 from MedUSISLib.jobs.events import Event, Failure, Metric, Preview, Result, Stage, Step, Warned
@@ -39,6 +41,19 @@ def _printable(path: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in path)
 
 
+class TimeLeftColumn(ProgressColumn):
+    """The time left that the last event said, counted down; rich's own forgets what is older than half a minute.
+
+    A case of a batch takes minutes.
+    """
+
+    def render(self, task: Task) -> Text:
+        """Hours, minutes and seconds."""
+        ends = task.fields["ends"]
+        left = "-:--:--" if ends is None else str(timedelta(seconds=max(0, round(ends - task.get_time()))))
+        return Text(left, style="progress.remaining")
+
+
 class TerminalReport:
     """Shows events as they come; a context manager, because a progress bar must be taken down.
 
@@ -58,12 +73,12 @@ class TerminalReport:
             TextColumn("{task.description}"),
             BarColumn(),
             MofNCompleteColumn(),
-            TimeRemainingColumn(),
+            TimeLeftColumn(),
             TextColumn("{task.fields[note]}"),
             console=self._console,
             transient=True,
         )
-        self._task = self._bar.add_task("starting", total=None, note="")
+        self._task = self._bar.add_task("starting", total=None, note="", ends=None)
 
     def __enter__(self) -> TerminalReport:
         self._bar.start()
@@ -75,11 +90,13 @@ class TerminalReport:
     def show(self, event: Event) -> None:
         """Show one event; the last one is left to ``report_error`` and ``report_result``."""
         if isinstance(event, Stage):
-            self._bar.reset(self._task, total=None, description=event.name, note="")
+            self._bar.tasks[0].total = None  # which reset would take for "as before"
+            self._bar.reset(self._task, description=event.name, note="", ends=None)
             if not self._console.is_terminal:
                 self._console.print(event.name)
         elif isinstance(event, Step):
-            self._bar.update(self._task, completed=event.done, total=event.total)
+            ends = None if event.eta_s is None else self._bar.get_time() + event.eta_s
+            self._bar.update(self._task, completed=event.done, total=event.total, ends=ends)
         elif isinstance(event, Metric) and event.value is not None:
             self._bar.update(self._task, note=f"{event.name} {event.value:.4g}")
         elif isinstance(event, Warned):
