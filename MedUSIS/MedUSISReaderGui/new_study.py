@@ -146,7 +146,10 @@ class NewStudySection:
         table = folder.with_name(f"{folder.name}-cases.csv")
         there = (folder / "key.json").exists()
         if there and not self._dialogs.confirm(
-            _("There is a study in this folder. Its key is replaced, and its packages and answers are lost. Go on?")
+            _(
+                "There is a study in this folder. Its key is replaced: its packages and answers can no longer be used. "
+                "Merged answers are kept under another name. Go on?"
+            )
         ):
             return
         try:

@@ -36,7 +36,10 @@ def new(
     ] = None,
     reason: Annotated[str, typer.Option("--reason", help="Why it does no harm; goes into the report.")] = "",
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Also where a study is: its key, packages and answers are lost.")
+        bool,
+        typer.Option(
+            "--overwrite", help="Also where a study is: its key is lost, and its packages and answers with it."
+        ),
     ] = False,
     json_events: bool = JSON_EVENTS,
     verbose: bool = VERBOSE,

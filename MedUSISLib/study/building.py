@@ -11,6 +11,7 @@ from MedUSISLib.errors import ErrorCode, MedUSISError
 from MedUSISLib.output_directory import atomic_output_directory
 from MedUSISLib.progress import Progress
 from MedUSISLib.study.case_table import CaseRow, read_case_table
+from MedUSISLib.study.earlier_answers import put_aside
 from MedUSISLib.study.key import KEY_NAME
 from MedUSISLib.study.leaks import check_study
 from MedUSISLib.study.protocol import PROTOCOL_NAME, Protocol
@@ -55,6 +56,7 @@ def new_study(
         The study's folder; appears when everything is done and no leak was found.
     overwrite : bool
         Also where a study is, or other files: its key is lost with it, and every package and answer that needs it.
+        Merged answers in the folder get another name (``earlier_answers``).
     secret : str, optional
         From the key of an earlier study, to make the same names and orders again; random when not given.
     progress : Progress, optional
@@ -82,7 +84,7 @@ def new_study(
         )
     rows = read_case_table(table)
     _check_rows(rows, protocol)
-    secret = secret or secrets.token_hex(32)
+    given, secret = secret is not None, secret or secrets.token_hex(32)
     with atomic_output_directory(out, overwrite) as folder:
         builder = TrialWriter(protocol, rows, folder, secret, progress)
         key = builder.build()
@@ -100,6 +102,8 @@ def new_study(
         if accept:
             report = check_study(folder)
         report.raise_if_leaking()
+    if not given:  # with the secret of an earlier study, answers to it may be answers to this one
+        builder.remarks += filter(None, [put_aside(Path(out).expanduser())])
     return NewStudy(
         cases=len(key.cases),
         images=len(key.images),
