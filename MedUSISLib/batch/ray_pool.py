@@ -91,6 +91,7 @@ class RayPool:
         self._workers = 0
         self._failures = 0
         self._again_at: float | None = None
+        self._last_words = LOST
         self._open(progress or Progress())
 
     @property
@@ -184,9 +185,11 @@ class RayPool:
 
     def _happened(self, said: PoolEvent | Broken | Gone) -> list[PoolEvent]:
         if isinstance(said, Broken):
-            if said.failure.message not in (LOST, NOT_STARTED):
+            # A head that is started anew lets nobody in for a while: the cluster is still lost, its end follows.
+            if said.failure.code != ErrorCode.DEVICE_NOT_AVAILABLE.value:
                 raise said.failure.error()
-            return []  # its end follows
+            self._last_words = said.failure.message
+            return []
         if isinstance(said, Gone):
             self._lost()
             return []
@@ -204,7 +207,7 @@ class RayPool:
         if self._failures >= _ATTEMPTS:
             raise MedUSISError(
                 ErrorCode.DEVICE_NOT_AVAILABLE,
-                f"the cluster was lost {self._failures} times without a case in between",
+                f"the cluster was lost {self._failures} times without a case in between ({self._last_words})",
                 "see that it runs; the same command goes on with the cases that are not done",
             )
         # Workers of a cluster that only we cannot reach go on until their lease is over.

@@ -273,6 +273,29 @@ def test_a_cluster_that_is_gone_comes_again_and_is_given_up_the_third_time(tmp_p
         pool.close()
 
 
+@pytest.mark.fault("the head of a Ray cluster is away for longer than the lease of its workers")
+def test_a_cluster_that_lets_nobody_in_for_a_while_is_asked_again(tmp_path: Path) -> None:
+    line = to_line(Broken(Failure("DEVICE_NOT_AVAILABLE", "nobody answers at ray://node7:10001", "start it")))
+    away = f"""
+import pathlib, sys
+begun = pathlib.Path({str(tmp_path)!r}) / "begun"
+begun.write_text(begun.read_text() + "x" if begun.exists() else "x")
+if begun.read_text() == "xx":
+    print({line!r})
+    sys.exit(1)
+"""
+    pool = pool_of(away + CHILD, tmp_path)
+    try:
+        pool.submit(task(13))
+        assert hear(pool, bool) == [Died("cluster", (), (13,), "the cluster was lost")]
+        pool.submit(task(1))
+        assert hear(pool, bool) == [Died("cluster", (), (1,), "the cluster was lost")]
+        pool.submit(task(1))
+        assert hear(pool, bool) == [Finished(1, 1.0, {})]
+    finally:
+        pool.close()
+
+
 def test_what_the_child_cannot_do_is_said(tmp_path: Path) -> None:
     line = to_line(Broken(Failure("DEVICE_NOT_AVAILABLE", "no Ray cluster answers at ray://node7:10001", "start it")))
     with pytest.raises(MedUSISError) as caught:
