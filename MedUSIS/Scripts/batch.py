@@ -18,6 +18,7 @@ for _folder in Path(__file__).resolve().parents[1:3]:
     if (_folder / "MedUSISLib" / "__init__.py").is_file() and str(_folder) not in sys.path:
         sys.path.append(str(_folder))
 
+from MedUSISLib.errors import ErrorCode, MedUSISError  # noqa: E402
 from MedUSISLib.mrml.script import leave, process_events, run_script  # noqa: E402
 
 INCOMPLETE = 3
@@ -31,6 +32,9 @@ def main(arguments: list[str] | None = None) -> int:
 def _run(options: argparse.Namespace) -> int:
     from MedUSISLib.mrml.headless_batch import run_batch
 
+    if options.write_table is not None and not options.dry_run:
+        what = "--write-table is for a look at the input: no batch was begun"
+        raise MedUSISError(ErrorCode.BAD_SETTING, what, "give it with --dry-run")
     ours = ("verbose", "write_table")
     given = {name: value for name, value in vars(options).items() if value is not None and name not in ours}
     for name in ("input", "out"):

@@ -10,6 +10,7 @@ import typer
 from MedUSISLib.cli.options import DEVICE, JSON_EVENTS, VERBOSE, absolute, name_or_path
 from MedUSISLib.cli.segment import Tool
 from MedUSISLib.cli.synthesize import Mode
+from MedUSISLib.errors import ErrorCode, MedUSISError
 
 if TYPE_CHECKING:
     from MedUSISLib.jobs.events import Result
@@ -84,6 +85,12 @@ def batch(
     OUT/cases holds a folder for each case, OUT/summary.html what to look at first, OUT/key.csv which case is which.
     Exit code 0 when all cases are done, 3 when some failed or were skipped. SYNTHETIC - not for diagnosis.
     """
+    if write_table is not None and (json_events or not dry_run):
+        raise MedUSISError(
+            ErrorCode.BAD_SETTING,
+            "--write-table is for a look at the input: no batch was begun",
+            "give it with --dry-run, and without --json-events",
+        )
     parameters: dict[str, object] = {
         "input": str(absolute(source)),
         "out": str(absolute(out)),

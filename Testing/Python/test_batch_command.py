@@ -59,6 +59,15 @@ def test_a_dry_run_names_the_cases_and_writes_nothing(folder: Path) -> None:
     assert "POE_JO/ct.nii.gz" in (folder / "cases.csv").read_text()
 
 
+@pytest.mark.parametrize("options", [[], ["--dry-run", "--json-events"], ["--background"]])
+def test_a_table_is_written_by_a_look_alone_and_no_batch_is_begun(folder: Path, options: list[str]) -> None:
+    where = ["--input", str(folder / "patients"), "--out", str(folder / "none")]
+    options = [*options, "--write-table", str(folder / "no.csv")]
+    result = CliRunner().invoke(app, ["batch", *where, *options])
+    assert isinstance(result.exception, MedUSISError) and "--dry-run" in result.exception.hint
+    assert not (folder / "none").exists() and not (folder / "no.csv").exists()
+
+
 def test_a_dry_run_as_a_job_tells_numbers_and_keeps_names_in_a_private_file(folder: Path) -> None:
     found = folder / "found.json"
     summary = run_batch(request(folder, dry_run=True, found=found)).summary()

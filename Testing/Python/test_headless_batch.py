@@ -130,7 +130,7 @@ def test_a_dry_run_says_what_there_is_and_writes_nothing(
 
 @pytest.mark.parametrize(
     ("changed", "code"),
-    [({"--passes": "0"}, 2), ({"--mode": "sideways"}, 2), ({"--workers": "many"}, 2)],
+    [({"--passes": "0"}, 2), ({"--mode": "sideways"}, 2), ({"--workers": "many"}, 2), ({"--write-table": "x.csv"}, 2)],
 )
 def test_each_error_has_its_exit_code(
     script: Any, arguments: list[str], changed: dict[str, str], code: int, tmp_path: Path, capsys: Any
