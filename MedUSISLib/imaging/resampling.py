@@ -157,7 +157,9 @@ def _plane(plane: np.ndarray, op_j: AxisOperator, op_i: AxisOperator) -> np.ndar
         rows, columns = _run(op_j.index), _run(op_i.index)
         if rows is not None and columns is not None:
             return plane[rows, columns]
-        return plane[np.ix_(op_j.index, op_i.index)]
+        if op_j.index.size < plane.shape[0]:
+            return plane.take(op_j.index, axis=0).take(op_i.index, axis=1)
+        return plane.take(op_i.index, axis=1).take(op_j.index, axis=0)  # whole rows last: those are the most
     plane = np.ascontiguousarray(plane, dtype=np.float32)
     plane = plane[op_j.index] if op_j.weights is None else op_j.weights @ plane
     return plane[:, op_i.index] if op_i.weights is None else (op_i.weights @ plane.T).T

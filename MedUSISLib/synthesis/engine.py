@@ -24,6 +24,7 @@ from MedUSISLib.generators.bundle import Bundle
 from MedUSISLib.generators.devices import choose_device
 from MedUSISLib.generators.loaded_bundles import LoadedBundles
 from MedUSISLib.imaging.conform import restore
+from MedUSISLib.imaging.geometry import Geometry
 from MedUSISLib.imaging.volume import Volume
 from MedUSISLib.output_directory import atomic_output_directory, check_output_directory
 from MedUSISLib.progress import Progress, Silent
@@ -213,7 +214,6 @@ def _computed(read: ReadCase, progress: RecordingProgress, segment_again: bool) 
     plan = plan_synthesis(manifest, request.mode, case.body, progress, request.first_voxel)
     on_grid, filled = labels_on_grid(case, schema, plan)
     warn_of_absent_classes(on_grid, schema, progress)
-    labels = labels_on_ct(case, on_grid)
     settings = PassSettings(request.passes, request.noise_samples, request.truncation, request.seed)
     network, read.network = read.network, None
     chosen = choose_device(request.device)
@@ -237,6 +237,7 @@ def _computed(read: ReadCase, progress: RecordingProgress, segment_again: bool) 
         del drawn
 
     progress.stage("restoring")
+    labels = labels_on_ct(case, on_grid)
     minimum, maximum = manifest.intensity.minimum, manifest.intensity.maximum
     consistency = consistency_on_grid(maps.mean, on_grid, schema, tissue_threshold(minimum, maximum), plan)
     del on_grid
@@ -246,7 +247,7 @@ def _computed(read: ReadCase, progress: RecordingProgress, segment_again: bool) 
     mr = restore(Volume(maps.mean, plan.grid), target, fill=minimum)
     maps.mean = _freed(maps.mean)
     progress.checkpoint()
-    uncertainty = restore(Volume(maps.variance, plan.grid), target)
+    uncertainty = _restored_variance(maps.variance, plan.grid, target, passes)
     maps.variance = _freed(maps.variance)
     progress.checkpoint()
     spread = None if maps.spread is None else restore(Volume(maps.spread, plan.grid), target)
@@ -283,9 +284,7 @@ def _computed(read: ReadCase, progress: RecordingProgress, segment_again: bool) 
     )
 
 
-def _runners(
-    request: SynthesisRequest, sampler: PassSampler, progress: Progress
-) -> Callable[[int], BatchRunner]:
+def _runners(request: SynthesisRequest, sampler: PassSampler, progress: Progress) -> Callable[[int], BatchRunner]:
     to_cpu = (lambda: sampler.move_to("cpu")) if request.allow_cpu else None
 
     def runner_of_size(pixels: int) -> BatchRunner:
@@ -304,7 +303,12 @@ def _warn_of_settings(request: SynthesisRequest, sampler: PassSampler, progress:
         progress.warning("NO_NOISE", "one noise sample has no spread: ask for at least two")
 
 
+def _restored_variance(variance: np.ndarray, grid: Geometry, target: Geometry, passes: int) -> Volume:
+    """The variance over the passes on the CT's grid; a single pass has none anywhere."""
+    if passes == 1:
+        return Volume(np.zeros(target.shape_kji, np.float32), target)
+    return restore(Volume(variance, grid), target)
+
+
 def _freed(array: np.ndarray) -> np.ndarray:
     return np.empty((0,) * array.ndim, array.dtype)
-
-

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -63,15 +66,27 @@ def read_case(request: SynthesisRequest, schema: LabelSchema, progress: Progress
         INPUT_NOT_READABLE, NOT_A_CT, GEOMETRY_MISMATCH, UNKNOWN_LABELS, EMPTY_SEGMENTATION, BAD_SETTING.
     """
     progress.stage("reading")
-    # two steps, so that what was read is freed as soon as it is int16 CT and uint8 class indices
-    ct, ct_hashes = _cleaned_ct(read_volume(request.ct, role="the CT", series_uid=request.ct_series or ""), progress)
+    read = read_volume(request.ct, role="the CT", series_uid=request.ct_series or "")
+    ct = _cleaned_ct(read, progress)
     progress.checkpoint()
-    was_resampled = request.segmentation_was_resampled
+    with ThreadPoolExecutor(1, "medusis-body") as beside:
+        body = beside.submit(body_mask, ct)  # while the segmentation is read
+        hashes = _ct_hashes(read)
+        del read  # freed as soon as it is int16 CT, and so is the segmentation when it is uint8 class indices
+        indices, mapping, hashes["segmentation"], moved = _read_class_indices(request, ct, schema, progress)
+        was_resampled = moved or request.segmentation_was_resampled
+        return _aligned_case(ct, indices, mapping, hashes, progress, body.result, was_resampled)
+
+
+def _read_class_indices(
+    request: SynthesisRequest, ct: Volume, schema: LabelSchema, progress: Progress
+) -> tuple[Volume, str, str, bool]:
+    """The segmentation as class indices, its mapping's name, its hash, and whether reading it moved its voxels."""
+    moved = False
     if (found := segmentation_object(request.segmentation)) is not None:
         segmentation, chosen, moved = read_dicom_labels(
             *found, ct, schema, request.labels, request.unmapped, progress, but=request.ct
         )
-        was_resampled = was_resampled or moved
         named: LabelMapping | None = chosen
     else:
         segmentation, named = read_label_map(request.segmentation, role="the segmentation"), None
@@ -79,9 +94,7 @@ def read_case(request: SynthesisRequest, schema: LabelSchema, progress: Progress
     progress.checkpoint()
     progress.stage("preparing")
     indices, mapping = _class_indices(segmentation, schema, progress, request.labels, request.unmapped, named)
-    del segmentation
-    hashes = {**ct_hashes, "segmentation": segmentation_hash}
-    return _aligned_case(ct, indices, mapping, hashes, progress, was_resampled)
+    return indices, mapping, segmentation_hash, moved
 
 
 def prepare_case(
@@ -108,17 +121,20 @@ def prepare_case(
     unmapped : str, optional
         Class of unknown label values.
     """
-    cleaned, ct_hashes = _cleaned_ct(ct, progress)
-    hashes = {**ct_hashes, "segmentation": voxel_sha256(segmentation)}
+    cleaned = _cleaned_ct(ct, progress)
+    hashes = {**_ct_hashes(ct), "segmentation": voxel_sha256(segmentation)}
     indices, mapping = _class_indices(segmentation, schema, progress, labels, unmapped)
-    return _aligned_case(cleaned, indices, mapping, hashes, progress)
+    return _aligned_case(cleaned, indices, mapping, hashes, progress, partial(body_mask, cleaned))
 
 
-def _cleaned_ct(ct: Volume, progress: Progress) -> tuple[Volume, dict[str, str]]:
-    hashes = {"ct": voxel_sha256(ct), "ct_values": value_sha256(ct)}
+def _cleaned_ct(ct: Volume, progress: Progress) -> Volume:
     cleaned = as_int16(clean_ct(ct))
     _pass_notes_on(cleaned, progress)
-    return cleaned, hashes
+    return cleaned
+
+
+def _ct_hashes(ct: Volume) -> dict[str, str]:
+    return {"ct": voxel_sha256(ct), "ct_values": value_sha256(ct)}
 
 
 def _class_indices(
@@ -140,6 +156,7 @@ def _aligned_case(
     mapping: str,
     hashes: dict[str, str],
     progress: Progress,
+    body_of_ct: Callable[[], np.ndarray],
     resampled_before: bool = False,
 ) -> Case:
     labels, was_resampled = align_labels(indices, ct.geometry)
@@ -149,7 +166,7 @@ def _aligned_case(
             "SEGMENTATION_RESAMPLED", "the segmentation has another grid than the CT: it was resampled with nearest"
         )
     progress.checkpoint()
-    body = ct.with_array(body_mask(ct))
+    body = ct.with_array(body_of_ct())
     progress.checkpoint()
     coverage = require_coverage(labels.array_kji, body.array_kji)
     return Case(ct, labels, body, coverage, was_resampled, hashes, mapping)
