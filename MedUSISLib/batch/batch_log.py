@@ -14,7 +14,7 @@ from MedUSISLib.jobs.log import JobLog, Scrubber
 
 LOGGER = logging.getLogger("MedUSISLib.batch")
 _SHORTEST_WORD = 4
-"""A part of a path that is shorter says nothing of a person, and would be found in ordinary words."""
+"""A shorter part of a path would be found in ordinary words; as a part of a path it is taken out with that."""
 
 
 class _Names(BaseModel):

@@ -71,16 +71,15 @@ def walk(root: Path, problems: list[CaseProblem], progress: Progress) -> Iterato
     progress : Progress
         Asked ``checkpoint`` at each folder.
     """
-    seen: set[tuple[int, int]] = set()
+    seen: set[object] = set()
     waiting = [(root, "")]
     while waiting:
         path, name = waiting.pop()
         progress.checkpoint()
         try:
-            status = path.stat()
-            if (status.st_dev, status.st_ino) in seen:
+            if (same := _identity(path)) in seen:
                 continue
-            seen.add((status.st_dev, status.st_ino))
+            seen.add(same)
             with os.scandir(path) as found:
                 entries = sorted((entry for entry in found if not entry.name.startswith(".")), key=lambda e: e.name)
         except OSError:
@@ -96,6 +95,12 @@ def walk(root: Path, problems: list[CaseProblem], progress: Progress) -> Iterato
         folders, files = _sorted_out([entry for entry in entries if entry.name not in own], name, problems)
         yield Folder(path, name, files)
         waiting += [(path / below, joined(name, plain(below))) for below in reversed(folders)]
+
+
+def _identity(folder: Path) -> object:
+    """By which a folder is known again, whatever path leads to it; some network drives give no number to any."""
+    status = folder.stat()
+    return (status.st_dev, status.st_ino) if status.st_ino else folder.resolve()
 
 
 def _sorted_out(

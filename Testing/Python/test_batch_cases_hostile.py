@@ -60,6 +60,21 @@ def test_hidden_files_and_pipes_are_left_alone(tmp_path: Path) -> None:
     assert found_in(tmp_path) == {"P1/ct.nii.gz": None}
 
 
+def test_a_drive_that_gives_folders_no_number_is_searched_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path, "P1/ct.nii.gz", "P2/ct.nii.gz", "P2/seg.nii.gz")
+    (tmp_path / "P2" / "round").symlink_to(tmp_path)
+    stat = Path.stat
+
+    def without_number(self: Path, **how: Any) -> os.stat_result:
+        mode, _, *others = stat(self, **how)
+        return os.stat_result((mode, 0, *others))
+
+    monkeypatch.setattr(Path, "stat", without_number)
+    assert [case.key for case in find_cases(tmp_path).cases] == ["P1/ct.nii.gz", "P2/ct.nii.gz"]
+
+
 @pytest.mark.fault("file names that are no text")
 def test_names_that_are_no_text_are_told(tmp_path: Path) -> None:
     """A manifest, a job and an event are text: such a case could not be done."""
