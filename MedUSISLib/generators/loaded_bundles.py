@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import ctypes
 import gc
 import sys
 import threading
 import time
 from collections import OrderedDict
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +14,7 @@ from typing import TYPE_CHECKING
 from MedUSISLib.errors import ErrorCode, MedUSISError
 from MedUSISLib.generators.bundle import Bundle, require_kind, verify_bundle
 from MedUSISLib.generators.catalogue import find_bundle
+from MedUSISLib.heap import trim_heap
 
 if TYPE_CHECKING:
     import torch
@@ -117,9 +116,7 @@ def give_memory_back() -> None:
     torch = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_initialized():
         torch.cuda.empty_cache()
-    if sys.platform == "linux":
-        with suppress(OSError, AttributeError):  # another C library than glibc
-            ctypes.CDLL(None).malloc_trim(0)
+    trim_heap()
 
 
 def device_memory_bytes() -> int:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from MedUSISLib.heap import trim_heap
 from MedUSISLib.training.batch import Batch, Part
 from MedUSISLib.training.configuration import PhaseConfiguration
 from MedUSISLib.training.discriminator_parts import parts_of
@@ -84,6 +85,7 @@ def train_step(
         if network is not None:
             require_grad(network, True)  # a step that memory ran out in may have left it off
     networks.generator_optimiser.zero_grad(set_to_none=True)  # the last step's, whose memory is of use now
+    _tidy_heap(batch)
 
     def synthesize(part: Part) -> Tensor:
         return networks.generator(one_hot(part.batch.labels, classes), part.noise)
@@ -105,6 +107,8 @@ def train_step(
                 networks.discriminator_optimiser.zero_grad(set_to_none=True)
                 reals = [patches(part.batch.real) for part in parts]
             log.update(_discriminator_step(networks, parts, reals, fakes, patches, grain))
+        if adversarial:
+            networks.discriminator_optimiser.zero_grad(set_to_none=True)  # as much as its weights; of no more use
         if oasis:
             log.update(segmentator_step(networks, parts, fakes, phase, classes, whole, patches.rng))
 
@@ -114,6 +118,7 @@ def train_step(
         fake = at_once if at_once is not None else synthesize(part)
         losses = generator_losses(networks, part, fake, phase, classes, whole, patches, grain)
         loss = sum((weight * part.share_of(name) * value for name, (weight, value) in losses.items()), fake.sum() * 0)
+        _tidy_heap(batch)
         networks.fabric.backward(loss)
         values = {name: float(value.detach()) * part.share_of(name) for name, (_, value) in losses.items()}
         values |= {"loss": float(loss.detach()), "spread": float(fake.detach().float().std()) * part.share}
@@ -136,6 +141,12 @@ def train_step(
         networks.segmentator_optimiser.step()
     networks.ema.update(_plain(networks.generator))
     return log
+
+
+def _tidy_heap(batch: Batch) -> None:
+    """Before something large is made: what the step has let go lies in gaps of the heap, a quarter of its peak."""
+    if batch.labels.device.type == "cpu":
+        trim_heap()
 
 
 def _without_gradient(synthesize: Callable[[Part], Tensor], parts: list[Part]) -> list[Tensor]:

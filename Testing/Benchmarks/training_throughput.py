@@ -30,6 +30,9 @@ VARIANTS = {
     "with noise as 64 maps": "noise",
     "with torch's spectral norm and Adam": "weights",
     "with images drawn for each player": "players",
+    "without checkpointing": "checkpointing",
+    "with all images before the discriminator at once": "parts",
+    "with the heap as the C library leaves it": "heap",
     "naive": "data haar bf16 channels_last noise weights players r1",
 }
 ROWS, COLUMNS, SLICES = 256, 256, 176

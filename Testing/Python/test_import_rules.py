@@ -21,7 +21,7 @@ LEVELS = [
     {"generators"},
     {"networks", "imaging", "anatomy"},
     {"errors", "progress", "resources", "leftovers", "output_directory", "plain_reasons", "signal", "single_run",
-     "library_words", "private_folder", "stillness", "small_files", "strict_json", "trouble", "user_folders"},
+     "library_words", "private_folder", "stillness", "small_files", "strict_json", "trouble", "user_folders", "heap"},
 ]
 """Highest first: a module imports from its own level and those below."""
 

@@ -68,6 +68,9 @@ def test_a_step_with_every_loss_moves_every_network(tmp_path: Path, size: tuple[
     for name, network in players.items():
         moved = [not torch.equal(p, old) for p, old in zip(network.parameters(), before[name], strict=True)]
         assert all(moved), f"{name}: {moved.count(False)} of {len(moved)} weights were left"
+    assert networks.discriminator is not None
+    kept = [p for p in networks.discriminator.parameters() if p.grad is not None]
+    assert not kept, "gradients that nobody needs any more take as much memory as the weights"
 
 
 def test_memory_and_time_of_volumes_are_estimated(tmp_path: Path) -> None:
