@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import numpy as np
+import pytest
 
 from MedUSISLib.study.statistics.rating_table import RatingTable
 
@@ -56,3 +60,11 @@ def rows_of(table: RatingTable) -> list[dict[str, object]]:
         for j, r in enumerate(table.readers)
         for k, c in enumerate(table.cases)
     ]
+
+
+def study_data(*names: str) -> list[Path]:
+    """Tables of published studies; they come with GPL packages and are not kept here (docs/study-statistics.md)."""
+    folder = os.environ.get("MEDUSIS_STUDY_DATA")
+    if not folder:
+        pytest.skip("MEDUSIS_STUDY_DATA names no folder with published ratings")
+    return [Path(folder) / name for name in names]
