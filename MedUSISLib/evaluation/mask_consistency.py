@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import ndimage
 
-from MedUSISLib.imaging.morphology import shrunk_by_box
+from MedUSISLib.imaging.connected_parts import ConnectedParts
+from MedUSISLib.imaging.morphology import filled, shrunk_by_box
 
 if TYPE_CHECKING:
     from MedUSISLib.anatomy.schema import LabelSchema
@@ -30,6 +31,10 @@ OUTSIDE, AGREE, TISSUE_MISSING, TISSUE_TOO_MUCH = 0, 1, 2, 3
 
 THRESHOLD_FRACTION = 0.125
 """Part of the generator's intensity range above which there is tissue: half of what skin has (0.15 of 1.2)."""
+
+_IN_PLANE = (1, 2)
+_PIXELS_AT_ONCE = 1 << 19
+"""So many pixels of neighbouring slices are looked at together: few enough for the processor's cache."""
 
 
 @dataclass(frozen=True)
@@ -106,18 +111,24 @@ def extract_mask(
     >>> bool(mask[20, 20]), bool(mask[1, 1])
     (True, False)
     """
-    settings = settings or ExtractorSettings()
     image = np.asarray(image)
     if image.ndim != 2:
         raise ValueError(f"the extractor works on one slice, not on an array of shape {image.shape}")
-    sigma = [settings.blur_mm / s for s in spacing_mm]
-    smooth = ndimage.gaussian_filter(image.astype(np.float32), sigma, mode="nearest")
-    tissue = smooth > threshold
+    return _extracted(image[None], threshold, spacing_mm, settings or ExtractorSettings())[0]
+
+
+def _extracted(
+    planes: np.ndarray, threshold: float, spacing_mm: tuple[float, float], settings: ExtractorSettings
+) -> np.ndarray:
+    """What belongs to the body in each plane of a stack [n, H, W]."""
+    sigma = [0.0, *(settings.blur_mm / s for s in spacing_mm)]
+    tissue = ndimage.gaussian_filter(planes.astype(np.float32), sigma, mode="nearest") > threshold
     if not tissue.any():
-        return np.zeros(image.shape, bool)
+        return np.zeros(planes.shape, bool)
     opened = _dilated(_eroded(tissue, spacing_mm, settings.opening_mm), spacing_mm, settings.opening_mm)
     closed = _eroded(_dilated(opened, spacing_mm, settings.closing_mm), spacing_mm, settings.closing_mm)
-    return _keep_large(_filled(closed | opened), spacing_mm, settings)
+    parts = ConnectedParts.of(filled(closed | opened, _IN_PLANE), _IN_PLANE)
+    return parts.chosen(parts.sizes * spacing_mm[0] * spacing_mm[1] >= settings.minimum_area_mm2)
 
 
 def label_tissue(labels: np.ndarray, schema: LabelSchema) -> np.ndarray:
@@ -181,11 +192,14 @@ def mask_consistency(
     if mr.shape != labels.shape or mr.ndim != 3:
         raise ValueError(f"MR and labels must be volumes of the same shape, not {mr.shape} and {labels.shape}")
     spacing = (float(spacing_kji_mm[1]), float(spacing_kji_mm[2]))
+    settings = settings or ExtractorSettings()
     result = np.zeros(mr.shape, np.uint8)
-    for k in range(mr.shape[0]):
-        in_labels = extract_mask(label_tissue(labels[k], schema), 0.5, spacing, settings)
-        in_mr = extract_mask(mr[k], threshold, spacing, settings)
-        result[k] = consistency_map(in_labels, in_mr)
+    together = max(1, _PIXELS_AT_ONCE // max(1, mr[0].size))
+    for first in range(0, mr.shape[0], together):
+        part = slice(first, first + together)
+        in_labels = _extracted(label_tissue(labels[part], schema), 0.5, spacing, settings)
+        in_mr = _extracted(mr[part], threshold, spacing, settings)
+        result[part] = consistency_map(in_labels, in_mr)
     return summarise_consistency(result)
 
 
@@ -260,36 +274,16 @@ def _dice(counts: np.ndarray) -> float | None:
     return float(both / total) if total else None
 
 
-def _eroded(mask: np.ndarray, spacing_mm: tuple[float, float], side_mm: float) -> np.ndarray:
+def _eroded(planes: np.ndarray, spacing_mm: tuple[float, float], side_mm: float) -> np.ndarray:
     """Erosion with a square; edges are repeated, so a body cut by the frame stays cut there."""
-    return shrunk_by_box(mask, _half_sides(spacing_mm, side_mm))
+    return shrunk_by_box(planes, (0, *_half_sides(spacing_mm, side_mm)))
 
 
-def _dilated(mask: np.ndarray, spacing_mm: tuple[float, float], side_mm: float) -> np.ndarray:
+def _dilated(planes: np.ndarray, spacing_mm: tuple[float, float], side_mm: float) -> np.ndarray:
     """Dilation with a square; separable, twenty times faster than a disc at 0.5 mm."""
-    return ~shrunk_by_box(~mask, _half_sides(spacing_mm, side_mm))
+    return ~shrunk_by_box(~planes, (0, *_half_sides(spacing_mm, side_mm)))
 
 
 def _half_sides(spacing_mm: tuple[float, float], side_mm: float) -> tuple[int, int]:
     """Half of an odd side in pixels, rounded down."""
     return int(side_mm / spacing_mm[0] / 2), int(side_mm / spacing_mm[1] / 2)
-
-
-def _filled(mask: np.ndarray) -> np.ndarray:
-    """Without holes: what is not connected to the frame's border is inside."""
-    pieces, number = ndimage.label(~mask)
-    outside = np.zeros(number + 1, bool)
-    for border in (pieces[0], pieces[-1], pieces[:, 0], pieces[:, -1]):
-        outside[border] = True
-    outside[0] = False
-    return mask | ~outside[pieces]
-
-
-def _keep_large(mask: np.ndarray, spacing_mm: tuple[float, float], settings: ExtractorSettings) -> np.ndarray:
-    pieces, number = ndimage.label(mask)
-    if number == 0:
-        return mask
-    area = np.bincount(pieces.ravel()) * spacing_mm[0] * spacing_mm[1]
-    keep = area >= settings.minimum_area_mm2
-    keep[0] = False
-    return np.asarray(keep[pieces])

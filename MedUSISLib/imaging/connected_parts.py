@@ -58,11 +58,11 @@ class ConnectedParts:
             raise ValueError("voxels along the last axis are neighbours")
         starts, stops = _runs(mask)
         if starts.size > mask.size // _VOXELS_PER_RUN:
-            number = _numbered(mask, axes)[starts]
+            part = _numbered(mask, axes)[starts] - 1
         else:
-            number = _joined(starts, stops, mask.shape, [axis for axis in axes if axis != last])
-        found, part = np.unique(number, return_inverse=True)
-        return cls(mask.shape, starts, stops, part.reshape(-1), len(found))
+            first = _joined(starts, stops, mask.shape, [axis for axis in axes if axis != last])
+            part = (np.cumsum(first == np.arange(first.size)) - 1)[first]
+        return cls(mask.shape, starts, stops, part, int(part.max(initial=-1)) + 1)
 
     @property
     def sizes(self) -> np.ndarray:
@@ -140,7 +140,7 @@ def cross(dimensions: int, axes: Sequence[int]) -> np.ndarray:
 
 
 def _joined(starts: np.ndarray, stops: np.ndarray, shape: tuple[int, ...], axes: Sequence[int]) -> np.ndarray:
-    """A number for each run, the same for all that hang together over the axes."""
+    """For each run the first of all runs that it hangs together with over the axes."""
     pairs = [_touching(starts, stops, shape, axis) for axis in axes]
     number = np.arange(starts.size)
     if not pairs:

@@ -72,8 +72,9 @@ def shrunk_by_box(mask: np.ndarray, half_widths: Sequence[int]) -> np.ndarray:
     """Only what has the whole box around it in the mask; beyond the array it continues as at its faces."""
     result = mask.copy()
     for axis, half_width in enumerate(half_widths):
-        before = result.copy()
-        for step in range(1, min(half_width, mask.shape[axis] - 1) + 1):
+        steps = range(1, min(half_width, mask.shape[axis] - 1) + 1)
+        before = result.copy() if steps else result
+        for step in steps:
             for target, source in _neighbours(result, before, axis, step):
                 target &= source
     return result
