@@ -59,11 +59,13 @@ def dropped(x: Tensor, sources: Sequence[MaskSource], rate: float) -> Tensor:
 
     What is kept is not scaled: the convolution behind it has the factor ``1 / (1 - rate)`` in its weights.
     """
+    return drop_(x.clone(memory_format=torch.preserve_format), sources, rate)
+
+
+def drop_(x: Tensor, sources: Sequence[MaskSource], rate: float) -> Tensor:
+    """`dropped` in place."""
     values = x.permute(0, 2, 3, 1)
-    masks = [source.keep(values.shape[1:], rate) for source in sources]
-    mask = masks[0][None] if len(masks) == 1 else torch.stack(masks)
-    if x.dtype.itemsize == 2:
-        kept = (values.view(torch.int16) & mask).view(x.dtype)
-    else:
-        kept = (values.view(torch.int32) & mask.int()).view(x.dtype)
-    return kept.permute(0, 3, 1, 2)
+    bits = values.view(torch.int16 if x.dtype.itemsize == 2 else torch.int32)
+    for image, source in zip(bits, sources, strict=True):
+        image.bitwise_and_(source.keep(image.shape, rate))
+    return x

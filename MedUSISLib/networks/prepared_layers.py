@@ -65,7 +65,7 @@ class LabelConvolution(nn.Module):
 
     def forward(self, condition: Condition, weight: Tensor) -> Tensor:
         """``[B, O, ...]`` at the condition's size; the weight is from `with_noise`."""
-        return F.conv2d(condition.labels, weight, self.bias, padding=1)
+        return F.conv2d(condition.labels.to(weight.dtype), weight, self.bias, padding=1)
 
 
 class PreparedNorm(nn.Module):
@@ -76,6 +76,9 @@ class PreparedNorm(nn.Module):
     spade : Spade
         In eval mode; not changed.
     dtype : torch.dtype
+        Of the convolutions.
+    features : torch.dtype
+        Of what is scaled and shifted.
     """
 
     weight: Tensor
@@ -83,19 +86,20 @@ class PreparedNorm(nn.Module):
     grain: Tensor | None
     thin: Tensor | None
 
-    def __init__(self, spade: Spade, dtype: torch.dtype) -> None:
+    def __init__(self, spade: Spade, dtype: torch.dtype, features: torch.dtype) -> None:
         super().__init__()
+        self._features = features
         self.shared = LabelConvolution(spade.shared, dtype)
         weight, bias = (part / 2 for part in spade.folded())
         self.register_buffer("weight", stored(weight, dtype))
         self.register_buffer("bias", bias.to(dtype))
         self.register_buffer("grain", None if spade.grain is None else spade.grain.detach() / 2)
-        self.register_buffer("thin", thin_hadamard(2 * len(bias), self.weight))
+        self.register_buffer("thin", thin_hadamard(2 * len(bias), weight.to(features)))
 
     def modulation(self, condition: Condition, weight: Tensor) -> Modulation:
         """Scale and shift ``[B, 4c, n, m]`` from a condition at ``2n x 2m``."""
         hidden = F.relu_(self.shared(condition, weight))
-        scale, shift = F.conv2d(hidden, self.weight, self.bias, padding=1).chunk(2, 1)
+        scale, shift = F.conv2d(hidden, self.weight, self.bias, padding=1).to(self._features).chunk(2, 1)
         if self.grain is not None and condition.grain is not None:
             shift = shift + (self.grain.view(1, -1, 1, 1) * condition.grain).to(shift.dtype)
         return Modulation(to_parity(scale), to_parity(shift))

@@ -10,7 +10,8 @@ brings):
 * dropout's factor, and the last block's way to the image's four bands, are part of a block's second convolution;
 * what a pass does not change (scales, shifts, the first skip branch) is computed once.
 
-Weights are held in the precision of the arithmetic; the last sum and what follows it are in float32.
+Weights are held in the precision of the arithmetic. From the last norm layer on, and in narrow blocks, everything is in
+float32: what bfloat16 changes in the image is for the most part rounding there, and few channels cost little.
 """
 
 from __future__ import annotations
@@ -22,11 +23,15 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from MedUSISLib.networks.conditioning import Conditioning, check_size
-from MedUSISLib.networks.keep_masks import MaskSource, dropped
+from MedUSISLib.networks.keep_masks import MaskSource, drop_, dropped
 from MedUSISLib.networks.parity import enlarged, from_parity, onto_parity, plus_doubled, times_doubled
 from MedUSISLib.networks.prepared_layers import LabelConvolution, Modulation, PreparedNorm, stored
 from MedUSISLib.networks.sharpening import sharpened
 from MedUSISLib.networks.wavelet_generator import WaveletBlock, WaveletGenerator
+
+NARROW = 96
+"""Channels up to which a block is computed in float32: the errors of so few do not average out, and time is hardly lost
+(exactness.py of the benchmarks measures both)."""
 
 
 class Noise(NamedTuple):
@@ -57,7 +62,8 @@ class PreparedWavelet(nn.Module):
     network : WaveletGenerator
         In 2D; it is not changed, and nothing is shared with it.
     dtype : torch.dtype
-        Of weights and features: float32, bfloat16, or float16 on an accelerator.
+        Of weights and features: float32, bfloat16, or float16 on an accelerator; narrow blocks and what follows the
+        last norm layer are in float32 anyway.
 
     Raises
     ------
@@ -136,16 +142,16 @@ class PreparedWavelet(nn.Module):
             norm = block.norm2 if second else block.norm1
             return norm.modulation(conditioning.at(2 ** (len(blocks) - 1 - number)), noise.weights[place])
 
-        x = self.start(conditioning.at(self.size_multiple), noise.weights[0])
+        x = blocks[0].taken(self.start(conditioning.at(self.size_multiple), noise.weights[0]))
         for number in range(first):
             skip = blocks[number].skip_of(x, keep=True)
             activated = blocks[number].activated_(x, modulation(number, False), modulation(number, True))
-            x = enlarged(skip, blocks[number].residual(activated))
+            x = blocks[number + 1].taken(enlarged(skip, blocks[number].residual(activated)))
         skip = blocks[first].skip_of(x, keep=True)
         activated = blocks[first].activated_(x, modulation(first, False), modulation(first, True))
         if first + 1 == len(blocks):
             return PreparedState(activated, skip, None, ())
-        skip = enlarged(skip, torch.zeros_like(skip))
+        skip = blocks[first + 1].taken(enlarged(skip, torch.zeros_like(skip)))
         scale, shift = modulation(first + 1, False)
         given = Modulation(scale, torch.addcmul(shift, skip, scale))
         later = [modulation(first + 1, True)]
@@ -165,14 +171,15 @@ class PreparedWavelet(nn.Module):
         """
         blocks, first = self._all(), self._first_of_tail
         block = blocks[first]
-        residual, skip = block.residual(state.activated, sources), state.skip
+        residual, skip = block.residual(state.activated, sources, keep=True), state.skip
         if state.first is not None:
             block, modulations = blocks[first + 1], iter(state.modulations)
+            residual = block.taken(residual)
             skip = plus_doubled(skip, block.skip_of(residual))
             half = block.mixed_(times_doubled(state.first.shift, state.first.scale, residual))
             residual = block.residual(block.second_half_(half, next(modulations)), sources)
             for block in blocks[first + 2 :]:
-                x = enlarged(skip, residual)
+                x = block.taken(enlarged(skip, residual))
                 skip = block.skip_of(x, keep=True)
                 residual = block.residual(block.activated_(x, next(modulations), next(modulations)), sources)
         return sharpened(torch.tanh(from_parity(residual.float() + skip.float())), self.sharpening)
@@ -194,15 +201,22 @@ class _PreparedBlock(nn.Module):
     def __init__(self, block: WaveletBlock, dtype: torch.dtype, to_bands: tuple[Tensor, Tensor] | None) -> None:
         super().__init__()
         self.rate = float(getattr(block.dropout, "p", 0.0))
-        self.norm1, self.norm2 = PreparedNorm(block.norm1.spade, dtype), PreparedNorm(block.norm2.spade, dtype)
+        dtype = torch.float32 if block.conv1.in_channels <= NARROW else dtype
+        last = dtype if to_bands is None else torch.float32
+        self.norm1 = PreparedNorm(block.norm1.spade, dtype, dtype)
+        self.norm2 = PreparedNorm(block.norm2.spade, dtype, last)
         weight, bias, skip = _linear_parts(block, to_bands)
         turned = onto_parity(weight, 0)
         self.register_buffer("weight1", stored(onto_parity(block.conv1.weight.detach(), 0), dtype))
         self.register_buffer("bias1", onto_parity(_bias(block.conv1), 0).to(dtype))
-        self.register_buffer("weight2", stored(turned, dtype))
-        self.register_buffer("weight2_dropout", stored(turned / (1 - self.rate), dtype) if self.rate else None)
-        self.register_buffer("bias2", onto_parity(bias, 0).to(dtype))
+        self.register_buffer("weight2", stored(turned, last))
+        self.register_buffer("weight2_dropout", stored(turned / (1 - self.rate), last) if self.rate else None)
+        self.register_buffer("bias2", onto_parity(bias, 0).to(last))
         self.register_buffer("skip", None if skip is None else stored(onto_parity(onto_parity(skip, 0), 1), dtype))
+
+    def taken(self, x: Tensor) -> Tensor:
+        """``x`` in the precision of this block."""
+        return x.to(self.weight1.dtype)
 
     def activated_(self, x: Tensor, first: Modulation, second: Modulation) -> Tensor:
         """From parity planes (overwritten) to what enters the dropout."""
@@ -214,13 +228,15 @@ class _PreparedBlock(nn.Module):
 
     def second_half_(self, x: Tensor, modulation: Modulation) -> Tensor:
         """From the first convolution (overwritten) to what enters the dropout."""
+        x = x.to(modulation.shift.dtype)
         return self.norm2.activated_(torch.addcmul(modulation.shift, x, modulation.scale, out=x))
 
-    def residual(self, activated: Tensor, sources: list[MaskSource] | None = None) -> Tensor:
-        """The residual branch from the dropout on."""
+    def residual(self, activated: Tensor, sources: list[MaskSource] | None = None, keep: bool = False) -> Tensor:
+        """The residual branch from the dropout on; its input is overwritten unless it is to ``keep``."""
         if sources is None or self.weight2_dropout is None:
             return F.conv2d(activated, self.weight2, self.bias2, padding=1)
-        return F.conv2d(dropped(activated, sources, self.rate), self.weight2_dropout, self.bias2, padding=1)
+        activated = (dropped if keep else drop_)(activated, sources, self.rate)
+        return F.conv2d(activated, self.weight2_dropout, self.bias2, padding=1)
 
     def skip_of(self, x: Tensor, keep: bool = False) -> Tensor:
         """The skip branch; ``keep`` when the input is going to be overwritten and the answer must outlive it."""
@@ -229,9 +245,7 @@ class _PreparedBlock(nn.Module):
         return F.conv2d(x, self.skip)
 
 
-def _linear_parts(
-    block: WaveletBlock, to_bands: tuple[Tensor, Tensor] | None
-) -> tuple[Tensor, Tensor, Tensor | None]:
+def _linear_parts(block: WaveletBlock, to_bands: tuple[Tensor, Tensor] | None) -> tuple[Tensor, Tensor, Tensor | None]:
     """Weight and bias of the second convolution, and the skip branch's weight; of the last block those of both
     followed by the convolution to the image's bands."""
     weight, bias = block.conv2.weight.detach(), _bias(block.conv2)

@@ -39,6 +39,14 @@ KINDS: dict[str, dict[str, Any]] = {
         "grain_blocks": 2,
         "sharpening": 0.4,
     },
+    "wide, with grain and sharpening": {
+        "widths": (128, 256, 128),
+        "spade_hidden": 8,
+        "dropout": 0.2,
+        "dropout_blocks": 2,
+        "grain_blocks": 1,
+        "sharpening": 0.4,
+    },
     "dropout in the last block": {"widths": (32, 16, 16), "dropout": 0.3, "dropout_blocks": 1},
     "dropout everywhere": {"widths": (16, 32, 16, 16, 8), "dropout": 0.3, "dropout_blocks": 4},
     "one block": {"widths": (16, 8), "dropout": 0.5},
@@ -47,9 +55,9 @@ KINDS: dict[str, dict[str, Any]] = {
 }
 
 
-def generator(**arguments: Any) -> WaveletGenerator:
+def generator(seed: int = 1, **arguments: Any) -> WaveletGenerator:
     """As after some training, folded as a bundle is."""
-    torch.manual_seed(1)
+    torch.manual_seed(seed)
     network = WaveletGenerator(5, **arguments)
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):
@@ -60,8 +68,8 @@ def generator(**arguments: Any) -> WaveletGenerator:
     return fold_spectral_norm(network).requires_grad_(False)
 
 
-def inputs(network: WaveletGenerator) -> tuple[Tensor, Tensor | None]:
-    labels = torch.randint(0, 5, (2, network.size_multiple, 2 * network.size_multiple))
+def inputs(network: WaveletGenerator, size: int = 1) -> tuple[Tensor, Tensor | None]:
+    labels = torch.randint(0, 5, (2, size * network.size_multiple, 2 * size * network.size_multiple))
     onehot = F.one_hot(labels, 5).movedim(-1, 1).float().contiguous(memory_format=torch.channels_last)
     return onehot, torch.randn(1, network.noise_channels) if network.noise_channels else None
 
@@ -71,42 +79,45 @@ def plain(network: WaveletGenerator, onehot: Tensor, z: Tensor | None) -> Tensor
         return network(onehot, None if z is None else z.expand(len(onehot), -1))
 
 
-def difference(image: Tensor, expected: Tensor, dtype: torch.dtype) -> float:
-    """The largest; in bfloat16 but for one pixel in a thousand, because these networks are untrained and sharpened."""
-    return float((image - expected).abs().flatten().quantile(1.0 if dtype is torch.float32 else 0.999))
+def difference(image: Tensor, expected: Tensor) -> float:
+    """The largest of all pixels."""
+    return float((image - expected).abs().max())
 
 
 @pytest.fixture(params=KINDS, ids=list(KINDS))
-def network(request: pytest.FixtureRequest) -> WaveletGenerator:
-    return generator(**KINDS[request.param])
+def arguments(request: pytest.FixtureRequest) -> dict[str, Any]:
+    return KINDS[request.param]
 
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-5), (torch.bfloat16, 1e-2)])
 def test_prepared_image_is_that_of_the_plain_network(
-    network: WaveletGenerator, dtype: torch.dtype, tolerance: float
+    arguments: dict[str, Any], dtype: torch.dtype, tolerance: float
 ) -> None:
-    onehot, z = inputs(network)
-    expected = plain(network, onehot, z)
-    assert expected.std() > 0.05
-    prepared = PreparedWavelet(network, dtype)
-    image = prepared(onehot, prepared.with_noise(z))
-    assert image.dtype is torch.float32
-    assert difference(image, expected, dtype) < tolerance
+    for seed in range(4):
+        network = generator(seed, **arguments)
+        onehot, z = inputs(network, size=2)
+        expected = plain(network, onehot, z)
+        assert expected.std() > 0.05
+        prepared = PreparedWavelet(network, dtype)
+        image = prepared(onehot, prepared.with_noise(z))
+        assert image.dtype is torch.float32
+        assert difference(image, expected) < tolerance
 
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-5), (torch.bfloat16, 1e-2)])
 def test_prepared_passes_are_those_of_the_plain_network_with_the_same_masks(
-    network: WaveletGenerator, dtype: torch.dtype, tolerance: float
+    arguments: dict[str, Any], dtype: torch.dtype, tolerance: float
 ) -> None:
+    network = generator(**arguments)
     onehot, z = inputs(network)
     prepared = PreparedWavelet(network, dtype)
     state = prepared.trunk(onehot, prepared.with_noise(z))
-    for number in range(2):
+    for number in range(4):
         seeds = [number, 100 + number]
         give_dropout(network, seeds)
         expected = plain(network, onehot, z)
         image = prepared.tail(state, [MaskSource(seed, CPU) for seed in seeds])
-        assert difference(image, expected, dtype) < tolerance
+        assert difference(image, expected) < tolerance
 
 
 @pytest.mark.filterwarnings("ignore:TF32")
@@ -116,7 +127,7 @@ def test_a_processor_without_onednn_draws_the_same() -> None:
     with torch.backends.mkldnn.flags(enabled=False):
         prepared = PreparedWavelet(network, torch.float32)
         image = prepared.tail(prepared.trunk(onehot, prepared.with_noise(z)))
-    assert difference(image, plain(network, onehot, z), torch.float32) < 1e-5
+    assert difference(image, plain(network, onehot, z)) < 1e-5
 
 
 def test_passes_leave_the_shared_state_as_it_is() -> None:
