@@ -146,6 +146,8 @@ def _dry_run(parameters: dict[str, object], table: Path | None) -> None:
 
     request = JobSpecification(kind="batch", parameters=parameters).request()
     assert isinstance(request, BatchRequest)
+    if table is not None and table.exists():  # somebody's corrections, perhaps
+        raise MedUSISError(ErrorCode.BAD_SETTING, "the table exists already", "remove it, or give another name", table)
     found, outcome = look(request)
     print(found_text(found, request.input))
     if outcome.workers:
@@ -168,7 +170,7 @@ def _show(result: Result) -> None:
         return
     folder = Path(result.out)
     if counts["problems"]:
-        print(f"{counts['problems']} thing(s) in the input became no case, see {folder / 'problems.csv'}")
+        print(f"{counts['problems']} thing(s) in the input became no case, or want a look: {folder / 'problems.csv'}")
     print(folder / "summary.html")
 
 
