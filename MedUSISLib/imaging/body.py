@@ -8,7 +8,7 @@ from MedUSISLib.imaging.connected_parts import ConnectedParts
 from MedUSISLib.imaging.crop import bounding_box
 from MedUSISLib.imaging.grid import lps_order
 from MedUSISLib.imaging.modality import AIR_HU, zero_exterior
-from MedUSISLib.imaging.morphology import closed, dilated, filled, shrunk_by_box
+from MedUSISLib.imaging.morphology import closed, dilated, eroded, filled, shrunk_by_box
 from MedUSISLib.imaging.volume import Volume
 
 # Half way between air and fat is -550; -300 keeps blankets, foam cushions and the couch's core out.
@@ -158,22 +158,14 @@ def _refined(ct: Volume, coarse: np.ndarray, steps: list[int], threshold_hu: flo
     array = ct.array_kji
     if max(steps) == 1:
         return coarse
-    from scipy.ndimage import binary_dilation, binary_erosion
-
-    structure = np.zeros((3, 3, 3), dtype=bool)
-    structure[1, 1, :] = structure[1, :, 1] = structure[:, 1, 1] = True
-    for axis in range(3):
-        if steps[axis] == 1:
-            structure.swapaxes(0, axis)[[0, 2]] = False
-    structure[1, 1, 1] = True
-    near = binary_dilation(coarse, structure)
-    sure = binary_erosion(coarse, structure, border_value=1)
+    axes = [axis for axis, step in enumerate(steps) if step > 1]
+    near, sure = dilated(coarse, 1, axes), eroded(coarse, 1, axes, outside=True)
     result = np.empty(array.shape, dtype=bool)
     rows, columns = array.shape[1:]
     for k in range(array.shape[0]):
         if k % steps[0] == 0:
             around, inside = (
-                part[k // steps[0]].repeat(steps[1], axis=0).repeat(steps[2], axis=1)[:rows, :columns]
+                part[k // steps[0]].repeat(steps[2], axis=1).repeat(steps[1], axis=0)[:rows, :columns]
                 for part in (near, sure)
             )
         plane = result[k]
