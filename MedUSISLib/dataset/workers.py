@@ -84,8 +84,11 @@ def _pooled(
                 number, task = next(waiting, (None, None))
                 if number is None:
                     exhausted = True
-                else:
+                    break
+                try:
                     numbers[executor.submit(function, task)] = number  # type: ignore[arg-type]
+                except BrokenProcessPool:  # a process died while its last answers were being used
+                    return
             finished, _ = wait(numbers, timeout=_POLL_S, return_when=FIRST_COMPLETED)
             progress.checkpoint()
             hung.end_those_that_hang(bool(finished))

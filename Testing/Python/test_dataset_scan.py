@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import nibabel
@@ -423,9 +425,16 @@ def _dies(number: int) -> int:
     return number * number
 
 
-def test_a_file_that_crashes_its_reader_costs_itself_alone() -> None:
-    answers = dict(for_each(_dies, range(5), 2, Progress(), lambda _: -1))
-    assert answers == {0: 0, 1: 1, 2: -1, 3: 9, 4: 16}
+@pytest.mark.parametrize("meanwhile", [False, True])
+def test_a_file_that_crashes_its_reader_costs_itself_alone(meanwhile: bool) -> None:
+    """Also when its process dies while the answers before it are being used."""
+    answers = {}
+    for number, answer in for_each(_dies, range(7), 2, Progress(), lambda _: -1):
+        answers[number] = answer
+        end = time.monotonic() + 60
+        while meanwhile and len(answers) == 1 and multiprocessing.active_children() and time.monotonic() < end:
+            time.sleep(0.01)  # the others are ended with the one that died
+    assert answers == {0: 0, 1: 1, 2: -1, 3: 9, 4: 16, 5: 25, 6: 36}
 
 
 def test_command_scans_shows_and_checks(hospital: Path, tmp_path: Path) -> None:
