@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -105,7 +106,8 @@ def test_a_batch_ends_with_code_3_when_some_cases_did_not_succeed(folder: Path) 
     grid = read_geometry(results[0] / "mr.nii.gz")
     assert np.allclose(grid.spacing_mm, (1.5, 1.5, 6.0)) and grid.size_ijk == (40, 40, 6)
     for name in ("log.txt", "summary.html", "quality.csv"):
-        text = (folder / "out" / name).read_text()
+        # In packed pictures three letters occur by chance.
+        text = re.sub("base64,[A-Za-z0-9+/=]+", "", (folder / "out" / name).read_text())
         assert not [word for word in ("DOE", "ROE", "POE", str(folder)) if word in text], name
     assert "DOE_JANE" in (folder / "out" / "key.csv").read_text()
 

@@ -130,6 +130,11 @@ def test_a_batch_that_has_just_begun_has_a_page(tmp_path: Path) -> None:
     assert [row["state"] for row in rows_of(out)] == ["waiting", "waiting"]
 
 
+def without_pictures(html: str) -> str:
+    """In a packed picture three letters occur by chance."""
+    return re.sub("base64,[A-Za-z0-9+/=]+", "", html)
+
+
 def test_nobody_is_named_and_nothing_is_loaded(tmp_path: Path) -> None:
     out = finished_batch(tmp_path / PATIENT / "out", [figures("worry", True, flags=1), None], more=1)
     with Manifest.open(out) as manifest:
@@ -138,7 +143,7 @@ def test_nobody_is_named_and_nothing_is_loaded(tmp_path: Path) -> None:
     rows_of(out)
     table = (out / "quality.csv").read_text(encoding="utf-8")
     for text in (html, table):
-        assert not re.search("Mueller|Hans|1961|nii", text) and str(tmp_path) not in text
+        assert not re.search("Mueller|Hans|1961|nii", without_pictures(text)) and str(tmp_path) not in text
     assert "&lt;b&gt;bold&lt;/b&gt;" in html
     targets = re.findall(r'(?:href|src)="([^"]+)"', html)
     assert targets and all(t.startswith(("cases/case-", "quality.csv", "data:image/jpeg;base64,")) for t in targets)

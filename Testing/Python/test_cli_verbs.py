@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -80,12 +79,11 @@ def test_help_is_instant_and_loads_nothing_heavy() -> None:
         "try:\n    main()\nexcept SystemExit: pass\n"
         "heavy = {'torch', 'SimpleITK', 'monai', 'numpy', 'psutil'} & set(sys.modules)\n"
         "assert not heavy, heavy\n"
+        "print(len(sys.modules), file=sys.stderr)\n"
     )
-    before = os.times()
-    subprocess.run([sys.executable, "-c", script], check=True, capture_output=True)
-    after = os.times()
-    # processor time, so that a busy machine does not matter; importing torch alone takes 1.5 s
-    assert after.children_user + after.children_system - before.children_user - before.children_system < 1.0
+    done = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)
+    # counted, because a clock tells more of the machine than of us: 450, and torch alone has 1,000 more
+    assert int(done.stderr.split()[-1]) < 700
 
 
 @pytest.mark.parametrize("arguments", [["version"], ["--version"]])

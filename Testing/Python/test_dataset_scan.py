@@ -147,7 +147,9 @@ def test_what_is_told_names_nobody(scanned: tuple[Path, Heard]) -> None:
 def test_neither_patient_id_nor_name_of_dicom_is_written(scanned: tuple[Path, Heard]) -> None:
     for name in ("dataset.json", "dataset.html"):
         text = (scanned[0] / name).read_text()
-        assert "4711" not in text and "Mueller^Hans" not in text
+        assert "Mueller^Hans" not in text
+        # Within hashes and packed pictures any four digits occur by chance.
+        assert "4711" not in re.sub(r"[0-9a-f]{8,}|base64,[A-Za-z0-9+/=]+", "", text)
 
 
 def test_page_stands_alone_and_warns(scanned: tuple[Path, Heard]) -> None:
