@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from MedUSISLib.anatomy.schema import LabelSchema
+from MedUSISLib.imaging.crop import bounding_box
+from MedUSISLib.imaging.morphology import dilated, shrunk_by_box
 
 AIR_BELOW_HU = -400
 FAT_BELOW_HU = -30
@@ -144,10 +146,6 @@ def _fill_csf(
     spacing_kji_mm: Sequence[float],
 ) -> None:
     """Grow from the brain through unlabelled fluid and soft tissue, a step of the finest voxel at a time."""
-    from scipy.ndimage import binary_dilation
-
-    from MedUSISLib.imaging.crop import bounding_box
-
     box = bounding_box(brain)
     assert box is not None
     steps = int(np.ceil(CSF_REACH_MM / min(spacing_kji_mm[1:])))
@@ -156,31 +154,16 @@ def _fill_csf(
         for part, size in zip(box, labels.shape, strict=True)
     )
     open_space = todo[around] & (hu[around] >= _CSF_HU[0]) & (hu[around] <= _CSF_HU[1])
-    structure = np.zeros((3, 3, 3), bool)
-    structure[1, 1, :] = structure[1, :, 1] = True
-    if spacing_kji_mm[0] <= 2 * min(spacing_kji_mm[1:]):
-        structure[:, 1, 1] = True
-    grown = binary_dilation(brain[around], structure, iterations=steps, mask=open_space | brain[around])
+    axes = (0, 1, 2) if spacing_kji_mm[0] <= 2 * min(spacing_kji_mm[1:]) else (1, 2)
+    grown = dilated(brain[around], steps, axes, within=open_space | brain[around])
     labels[around][grown & open_space] = classes.csf
 
 
 def _near(mask: np.ndarray, reach_mm: float, spacing_kji_mm: Sequence[float]) -> np.ndarray:
     """Voxels within a box of ``reach_mm`` around the mask; beyond the array nothing is added."""
-    from scipy.ndimage import maximum_filter1d
-
-    result = mask.view(np.uint8)
-    for axis, spacing in enumerate(spacing_kji_mm):
-        reach = round(reach_mm / spacing)
-        if reach and result.shape[axis] > 1:
-            result = maximum_filter1d(result, 2 * reach + 1, axis=axis, mode="nearest")
-    return result.view(bool)
+    return ~shrunk_by_box(~mask, [round(reach_mm / spacing) for spacing in spacing_kji_mm])
 
 
 def _eroded(mask: np.ndarray) -> np.ndarray:
     """The mask without its outermost pixels, in the plane of the slices."""
-    from scipy.ndimage import minimum_filter1d
-
-    result = mask.view(np.uint8)
-    for axis in (1, 2):
-        result = minimum_filter1d(result, 3, axis=axis, mode="nearest")
-    return result.view(bool)
+    return shrunk_by_box(mask, (0, 1, 1))
