@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -208,6 +209,17 @@ def open_panel(slicer: Any, logic: Any = None, dialogs: Any = None, shelf: Any =
     panel.enter()
     _OPENED.append(widget)
     return types.SimpleNamespace(panel=panel, ui=ui, widget=widget, logic=logic, dialogs=dialogs)
+
+
+@contextmanager
+def panel_with_inputs(slicer: Any) -> Iterator[types.SimpleNamespace]:
+    """An open panel with a CT and a segmentation whose segments all have a class."""
+    ct = add_ct(slicer)
+    segmentation = add_segmentation(slicer, ct)
+    window = open_panel(slicer)
+    window.ct, window.segmentation = ct, segmentation
+    yield window
+    window.panel.close()
 
 
 _OPENED: list[Any] = []
