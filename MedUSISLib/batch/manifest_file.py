@@ -6,8 +6,9 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
+from pathlib import Path, PurePath
 
+from MedUSISLib.batch.network_drive import is_on_network
 from MedUSISLib.errors import ErrorCode, MedUSISError
 from MedUSISLib.trouble import is_disk_full
 
@@ -40,25 +41,33 @@ _BUSY_S = 15.0
 def connect(path: Path, read_only: bool) -> sqlite3.Connection:
     """Open the file; every commit is synced to the disk.
 
-    Write-ahead log, so that readers and the writer do not wait for each other; where the file system cannot do that,
-    SQLite stays with its rollback journal: as safe, and readers wait some milliseconds.
+    Write-ahead log, so that readers and the writer do not wait for each other. Its index is memory that all of them
+    share, which two computers cannot: on a network drive, and where the file system cannot do it, SQLite keeps its
+    rollback journal - as safe, and readers wait some milliseconds.
     """
     with named_errors(path):
         if not read_only:
             connection = _open(path, "rw")
-            connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute(f"PRAGMA journal_mode={'DELETE' if is_on_network(path.parent) else 'WAL'}")
             connection.execute("PRAGMA synchronous=FULL")
             return connection
-        for how in ("ro", "ro&immutable=1"):  # the second where not even SQLite's own small files can be made
-            connection = _open(path, how)
-            try:
-                connection.execute("SELECT 1 FROM about").fetchone()
-                return connection
-            except sqlite3.OperationalError:
-                connection.close()
-                if how != "ro" or os.access(path.parent, os.W_OK):
-                    raise
-        raise AssertionError
+        try:
+            return _opened_to_read(path, "ro")
+        except sqlite3.OperationalError:
+            # A writer that was killed within a commit: whoever may write takes it back. Or not even SQLite's own small
+            # files can be made here: nobody writes.
+            return _opened_to_read(path, "rw" if os.access(path.parent, os.W_OK) else "ro&immutable=1")
+
+
+def _opened_to_read(path: Path, how: str) -> sqlite3.Connection:
+    connection = _open(path, how)
+    try:
+        connection.execute("PRAGMA query_only=ON")
+        connection.execute("SELECT 1 FROM about").fetchone()
+    except BaseException:
+        connection.close()
+        raise
+    return connection
 
 
 def rest(connection: sqlite3.Connection) -> None:
@@ -74,7 +83,7 @@ def rest(connection: sqlite3.Connection) -> None:
 
 def _open(path: Path, mode: str) -> sqlite3.Connection:
     connection = sqlite3.connect(
-        f"{path.absolute().as_uri()}?mode={mode}",
+        f"{uri_of(path.absolute())}?mode={mode}",
         uri=True,
         timeout=_BUSY_S,
         isolation_level=None,  # transactions begin where we say so
@@ -82,6 +91,19 @@ def _open(path: Path, mode: str) -> sqlite3.Connection:
     )
     connection.row_factory = sqlite3.Row
     return connection
+
+
+def uri_of(path: PurePath) -> str:
+    r"""The path as SQLite takes a URI: it knows no servers, so those of ``\\server\share`` belong to the path.
+
+    Examples
+    --------
+    >>> from pathlib import PureWindowsPath
+    >>> uri_of(PureWindowsPath(r"\\nas\study\manifest.sqlite")), uri_of(PureWindowsPath("C:/a b"))
+    ('file:////nas/study/manifest.sqlite', 'file:///C:/a%20b')
+    """
+    uri = path.as_uri()
+    return uri if uri.startswith("file:///") else uri.replace("file://", "file:////", 1)
 
 
 def make_private_file(path: Path) -> Path:

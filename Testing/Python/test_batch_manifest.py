@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+import subprocess
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from MedUSISLib.batch import network_drive
 from MedUSISLib.batch.case import BatchCase, CaseProblem, FoundCases
 from MedUSISLib.batch.folder import MANIFEST_NAME
 from MedUSISLib.batch.manifest import Manifest
@@ -75,6 +79,36 @@ def test_a_change_that_fails_leaves_all_as_it_was(manifest: Manifest) -> None:
 def test_a_reader_cannot_write(manifest: Manifest, tmp_path: Path) -> None:
     with Manifest.open(tmp_path, read_only=True) as reader, pytest.raises(MedUSISError):
         reader.change(1, state=CaseState.DONE)
+
+
+def test_on_a_network_drive_nothing_is_shared_but_the_file(
+    manifest: Manifest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A write-ahead log is read through memory that all readers share: two computers have none in common."""
+    manifest.close()
+    nfs = SimpleNamespace(mountpoint=str(tmp_path.resolve()), fstype="nfs4", opts="rw,vers=4.2")
+    monkeypatch.setattr(network_drive.psutil, "disk_partitions", lambda all: [nfs])
+    with Manifest.open(tmp_path) as writer, Manifest.open(tmp_path, read_only=True) as reader:
+        for state in (CaseState.READING, CaseState.DONE):
+            writer.change(1, state=state)
+            assert reader.row(1).state is state and [path.name for path in tmp_path.iterdir()] == [MANIFEST_NAME]
+
+
+def test_what_a_killed_writer_left_in_a_journal_is_taken_back_by_whoever_reads(
+    manifest: Manifest, tmp_path: Path
+) -> None:
+    manifest.close()
+    words = (
+        "import os, sqlite3, sys; c = sqlite3.connect(sys.argv[1], isolation_level=None); c.execute('BEGIN IMMEDIATE');"
+        "c.execute('PRAGMA cache_size=1'); c.execute(\"UPDATE cases SET state = 'done'\");"
+        "[c.execute('INSERT INTO problems (code) VALUES (?)', ('x' * 500,)) for _ in range(1000)]; os._exit(9)"
+    )
+    subprocess.run([sys.executable, "-c", words, str(tmp_path / MANIFEST_NAME)], check=False)
+    assert (tmp_path / f"{MANIFEST_NAME}-journal").is_file()
+    with Manifest.open(tmp_path, read_only=True) as reader:
+        assert reader.counts() == {CaseState.WAITING: 2}
+        with pytest.raises(MedUSISError):
+            reader.change(1, state=CaseState.DONE)
 
 
 def test_a_folder_without_one_is_no_batch(tmp_path: Path) -> None:
