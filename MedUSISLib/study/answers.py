@@ -8,12 +8,12 @@ from __future__ import annotations
 import json
 import random
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from MedUSISLib.errors import ErrorCode, MedUSISError
 from MedUSISLib.study.answer_database import Conflict, bring_up_to_date, engine_of, named_errors, tables
@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 __all__ = ["ANSWERS_NAME", "AnswerStore", "Kind", "Owner", "Row", "check_chain"]
 
 ANSWERS_NAME = "answers.sqlite"
-_ATTEMPTS = 12
+_ATTEMPTS = 20
+"""Of a transaction that others get in the way of: four writers at once refuse each other a third of the time."""
+Result = TypeVar("Result")
 
 
 class AnswerStore:
@@ -59,7 +61,7 @@ class AnswerStore:
         self._engine = engine_of(where, self._path)
         self._metadata, self._rows, self._about = tables()
         try:
-            self._prepare()
+            _repeated(self._prepare)
         except BaseException:
             self.close()
             raise
@@ -102,15 +104,7 @@ class AnswerStore:
         at = datetime.now(UTC).isoformat(timespec="milliseconds")
         # As it will be read back, so that the hash is that of what is stored.
         stored = json.loads(json.dumps(dict(values or {}), allow_nan=False))
-        for attempt in range(_ATTEMPTS):
-            try:
-                return self._add(kind, owner, trial, stage, stored, round(float(seconds), 3), revision, at)
-            except Conflict:
-                # Nothing of it was stored. A database server may refuse even writers that do not touch each other.
-                if attempt == _ATTEMPTS - 1:
-                    raise
-                time.sleep(random.uniform(0.0, 0.02 * 2 ** min(attempt, 6)))
-        raise AssertionError
+        return _repeated(lambda: self._add(kind, owner, trial, stage, stored, round(float(seconds), 3), revision, at))
 
     def _add(
         self,
@@ -163,8 +157,12 @@ class AnswerStore:
         query = select(self._rows).order_by(self._rows.c.study, self._rows.c.reader, self._rows.c.sequence)
         if reader is not None:
             query = query.where(self._rows.c.reader == reader)
-        with named_errors(self._path), self._engine.connect() as connection:
-            return [row_from(dict(found._mapping), self._path) for found in connection.execute(query)]
+
+        def read() -> list[Row]:
+            with named_errors(self._path), self._engine.connect() as connection:
+                return [row_from(dict(found._mapping), self._path) for found in connection.execute(query)]
+
+        return _repeated(read)
 
     def check(self) -> None:
         """Compare every row with its hash and with the one before.
@@ -212,3 +210,15 @@ class AnswerStore:
 
         content = {**row.__dict__, "values": json.dumps(row.values, ensure_ascii=False, sort_keys=True)}
         connection.execute(insert(self._rows), [content])
+
+
+def _repeated(work: Callable[[], Result]) -> Result:
+    """Do it, and once more a little later as often as others have got in its way: nothing of it is stored then.
+
+    A database server may refuse even transactions that do not touch each other, and those that only read.
+    """
+    for attempt in range(_ATTEMPTS - 1):
+        with suppress(Conflict):
+            return work()
+        time.sleep(random.uniform(0.0, 0.02 * 2 ** min(attempt, 6)))
+    return work()
