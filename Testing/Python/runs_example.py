@@ -20,6 +20,8 @@ from MedUSISLib.runs.run import Run
 from MedUSISLib.runs.status import RunState
 from MedUSISLib.runs.store import RunStore
 
+SLOW = {"iterations": 100_000, "wait_s": 0.01}
+"""Parameters of a job that does not end by itself."""
 PATIENCE_S = 120.0
 
 

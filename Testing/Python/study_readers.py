@@ -7,15 +7,21 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from study_example import SECRET
 from typer.testing import CliRunner
 
 from MedUSISLib.cli.main import app
 from MedUSISLib.errors import MedUSISError
 from MedUSISLib.study.answers import AnswerStore
+from MedUSISLib.study.building import new_study
 from MedUSISLib.study.key import Key, load_study
+from MedUSISLib.study.merging import merge_answers
 from MedUSISLib.study.package import package_of
+from MedUSISLib.study.protocol import Protocol
+from MedUSISLib.study.readings import Reading, readings
 from MedUSISLib.study.session import Current, ReadingSession
 
+READERS = ("R1", "R2", "R3")
 Answer = Callable[[Current], dict[str, Any]]
 CLOSING = {"quality": 4, "ease": 3, "trust": 2, "remarks": "Vessels look soft <b>here</b>."}
 
@@ -95,3 +101,15 @@ def lesion_reader(key: Key, seed: int, find: dict[str, float], false: float) -> 
         return {"present": "yes" if highest >= 50 else "no", "confidence": highest, "marks": marks}
 
     return answer
+
+
+def made(table: Path, folder: Path, protocol: Protocol) -> Path:
+    """A study with secrets that are the same in every run."""
+    new_study(table, protocol, folder / "study", secret=SECRET)
+    return folder / "study"
+
+
+def all_readings(study: Path, answers: list[Path], tmp_path: Path) -> list[Reading]:
+    """Every answered stage of several files."""
+    merge_answers(study, answers, tmp_path / "all.sqlite")
+    return readings(study, tmp_path / "all.sqlite")

@@ -22,6 +22,7 @@ import fake_run_worker
 import pytest
 from runs_example import (
     PATIENCE_S,
+    SLOW,
     counting_store,
     end_worker,
     lives,
@@ -36,16 +37,12 @@ from runs_example import (
     worker_pid,
 )
 
-from MedUSISLib.errors import ErrorCode, MedUSISError
 from MedUSISLib.runs.record import RunRecord
 from MedUSISLib.runs.run import Run
 from MedUSISLib.runs.status import RunState
 from MedUSISLib.runs.store import RunStore
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals and terminals of POSIX")
-
-SLOW = {"iterations": 100_000, "wait_s": 0.01}
-"""A job that does not end by itself."""
 
 
 @pytest.fixture()
@@ -233,25 +230,6 @@ def test_many_workers_at_once_do_every_run_once(store: RunStore) -> None:
     assert [len(starts_of(store, name)) for name in names] == [1] * len(names)
 
 
-def test_pause_gives_the_process_back_and_resume_goes_on_from_there(store: RunStore) -> None:
-    run = submit(store, **SLOW)
-    wait_for_iteration(run, 5)
-    run.pause()
-    assert run.status().state in (RunState.PAUSING, RunState.PAUSED)
-    wait_for_state(run, RunState.PAUSED)
-    ((child, _),) = starts_of(store)
-    assert not lives(child)
-    saved = int((store.folder.parent / "a" / "last.ckpt").read_text())
-    assert run.status().message == f"paused at iteration {saved}: a checkpoint is saved"
-    run.resume()
-    wait_for_start(store, number=2)
-    wait_for_iteration(run, saved + 5)
-    run.finish()
-    wait_for_state(run, RunState.FINISHED)
-    assert [first for _, first in starts_of(store)] == [0, saved]
-    assert int((store.folder.parent / "a" / "result").read_text()) >= saved + 5
-
-
 def test_two_looking_at_a_run_never_see_nonsense(store: RunStore) -> None:
     run, other = submit(store, iterations=40, wait_s=0.02), counting_store(store.folder.parent)
     seen: list[list[RunState]] = [[], []]
@@ -271,39 +249,6 @@ def test_two_looking_at_a_run_never_see_nonsense(store: RunStore) -> None:
     known = [RunState.QUEUED, RunState.RUNNING, RunState.FINISHED]
     for states in seen:  # who looks too late misses one, but none comes back and no other is seen
         assert states == [state for state in known if state in states] and states[-1] is RunState.FINISHED, seen
-
-
-def test_a_pause_is_heard_while_the_data_are_prepared(store: RunStore) -> None:
-    run = submit(store, behaviour="prepare")
-    wait_for(lambda: run.status().stage == "preparing the data")
-    run.pause()
-    wait_for_state(run, RunState.PAUSED)
-    assert run.status().message == "ended before there was anything new to keep"
-
-
-def test_finish_of_a_running_and_of_a_paused_run(store: RunStore) -> None:
-    run, later = submit(store, **SLOW), submit(store, "later", **SLOW)
-    wait_for_iteration(run, 5)
-    run.finish()
-    wait_for_state(run, RunState.FINISHED)
-    result = int((store.folder.parent / "a" / "result").read_text())
-    assert 5 <= result < SLOW["iterations"]
-    wait_for_iteration(later, 5)
-    later.pause()
-    wait_for_state(later, RunState.PAUSED)
-    later.finish()
-    wait_for_state(later, RunState.FINISHED)
-    assert (store.folder.parent / "later" / "result").read_text() == str(starts_of(store, "later")[1][1])
-
-
-def test_stop_at_once_ends_a_job_that_hears_nothing(store: RunStore) -> None:
-    run = submit(store, behaviour="be_deaf")
-    child, _ = wait_for_deaf(store)
-    run.stop()
-    assert run.status().state is RunState.STOPPING
-    run.stop(now=True)
-    wait_for_state(run, RunState.STOPPED)
-    assert not lives(child)
 
 
 def test_a_shutdown_pauses_the_run_with_a_checkpoint(store: RunStore) -> None:
@@ -353,26 +298,6 @@ def test_nothing_but_the_job_file_knows_the_patient(store: RunStore) -> None:
         if path.is_file():
             assert path.stat().st_mode & 0o077 == 0, path.name
             assert path.name == "job.json" or "Doe" not in path.read_text(), path.name
-
-
-def test_what_a_state_does_not_allow_is_refused_with_a_hint(store: RunStore) -> None:
-    run = submit(store, **SLOW)
-    wait_for_iteration(run, 5)
-    for forbidden in (run.resume, run.remove):
-        with pytest.raises(MedUSISError) as caught:
-            forbidden()
-        assert caught.value.code is ErrorCode.BAD_SETTING and "running" in caught.value.message and caught.value.hint
-    with pytest.raises(MedUSISError, match="same output folder"):
-        submit(store)
-    run.stop()
-    wait_for_state(run, RunState.STOPPED)
-    for forbidden in (run.pause,):
-        with pytest.raises(MedUSISError, match="stopped"):
-            forbidden()
-    run.remove()
-    assert store.runs() == [] and (store.folder.parent / "a" / "last.ckpt").is_file()
-    with pytest.raises(MedUSISError, match="no run"):
-        run.resume()
 
 
 @pytest.mark.long
