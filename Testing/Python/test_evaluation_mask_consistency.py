@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis.extra import numpy as hnp
+from scipy import ndimage
 
 from MedUSISLib.anatomy.schema import load_schema
+from MedUSISLib.evaluation import mask_consistency as module
 from MedUSISLib.evaluation.mask_consistency import (
     AGREE,
     OUTSIDE,
@@ -105,6 +107,19 @@ def test_a_perfect_mr_agrees_and_a_cut_one_misses_tissue() -> None:
     assert cut.slice_dice[0] > 0.99 > 0.75 > cut.slice_dice[1]
     assert cut.missing_fraction == pytest.approx(1 / 6, abs=0.02)
     assert cut.excess_fraction < 0.01
+
+
+@pytest.mark.parametrize("at_once", [1, 3 * 40 * 31, 10**6])
+def test_slices_that_are_looked_at_together_are_as_one_by_one(at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(4)
+    noise = ndimage.gaussian_filter(rng.normal(size=(7, 40, 31)), (0, 3, 3))
+    mr, labels = noise.astype(np.float32), (np.roll(noise, 2, 1) > 0).astype(np.uint8) * HEAD.index_of("soft_tissue")
+    mr[2], labels[3] = -1, 0
+    monkeypatch.setattr(module, "_PIXELS_AT_ONCE", at_once)
+    found = mask_consistency(mr, labels, HEAD, 0.05, (3.0, 0.7, 1.3)).map
+    for k, plane in enumerate(found):
+        masks = extract_mask(labels[k] > 0, 0.5, (0.7, 1.3)), extract_mask(mr[k], 0.05, (0.7, 1.3))
+        assert np.array_equal(plane, consistency_map(*masks)) and (masks[0].any() or k == 3)
 
 
 def test_nothing_at_all_has_no_dice() -> None:

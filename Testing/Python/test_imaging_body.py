@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from imaging_phantom import rotation
 
+from MedUSISLib.imaging import body as body_module
 from MedUSISLib.imaging.body import body_mask, remove_artifacts, remove_couch
 from MedUSISLib.imaging.crop import bounding_box
 from MedUSISLib.imaging.geometry import Geometry
@@ -58,6 +59,19 @@ def test_the_body_is_the_same_in_every_orientation(order):
     array = ct.array_kji.transpose(order)
     turned = Volume(array, Geometry(array.shape[::-1], (1, 1, 1), (0, 0, 0), tuple(axes.ravel())))
     assert dice(body_mask(turned), body.transpose(order)) > 0.98
+
+
+@pytest.mark.parametrize("spacing", [0.8, 1.4])
+def test_the_air_around_and_how_many_planes_are_filled_together_change_nothing(spacing, monkeypatch):
+    ct, _ = trunk_on_a_couch(spacing, gap=0)
+    array = ct.array_kji[4:]
+    array[:5, 40:60, 8:60] = 40  # an arm, in some of the planes
+    expected = body_mask(Volume(array, Geometry(array.shape[::-1], (spacing,) * 3)))
+    around = ((0, 0), (12, 4), (8, 20))  # whole steps of the coarse grid
+    wide = np.pad(array, around, constant_values=-1000)
+    monkeypatch.setattr(body_module, "_VOXELS_AT_ONCE", 1)
+    found = body_mask(Volume(wide, Geometry(wide.shape[::-1], (spacing,) * 3)))
+    assert np.array_equal(found, np.pad(expected, around))
 
 
 def test_arms_beside_the_trunk_are_kept_and_a_phial_is_not():

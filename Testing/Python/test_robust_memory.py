@@ -82,6 +82,7 @@ def failing(function: Callable[..., Any], call: int, error: Exception) -> Callab
 STAGES = [
     ("reading the CT", "MedUSISLib.synthesis.inputs.read_volume", 0),
     ("reading the labels", "MedUSISLib.synthesis.inputs.read_label_map", 0),
+    ("finding the body", "MedUSISLib.synthesis.inputs.body_mask", 0),
     ("conforming", "MedUSISLib.imaging.conform.resample", 0),
     ("loading the network", "MedUSISLib.generators.bundle.read_weights", 0),
     pytest.param("restoring", "MedUSISLib.synthesis.engine.restore", 1, marks=pytest.mark.long),
