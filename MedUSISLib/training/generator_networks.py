@@ -22,6 +22,9 @@ from MedUSISLib.training.freezing import freeze
 from MedUSISLib.training.processes import Processes
 from MedUSISLib.training.starting_weights import load_starting_weights
 
+_LARGEST_WEIGHT = 1e6
+"""Those of trained networks are below 100, and Adam moves none by much more than the learning rate."""
+
 
 class Adversaries:
     """The networks that are trained together, and everything of them that a checkpoint needs.
@@ -105,14 +108,17 @@ class Adversaries:
         """Length of the noise vector."""
         return int(self.generator_arguments.get("noise_channels", 64))
 
-    def finite(self) -> bool:
-        """Whether all weights of all networks are finite numbers."""
+    def sound(self) -> bool:
+        """Whether all weights of all networks are finite numbers, and none is as large as no training makes it.
+
+        Weights that have exploded may be finite still when a checkpoint is due; the loss shows it one step later.
+        """
         networks = [self.generator, self.ema.network, self.discriminator, self.segmentator]
         return all(
-            bool(torch.isfinite(tensor).all())
+            _within(tensor, _LARGEST_WEIGHT if isinstance(tensor, nn.Parameter) else math.inf)
             for network in networks
             if network is not None
-            for tensor in network.state_dict().values()
+            for tensor in network.state_dict(keep_vars=True).values()
             if tensor.is_floating_point()
         )
 
@@ -155,6 +161,14 @@ class Adversaries:
             if network is not None and name in state:
                 network.load_state_dict(state[name])
                 getattr(self, f"{name}_optimiser").load_state_dict(state[f"{name}_optimiser"])
+
+
+def _within(tensor: Tensor, limit: float) -> bool:
+    """Whether all values are finite, and no larger than the limit."""
+    if not tensor.numel():
+        return True
+    least, most = (float(value) for value in tensor.detach().aminmax())  # NaN makes both NaN
+    return math.isfinite(least) and math.isfinite(most) and max(-least, most) <= limit
 
 
 def _adam(weights: Iterable[Tensor], rate: float, betas: tuple[float, float]) -> torch.optim.Adam:

@@ -162,7 +162,7 @@ class GeneratorRun:
             to_validate = last or self.state.iteration % configuration.validate_every == 0
             to_save = last or self.state.iteration % configuration.checkpoint_every == 0
             trouble = self.state.watch.trouble(log)
-            if trouble is None and (to_validate or to_save) and not self.state.networks.finite():
+            if trouble is None and (to_validate or to_save) and not self.state.networks.sound():
                 trouble = Trouble.DIVERGED
             if trouble is None and self.state.iteration % 10 == 0:
                 rate = (self.state.iteration - first) / (time.monotonic() - started)

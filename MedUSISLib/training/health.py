@@ -42,7 +42,7 @@ class SafetySettings(BaseModel):
 class Trouble(StrEnum):
     """What is wrong, as warnings and errors say it."""
 
-    DIVERGED = "the training diverged (a loss or a weight is not a finite number)"
+    DIVERGED = "the training diverged (a loss or a weight is not a finite number, or far too large)"
     VANISHED = "the training collapsed (its images have no contrast)"
     SATURATED = "the discriminator has won (it is never wrong any more)"
     ALIKE = "the training collapsed (its images are alike whatever their labels are)"

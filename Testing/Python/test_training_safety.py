@@ -65,6 +65,15 @@ def test_a_diverged_training_goes_back_to_the_last_good_checkpoint_and_says_so(r
         assert torch.isfinite(tensor).all()
 
 
+def test_weights_that_explode_right_before_a_checkpoint_are_not_gone_back_to(tmp_path: Path) -> None:
+    # Step 4 is the first of the bad phase. Its loss is that of the good weights, and what it makes of them is finite.
+    recorder = Recorder()
+    result = train(tiny_training(tmp_path, **EXPLODING | {"checkpoint_every": 1}), recorder)
+    assert "at iteration 4: back to iteration 3" in dict(recorder.warnings)["ROLLED_BACK"]
+    assert recorder.metrics["rollbacks"] == [1]
+    assert result.iterations == 7
+
+
 @pytest.mark.parametrize("steps", [4, 6])
 def test_a_training_interrupted_before_or_after_a_roll_back_ends_bit_identically(
     recovered, tmp_path: Path, steps: int
