@@ -196,6 +196,8 @@ class RayPool:
         if isinstance(said, (Finished, Failed)):
             self._failures = 0
             self._tasks.pop(said.number, None)
+            if isinstance(said, Finished):  # nothing of it is left to be looked for in a folder of thousands
+                self._touched.pop(said.number, None)
         elif isinstance(said, Died):
             for number in (*said.working, *said.waiting):
                 self._tasks.pop(number, None)
