@@ -14,7 +14,7 @@ from MedUSISLib.dataset.items import Item
 from MedUSISLib.dataset.measuring import read_item
 from MedUSISLib.dataset.model import CaseEntry, Dataset, FileEntry, load_dataset
 from MedUSISLib.errors import ErrorCode, MedUSISError
-from MedUSISLib.imaging.dicom_series import is_dicom_file
+from MedUSISLib.imaging.dicom_files import is_dicom_file
 from MedUSISLib.progress import Progress
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from MedUSISLib.dataset.names import sequence_of
 from MedUSISLib.errors import ErrorCode, MedUSISError
-from MedUSISLib.imaging.dicom_series import is_dicom_file
+from MedUSISLib.imaging.dicom_files import is_dicom_file
 from MedUSISLib.imaging.writing import volume_suffix
 from MedUSISLib.progress import Progress
 

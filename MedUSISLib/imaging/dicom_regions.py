@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from MedUSISLib.errors import ErrorCode, MedUSISError
-from MedUSISLib.imaging.dicom_series import is_dicom_file
+from MedUSISLib.imaging.dicom_files import is_dicom_file
 from MedUSISLib.imaging.dicom_values import values_taken_as_they_are
 from MedUSISLib.imaging.volume import Volume
 

@@ -16,28 +16,19 @@ import numpy as np
 
 from MedUSISLib.errors import ErrorCode, MedUSISError
 from MedUSISLib.imaging.claims import require_plausible
+from MedUSISLib.imaging.dicom_files import dicom_files, files_below, named_as_dicom_only, names
+from MedUSISLib.imaging.dicom_slice import Slice
 from MedUSISLib.imaging.dicom_values import values_taken_as_they_are
+from MedUSISLib.imaging.frame_headers import frames_as_slices, is_enhanced
 from MedUSISLib.imaging.geometry import Geometry
-from MedUSISLib.imaging.itk_paths import itk_path
 from MedUSISLib.imaging.slice_headers import DamagedSlice, slice_header
-from MedUSISLib.imaging.unchanged import Stamp, changed, stamp_of
+from MedUSISLib.imaging.slice_pixels import voxels_of
+from MedUSISLib.imaging.unchanged import stamp_of
 from MedUSISLib.imaging.volume import Volume
 
 # Positions are written with about this much rounding; more is a real unevenness.
 _UNEVEN = 0.1
 _TILT_PIXEL = 0.5
-_NAMED_DICOM = (".dcm", ".ima")
-
-
-@dataclass(frozen=True)
-class _Slice:
-    path: Path
-    header: Any
-    stamp: Stamp
-
-    @property
-    def position(self) -> np.ndarray:
-        return np.asarray(self.header.ImagePositionPatient, dtype=float)
 
 
 @dataclass(frozen=True)
@@ -50,28 +41,20 @@ class SeriesInfo:
     slices: int
 
 
-def is_dicom_file(path: Path) -> bool:
-    """True for a file with the DICOM preamble."""
-    try:
-        with path.open("rb") as stream:
-            return stream.read(132)[128:] == b"DICM"
-    except OSError:
-        return False
-
-
 def list_series(folder: str | Path) -> list[SeriesInfo]:
     """The image series of a folder, largest first."""
     infos = [
-        SeriesInfo(uid, _number(slices[0].header.get("SeriesNumber")), _modality(slices), len(slices))
-        for uid, slices in _series_of(_dicom_files(Path(folder)), []).items()
+        SeriesInfo(uid, _number(slices[0].header.get("SeriesNumber")), _modality(slices), _count(slices))
+        for uid, slices in _series_in(Path(folder), None, []).items()
     ]
     return sorted(infos, key=lambda info: -info.slices)
 
 
 def read_dicom_folder(folder: Path, role: str = "the CT", series_uid: str | None = None) -> Volume:
-    """Read the one series of a folder (sub-folders are searched when it holds no DICOM itself).
+    """Read the one series of a folder with what lies of it below; of one without DICOM, the one series below it.
 
-    Localizers are left out. Of several series the only one of the role's modality (CT for "the CT") is taken.
+    A file of many frames is read when it is of an enhanced class and its frames are one stack. Localizers are left
+    out. Of several series the only one of the role's modality (CT for "the CT") is taken.
 
     Parameters
     ----------
@@ -85,18 +68,19 @@ def read_dicom_folder(folder: Path, role: str = "the CT", series_uid: str | None
     Raises
     ------
     MedUSISError
-        ``INPUT_NOT_READABLE``: no DICOM, several series, colour, multi-frame, pixels that cannot be decoded.
+        ``INPUT_NOT_READABLE``: no DICOM, several series, colour, frames that are no stack, pixels that cannot be
+        decoded or unpack to more than they should.
         ``GEOMETRY_MISMATCH``: slices missing, uneven, doubled, of different size or direction, or a tilted gantry.
     """
     return _read_series(_chosen_series(folder, role, series_uid), role, folder)
 
 
-def _chosen_series(folder: Path, role: str, series_uid: str | None) -> list[_Slice]:
-    damaged = _named_as_dicom_only(folder) if series_uid is None else []
-    series = _series_of(_dicom_files(folder), damaged)
+def _chosen_series(folder: Path, role: str, series_uid: str | None) -> list[Slice]:
+    damaged = named_as_dicom_only(folder) if series_uid is None else []
+    series = _series_in(folder, series_uid, damaged)
     if series_uid is not None:
         series = {uid: slices for uid, slices in series.items() if uid == series_uid}
-        damaged = [path for path in damaged if _names(path, series_uid)]
+        damaged = [path for path in damaged if names(path, series_uid)]
     _require_sound(damaged, role, folder)
     if not series:
         raise _unreadable(role, "is a folder without DICOM images", "give a file, or the folder of one series", folder)
@@ -105,8 +89,8 @@ def _chosen_series(folder: Path, role: str, series_uid: str | None) -> list[_Sli
         series = {u: s for u, s in series.items() if _modality(s) == wanted} or series
     if len(series) > 1:
         listed = ", ".join(
-            f"series {_number(s[0].header.get('SeriesNumber'))} ({_modality(s)}, {len(s)} slices)"
-            for s in sorted(series.values(), key=len, reverse=True)
+            f"series {_number(s[0].header.get('SeriesNumber'))} ({_modality(s)}, {_count(s)} slices)"
+            for s in sorted(series.values(), key=_count, reverse=True)
         )
         hint = "give a file of the one that you mean instead of the folder, or its SeriesInstanceUID (--ct-series)"
         raise _unreadable(role, f"is a folder of {len(series)} series: {listed}", hint, folder)
@@ -119,10 +103,14 @@ def sorted_series(folder: Path, role: str = "the CT", series_uid: str | None = N
     Raises
     ------
     MedUSISError
-        As ``read_dicom_folder``.
+        As ``read_dicom_folder``; ``INPUT_NOT_READABLE`` for a multi-frame file.
     """
     slices = _chosen_series(folder, role, series_uid)
     volume = _read_series(slices, role, folder)
+    if any(is_enhanced(one.header) for one in slices):
+        raise _unreadable(
+            role, "is one file of many frames: its slices are no files", "export it as one file per slice", folder
+        )
     return [one.path for one in _sorted_with_geometry(slices, role, folder)[0]], volume
 
 
@@ -144,7 +132,7 @@ def read_dicom_files(files: Iterable[Path], role: str = "the CT") -> Volume:
     return _read_series(_only_series(listed, role), role, listed[0].parent)
 
 
-def _only_series(files: list[Path], role: str) -> list[_Slice]:
+def _only_series(files: list[Path], role: str) -> list[Slice]:
     damaged: list[Path] = []
     series = _series_of(files, damaged)
     folder = files[0].parent if files else Path()
@@ -157,12 +145,13 @@ def _only_series(files: list[Path], role: str) -> list[_Slice]:
 def series_geometry(files: Iterable[Path], role: str = "the CT") -> Geometry:
     """The grid of the one series that these files hold, from their headers; errors as of ``read_dicom_folder``."""
     listed = list(files)
-    return _sorted_with_geometry(_only_series(listed, role), role, listed[0].parent)[1]
+    folder = listed[0].parent
+    return _sorted_with_geometry(frames_as_slices(_only_series(listed, role), role, folder), role, folder)[1]
 
 
 def series_files(folder: Path, series_uid: str = "") -> list[Path]:
     """Files of the image series of a folder, or of one of them."""
-    series = _series_of(_dicom_files(folder), [])
+    series = _series_in(folder, series_uid or None, [])
     return [one.path for uid, slices in series.items() if series_uid in ("", uid) for one in slices]
 
 
@@ -174,29 +163,40 @@ def _number(value: Any) -> int | None:
     return int(value) if value not in (None, "") else None
 
 
-def _modality(slices: list[_Slice]) -> str:
+def _modality(slices: list[Slice]) -> str:
     return str(slices[0].header.get("Modality", ""))
 
 
-def _dicom_files(folder: Path) -> list[Path]:
-    direct = [path for path in sorted(folder.iterdir()) if path.is_file() and is_dicom_file(path)]
-    if direct:
-        return direct
-    return [path for path in sorted(folder.rglob("*")) if path.is_file() and is_dicom_file(path)]
+def _count(slices: list[Slice]) -> int:
+    return sum(int(one.header.get("NumberOfFrames") or 1) for one in slices)
 
 
-def _named_as_dicom_only(folder: Path) -> list[Path]:
-    """Files that are called DICOM and are none, beside some that are: what a copy that broke off leaves behind."""
-    named = [one for one in folder.iterdir() if one.suffix.lower() in _NAMED_DICOM and not one.name.startswith(".")]
-    return [one for one in named if one.is_file() and not is_dicom_file(one)]
+def _series_in(folder: Path, series_uid: str | None, damaged: list[Path]) -> dict[str, list[Slice]]:
+    """Image slices by series as of `_series_of`, of a folder and, of the same series or the wanted one, from below it.
+
+    A slice that is there a second time below (the same SOPInstanceUID) is a copy and left out.
+    """
+    files = dicom_files(folder)
+    series = _series_of(files, damaged)
+    if files and files[0].parent == folder:
+        wanted = [series_uid] if series_uid else list(series)
+        for uid, slices in _series_of(files_below(folder, wanted), damaged).items():
+            if uid in wanted:
+                known = {_instance(one) for one in series.get(uid, [])}
+                series[uid] = series.get(uid, []) + [one for one in slices if _instance(one) not in known]
+    return series
 
 
-def _series_of(files: Iterable[Path], damaged: list[Path]) -> dict[str, list[_Slice]]:
+def _instance(one: Slice) -> str:
+    return str(one.header.get("SOPInstanceUID", "") or one.path)
+
+
+def _series_of(files: Iterable[Path], damaged: list[Path]) -> dict[str, list[Slice]]:
     """Image slices by series; localizers, reports, segmentations and the DICOMDIR are left out.
 
     Files whose header is damaged are added to ``damaged``: a stack without them may be a part of the patient only.
     """
-    series: dict[str, list[_Slice]] = defaultdict(list)
+    series: dict[str, list[Slice]] = defaultdict(list)
     with values_taken_as_they_are():
         for path in files:
             try:
@@ -206,14 +206,8 @@ def _series_of(files: Iterable[Path], damaged: list[Path]) -> dict[str, list[_Sl
                 damaged.append(path)
                 continue
             if header is not None:
-                series[str(header.get("SeriesInstanceUID", ""))].append(_Slice(path, header, stamp))
+                series[str(header.get("SeriesInstanceUID", ""))].append(Slice(path, header, stamp))
     return dict(series)
-
-
-def _names(path: Path, series_uid: str) -> bool:
-    """Whether a damaged file still holds the UID of a series."""
-    with path.open("rb") as stream:
-        return series_uid.encode("ascii", "replace") in stream.read(1 << 16)
 
 
 def _require_sound(damaged: list[Path], role: str, folder: Path) -> None:
@@ -230,15 +224,11 @@ def _damaged(count: int, role: str, path: Path) -> MedUSISError:
     )
 
 
-def _read_series(slices: list[_Slice], role: str, folder: Path) -> Volume:
+def _read_series(slices: list[Slice], role: str, folder: Path) -> Volume:
     first = slices[0].header
     if int(first.get("SamplesPerPixel") or 1) != 1:
         raise _unreadable(role, "is a colour series", "give the original grey-value series", folder)
-    if int(first.get("NumberOfFrames") or 1) > 1:
-        raise _unreadable(
-            role, "is a multi-frame DICOM file", "convert it to NIfTI, or export it as one file per slice", folder
-        )
-    slices, geometry = _sorted_with_geometry(slices, role, folder)
+    slices, geometry = _sorted_with_geometry(frames_as_slices(slices, role, folder), role, folder)
     meta = {
         "format": "dicom",
         "modality": _modality(slices),
@@ -246,10 +236,10 @@ def _read_series(slices: list[_Slice], role: str, folder: Path) -> Volume:
         "study_uid": str(first.get("StudyInstanceUID", "")),
         "frame_of_reference_uid": str(first.get("FrameOfReferenceUID", "")),
     }
-    return Volume(_pixels(slices, geometry, role), geometry, meta)
+    return Volume(voxels_of(slices, *geometry.shape_kji[1:], role), geometry, meta)
 
 
-def _sorted_with_geometry(slices: list[_Slice], role: str, folder: Path) -> tuple[list[_Slice], Geometry]:
+def _sorted_with_geometry(slices: list[Slice], role: str, folder: Path) -> tuple[list[Slice], Geometry]:
     def mismatch(what: str, hint: str) -> MedUSISError:
         return MedUSISError(ErrorCode.GEOMETRY_MISMATCH, f"{role} {what}", hint, folder)
 
@@ -324,35 +314,3 @@ def _slice_spacing(positions: np.ndarray, normal: np.ndarray, pixel_mm: float, h
             "correct the tilt first (3D Slicer: acquisition geometry regularization on loading; or dcm2niix)",
         )
     return spacing
-
-
-def _pixels(slices: list[_Slice], geometry: Geometry, role: str) -> np.ndarray:
-    """Rescaled voxels, read slice by slice; int16 when slope and intercept are whole numbers."""
-    import SimpleITK as sitk
-
-    whole = all(
-        float(s.header.get(tag, default) or default).is_integer()
-        for s in slices
-        for tag, default in (("RescaleSlope", 1.0), ("RescaleIntercept", 0.0))
-    )
-    array = np.empty(geometry.shape_kji, dtype=np.int16 if whole else np.float32)
-    reader = sitk.ImageFileReader()
-    reader.SetImageIO("GDCMImageIO")
-    for k, s in enumerate(slices):
-        reader.SetFileName(itk_path(s.path, role))
-        try:
-            image = reader.Execute()
-        except RuntimeError:
-            raise _unreadable(
-                role, f"has a slice (number {k + 1}) whose pixels cannot be decoded", "export it uncompressed", s.path
-            ) from None
-        if image.GetNumberOfPixels() != array[k].size or image.GetNumberOfComponentsPerPixel() != 1:
-            raise _unreadable(role, f"has a slice (number {k + 1}) in colour", "export the original series", s.path)
-        # A view: the image has to stay alive beside it.
-        plane = sitk.GetArrayViewFromImage(image).reshape(array.shape[1:])
-        if whole and (plane.min() < -32768 or plane.max() > 32767):
-            array, whole = array.astype(np.float32), False
-        array[k] = plane
-        if stamp_of(s.path) != s.stamp:
-            raise changed(role, s.path)
-    return array

@@ -135,7 +135,8 @@ def _read_whatever(path: Path, role: str, series_uid: str) -> Volume:
         path.open("rb").close()  # says why not, if not
         with unchanged(source_files(path), role, path):
             return _read_file(path, role)
-    from MedUSISLib.imaging.dicom_series import is_dicom_file, read_dicom_series_of
+    from MedUSISLib.imaging.dicom_files import is_dicom_file
+    from MedUSISLib.imaging.dicom_series import read_dicom_series_of
 
     if is_dicom_file(path):
         return read_dicom_series_of(path, role)

@@ -8,13 +8,24 @@ from __future__ import annotations
 import math
 import struct
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
+
+from MedUSISLib.imaging.packed_pixels import (
+    DEFLATED,
+    LONGEST_META,
+    UNCOMPRESSED,
+    PackedTooClosely,
+    only_frame,
+    require_modest,
+    require_modest_size,
+    transfer_syntax,
+)
 
 _TAGS = [
-    "SeriesInstanceUID", "StudyInstanceUID", "FrameOfReferenceUID", "SOPClassUID", "Modality", "ImageType",
-    "SeriesNumber", "InstanceNumber", "Rows", "Columns", "SamplesPerPixel", "NumberOfFrames", "PixelSpacing",
-    "ImagePositionPatient", "ImageOrientationPatient", "SliceThickness", "SpacingBetweenSlices", "RescaleSlope",
-    "RescaleIntercept", "BitsAllocated",
+    "SeriesInstanceUID", "StudyInstanceUID", "FrameOfReferenceUID", "SOPClassUID", "SOPInstanceUID", "Modality",
+    "ImageType", "SeriesNumber", "InstanceNumber", "Rows", "Columns", "SamplesPerPixel", "NumberOfFrames",
+    "PixelSpacing", "ImagePositionPatient", "ImageOrientationPatient", "SliceThickness", "SpacingBetweenSlices",
+    "RescaleSlope", "RescaleIntercept", "BitsAllocated",
 ]  # fmt: skip
 # How many numbers a value is; without them a slice has no place or no values.
 _NEEDED = {
@@ -26,13 +37,11 @@ _WHOLE = ("Rows", "Columns", "SamplesPerPixel", "NumberOfFrames", "BitsAllocated
 _OPTIONAL = ("SeriesNumber", "InstanceNumber", "SliceThickness", "SpacingBetweenSlices")
 _NO_IMAGES = ("SEG", "RTSTRUCT", "RTDOSE", "SR", "PR")
 _PIXELS, _PIXELS_BIG = b"\xe0\x7f\x10\x00", b"\x7f\xe0\x00\x10"
-_UNCOMPRESSED = ("1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2")
 _IMAGE_CLASSES = (
     "1.2.840.10008.5.1.4.1.1.2",  # CT
     "1.2.840.10008.5.1.4.1.1.4",  # MR
     "1.2.840.10008.5.1.4.1.1.128",  # PET
 )
-_DEFLATED = b"1.2.840.10008.1.2.1.99"
 
 
 class DamagedSlice(ValueError):
@@ -58,19 +67,29 @@ def slice_header(path: Path) -> Any | None:
 
 
 def is_deflated(beginning: bytes) -> bool:
-    """True for a file that is unpacked as a whole, however large it is then; no scanner writes one."""
-    return _DEFLATED in beginning[:1024]
+    """True for a file that is unpacked as a whole, however large it is then; no scanner writes one.
+
+    True, too, where these bytes do not tell: nothing may be unpacked then.
+    """
+    try:
+        return transfer_syntax(beginning)[0] == DEFLATED or DEFLATED.encode() in beginning[:1024]
+    except PackedTooClosely:
+        return True
 
 
 def _checked(path: Path) -> Any | None:
     import pydicom
 
     with path.open("rb") as stream:
-        if is_deflated(stream.read(1024)):
+        if is_deflated(stream.read(LONGEST_META)):
             raise DamagedSlice("deflated")
         stream.seek(0)
         header: Any = pydicom.dcmread(stream, stop_before_pixels=True, specific_tags=_TAGS)
-        after = stream.read(12)
+        return _looked_at(header, stream)
+
+
+def _looked_at(header: Any, stream: BinaryIO) -> Any | None:
+    """The header when every value of it is sound; ``stream`` stands before the pixels."""
     if str(header.get("Modality", "")) in _NO_IMAGES:
         return None
     if not header.get("Rows"):
@@ -80,30 +99,45 @@ def _checked(path: Path) -> Any | None:
         return None
     if "LOCALIZER" in [str(part).upper() for part in _listed(header.get("ImageType"))]:
         return None
+    check_numbers(header)
+    for name in ("SeriesInstanceUID", "StudyInstanceUID", "FrameOfReferenceUID", "Modality"):
+        if name in header and not isinstance(header[name].value, (str, type(None))):
+            raise DamagedSlice(name)
+    return header if _has_pixels(header, stream) else None
+
+
+def check_numbers(header: Any) -> None:
+    """Refuse sizes, places and scales that are no numbers, or not as many as they have to be.
+
+    Raises
+    ------
+    DamagedSlice
+    """
     for name in _OPTIONAL:
         if name in header and not _numbers(header, name, 1):
             del header[name]
     for name, count in _NEEDED.items():
         if _is_given(header, name) and not _numbers(header, name, count):
             raise DamagedSlice(name)
-    for name in ("SeriesInstanceUID", "StudyInstanceUID", "FrameOfReferenceUID", "Modality"):
-        if name in header and not isinstance(header[name].value, (str, type(None))):
-            raise DamagedSlice(name)
-    return header if _has_pixels(header, after) else None
 
 
-def _has_pixels(header: Any, after: bytes) -> bool:
-    """Whether grey values follow the header; of those that are not packed, as many bytes as rows and columns make."""
+def _has_pixels(header: Any, stream: BinaryIO) -> bool:
+    """Whether grey values follow the header: as many bytes as rows and columns make, or packed ones of that size."""
+    after = stream.read(12)
     syntax = str(header.file_meta.get("TransferSyntaxUID", ""))
-    order = ">" if syntax == _UNCOMPRESSED[2] else "<"
+    order = ">" if syntax == UNCOMPRESSED[2] else "<"
     if after[:4] != (_PIXELS if order == "<" else _PIXELS_BIG):
         if str(header.file_meta.get("MediaStorageSOPClassUID", "")) in _IMAGE_CLASSES:
             raise DamagedSlice("no pixels")
         return False
     of_one = all(int(header.get(name) or 1) == 1 for name in ("SamplesPerPixel", "NumberOfFrames"))
-    if syntax not in _UNCOMPRESSED or not header.get("BitsAllocated") or not of_one:
+    if syntax not in UNCOMPRESSED:
+        require_modest_size(header)
+        if int(header.get("NumberOfFrames") or 1) == 1:
+            require_modest(header, only_frame(stream))
+    if syntax not in UNCOMPRESSED or not header.get("BitsAllocated") or not of_one:
         return True
-    at = 4 if syntax == _UNCOMPRESSED[0] else 8
+    at = 4 if syntax == UNCOMPRESSED[0] else 8
     length = struct.unpack_from(order + "I", after, at)[0]
     bits = math.prod(int(header.get(name) or 1) for name in _WHOLE)
     if length not in ((bits + 7) // 8, (bits + 7) // 8 + 1):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from MedUSISLib.imaging.dicom_series import is_dicom_file, series_files
+from MedUSISLib.imaging.dicom_files import is_dicom_file
+from MedUSISLib.imaging.dicom_series import series_files
 from MedUSISLib.imaging.writing import volume_suffix
 
 #: Headers whose voxels lie in a file beside them; how MetaImage and NRRD name it.

@@ -234,13 +234,13 @@ def test_a_slice_that_changes_while_the_series_is_read_is_refused(
     folder = write_series(tmp_path / "s", ct_on())
     from MedUSISLib.imaging import dicom_series
 
-    pixels = dicom_series._pixels
+    pixels = dicom_series.voxels_of
 
     def later(slices, *arguments):
         os.utime(slices[4].path, (1, 1))
         return pixels(slices, *arguments)
 
-    monkeypatch.setattr(dicom_series, "_pixels", later)
+    monkeypatch.setattr(dicom_series, "voxels_of", later)
     refused(folder, ErrorCode.INPUT_NOT_READABLE, "changed while it was read")
 
 
