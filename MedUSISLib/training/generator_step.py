@@ -102,6 +102,7 @@ def train_step(
     at_once = synthesize(parts[0]) if len(parts) == 1 else None
     if adversarial or oasis:
         fakes = [at_once.detach()] if at_once is not None else _without_gradient(synthesize, parts)
+        _tidy_heap(batch)
         for number in range(phase.discriminator_steps if adversarial else 0):
             if number:
                 networks.discriminator_optimiser.zero_grad(set_to_none=True)
@@ -165,6 +166,7 @@ def _penalise(networks: Adversaries, parts: list[Part], reals: list[Tensor], pha
         images = parts_of(real, discriminator)
         for few in images:
             penalty = r1_penalty(discriminator, few, phase.r1, phase.r1_every) * (part.real_share / len(images))
+            _tidy_heap(part.batch)
             networks.fabric.backward(penalty)
             total += float(penalty.detach())
     return total
