@@ -8,6 +8,7 @@ from pathlib import Path
 from MedUSISLib.batch.case import BatchCase, CaseProblem, FoundCases
 from MedUSISLib.batch.dicom_headers import counted
 from MedUSISLib.batch.problems import PROBLEMS
+from MedUSISLib.printable import printable
 
 _KINDS = {
     "table": "a table of cases",
@@ -36,7 +37,7 @@ def found_text(found: FoundCases, source: Path, most_places: int = _PLACES) -> s
         lines.append(f"{number:>{width}}  {case.key}  <-  {segmentation_text(case, root)}")
     for code, problems in by_code(found.problems).items():
         lines += ["", *_told(code, problems, most_places)]
-    return "\n".join(lines)
+    return "\n".join(map(printable, lines))
 
 
 def problem_counts(problems: tuple[CaseProblem, ...]) -> list[tuple[str, str, int]]:
@@ -53,7 +54,7 @@ def _without(found: FoundCases) -> str:
 
 
 def segmentation_text(case: BatchCase, root: Path) -> str:
-    """Where the segmentation of a case lies, below ``root`` where it does, and what its labels mean if that is known."""
+    """Where the segmentation of a case lies (below ``root`` where it does), and what its labels mean if it is known."""
     if case.segmentation is None:
         return "no segmentation"
     path = case.segmentation

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from MedUSISLib.errors import ErrorCode, MedUSISError
 from MedUSISLib.jobs.events import Event, Failure, Metric, Preview, Result, Stage, Step, Warned
+from MedUSISLib.printable import printable
 
 
 def report_error(error: MedUSISError, log: Path | None = None, console: Console | None = None) -> None:
@@ -23,22 +24,11 @@ def report_error(error: MedUSISError, log: Path | None = None, console: Console 
     console = console or Console(stderr=True, soft_wrap=True, highlight=False)
     console.print(f"[bold red]{error.code.value}[/]: {escape(error.message)}")
     if error.path is not None:
-        console.print(f"  file: {escape(_printable(str(error.path)))}")
+        console.print(f"  file: {escape(printable(str(error.path)))}")
     if error.hint:
         console.print(f"  hint: {escape(error.hint)}")
     if log is not None and log.is_file() and error.code in (ErrorCode.INTERNAL, ErrorCode.DEPENDENCY_MISSING):
         console.print(f"  log:  {escape(str(log))}")
-
-
-def _printable(path: str) -> str:
-    """A path on one line that every terminal can show: line breaks, control characters and foreign bytes are spelled.
-
-    Examples
-    --------
-    >>> _printable("/data/a\\nb.nii")
-    '/data/a\\\\nb.nii'
-    """
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in path)
 
 
 class TimeLeftColumn(ProgressColumn):

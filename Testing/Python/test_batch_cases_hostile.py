@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +90,13 @@ def test_names_that_are_no_text_are_told(tmp_path: Path) -> None:
     assert pairs(found, tmp_path) == {"P2/ct.nii.gz": "P2/seg.nii.gz"}
     assert codes(found) == {"M\\udcfcller/ct.nii.gz": "NAME_IS_NO_TEXT"}
     found_text(found, tmp_path).encode("utf-8")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such names there")
+def test_names_that_would_move_the_cursor_are_spelled(tmp_path: Path) -> None:
+    write(tmp_path, "P\x1b[2J\n1/ct.nii.gz", "P\x1b[2J\n1/seg.nii.gz")
+    lines = found_text(find_cases(tmp_path), tmp_path).split("\n")
+    assert all(line.isprintable() for line in lines) and "P\\x1b[2J\\n1/ct.nii.gz  <-  P" in lines[2]
 
 
 def test_volumes_that_medusis_cannot_open_are_told(tmp_path: Path) -> None:

@@ -21,7 +21,8 @@ LEVELS = [
     {"generators"},
     {"networks", "imaging", "anatomy"},
     {"errors", "progress", "resources", "leftovers", "output_directory", "plain_reasons", "signal", "single_run",
-     "library_words", "private_folder", "stillness", "small_files", "strict_json", "trouble", "user_folders", "heap"},
+     "library_words", "private_folder", "stillness", "small_files", "strict_json", "trouble", "user_folders", "heap",
+     "printable"},
 ]
 """Highest first: a module imports from its own level and those below."""
 
