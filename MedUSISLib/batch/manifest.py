@@ -239,6 +239,7 @@ class Manifest:
         return tuple(CaseProblem(row["code"], row["place"], row["what"], row["remedy"]) for row in found)
 
     @property
+    @_sound
     def absent(self) -> frozenset[int]:
         """Numbers of the cases that the input did not hold any more when it was last looked through."""
         return frozenset(self.fact(_ABSENT_FACT, ()))
