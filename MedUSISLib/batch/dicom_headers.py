@@ -22,7 +22,8 @@ _SYNTHETIC_DATA = 0x0008001C
 _TAGS = [
     "SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "StudyInstanceUID", "FrameOfReferenceUID", "Modality",
     "ImageType", "Rows", "SamplesPerPixel", "NumberOfFrames", "SeriesDescription", "ImageComments", _SYNTHETIC_DATA,
-    "ReferencedSeriesSequence", "ReferencedFrameOfReferenceSequence", "ApprovalStatus",
+    "ReferencedSeriesSequence", "ReferencedFrameOfReferenceSequence", "ApprovalStatus", "InstanceNumber",
+    "ImagePositionPatient",
 ]  # fmt: skip
 
 
@@ -36,6 +37,8 @@ class Header:
     path : Path
     instance, series, study, frame : str
         UIDs; "" where there is none.
+    place : str
+        Number and position of a slice: an anonymiser may have given all of them one UID.
     modality : str
     rows, samples, frames : int
     localizer, capture, synthetic, approved : bool
@@ -52,6 +55,7 @@ class Header:
     series: str
     study: str
     frame: str
+    place: str
     modality: str
     rows: int
     samples: int
@@ -71,7 +75,7 @@ class Header:
 
 @dataclass
 class Series:
-    """The files of one series, in the order of the tree; a file that is there twice (same SOPInstanceUID) counts once.
+    """The files of one series, in the order of the tree; one that is there twice (SOPInstanceUID, place) counts once.
 
     ``copies`` holds, by folder, how many files of it are such a second copy.
     """
@@ -123,15 +127,16 @@ def headers_of(
 def by_series(headers: Iterable[Header]) -> dict[str, Series]:
     """Series by UID, in the order in which they are met."""
     found: dict[str, Series] = {}
-    instances: dict[str, set[str]] = defaultdict(set)
+    instances: dict[str, set[tuple[str, str]]] = defaultdict(set)
     for header in headers:
         # Files without a UID of their series are together what lies together.
         key = header.series or f"files of {header.folder.name}"
         series = found.setdefault(key, Series(header.series))
-        if header.instance and header.instance in instances[key]:
+        instance = (header.instance, header.place)
+        if header.instance and instance in instances[key]:
             series.copies[header.folder.name] += 1
             continue
-        instances[key].add(header.instance)
+        instances[key].add(instance)
         series.headers.append(header)
     return found
 
@@ -174,6 +179,7 @@ def _header(folder: Folder, path: Path, ds: Any) -> Header:
         series=sys.intern(_text(ds, "SeriesInstanceUID")),
         study=sys.intern(_text(ds, "StudyInstanceUID")),
         frame=sys.intern(_text(ds, "FrameOfReferenceUID")),
+        place=_place(ds),
         modality=sys.intern(_text(ds, "Modality").upper()),
         rows=int(ds.get("Rows") or 0),
         samples=int(ds.get("SamplesPerPixel") or 1),
@@ -187,6 +193,13 @@ def _header(folder: Folder, path: Path, ds: Any) -> Header:
         refers_to=frozenset(_series_referred(ds)),
         frames_referred=frozenset(_frames_referred(ds)),
     )
+
+
+def _place(ds: Any) -> str:
+    try:
+        return f"{ds.get('InstanceNumber', '')} {ds.get('ImagePositionPatient', '')}"
+    except Exception:  # a damaged number; whoever reads the series names it
+        return ""
 
 
 def _series_referred(ds: Any) -> Iterator[str]:

@@ -142,6 +142,15 @@ def test_a_series_in_folders_side_by_side_is_one_case(tmp_path: Path) -> None:
     assert not found.cases and codes(found) == {"S/2": "SCATTERED_SERIES"}
 
 
+def test_slices_that_an_anonymiser_gave_one_uid_are_no_copies(tmp_path: Path) -> None:
+    one, same = One(tmp_path), generate_uid()
+    one.series("P1", lambda k, ds: setattr(ds, "SOPInstanceUID", same))
+    shutil.copytree(tmp_path / "P1", tmp_path / "P1 again")
+    found = find_cases(tmp_path)
+    assert [case.ct.name for case in found.cases] == ["P1"] and codes(found) == {"P1 again": "DUPLICATE"}
+    assert read_volume(found.cases[0].ct, series_uid=found.cases[0].ct_series or "").array_kji.shape == GRID.shape_kji
+
+
 def test_what_is_there_twice_counts_once(tmp_path: Path) -> None:
     study = One(tmp_path)
     uid = study.series("a/ct")
