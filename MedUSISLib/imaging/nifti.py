@@ -152,6 +152,10 @@ def _geometry(header: Any, role: str, path: Path) -> tuple[Geometry, list[str]]:
                 if not affine[:3, axis].any():
                     affine[:3, axis] = np.cross(affine[:3, axis - 2], affine[:3, axis - 1])
                     affine[:3, axis] *= spacing[axis] / max(np.linalg.norm(affine[:3, axis]), 1e-12)
+            if _is_elsewhere(header, affine, size):
+                notes.append(
+                    "the header places the image twice, not alike; sform was taken, other programs may take qform"
+                )
         elif int(header["qform_code"]) > 0:
             copy = header.copy()
             copy["pixdim"][1:4] = np.abs(spacing)
@@ -168,6 +172,22 @@ def _geometry(header: Any, role: str, path: Path) -> tuple[Geometry, list[str]]:
         raise mismatch("has axes that are sheared or singular") from None
     require_plausible(geometry, role, path)
     return geometry, notes
+
+
+def _is_elsewhere(header: Any, affine: np.ndarray, size: list[int]) -> bool:
+    """Whether the header's quaternion, where it has a good one, puts a corner of the image 1 mm away or more."""
+    from nibabel.spatialimages import HeaderDataError
+
+    if int(header["qform_code"]) <= 0:
+        return False
+    try:
+        other = np.asarray(header.get_qform(), dtype=np.float64)
+    except (HeaderDataError, ValueError, np.linalg.LinAlgError):
+        return False
+    corners = np.array([[i, j, k, 1.0] for i in (0, size[0] - 1) for j in (0, size[1] - 1) for k in (0, size[2] - 1)])
+    with np.errstate(all="ignore"):  # a quaternion's header may hold any number
+        away = np.linalg.norm((other - affine) @ corners.T, axis=0)
+    return bool(np.isfinite(away).all() and away.max() >= 1)
 
 
 def _voxels(stream: Any, header: Any, geometry: Geometry) -> np.ndarray:

@@ -150,6 +150,8 @@ def _read_file(path: Path, role: str) -> Volume:
         return read_nifti(path, role)
     import SimpleITK as sitk
 
+    if packed := check_text_header(path, role):
+        packed.require_whole(role)
     with _itk_errors_named(role, path):
         reader = _information(path, role)
         dimension = reader.GetDimension()
@@ -227,7 +229,7 @@ def _clean_intensities(array: np.ndarray, role: str, path: Path) -> tuple[np.nda
     for first in range(0, array.shape[0], _SLAB):
         slab = array[first : first + _SLAB]
         if floating:
-            finite = np.isfinite(slab)
+            finite = _finite(slab)
             bad += int(slab.size - np.count_nonzero(finite))
             slab = slab[finite]
         if slab.size:
@@ -242,6 +244,11 @@ def _clean_intensities(array: np.ndarray, role: str, path: Path) -> tuple[np.nda
     for first in range(0, array.shape[0], _SLAB):
         slab = array[first : first + _SLAB]
         if bad:
-            slab = np.where(np.isfinite(slab), slab, low)
+            slab = np.where(_finite(slab), slab, low)
         result[first : first + _SLAB] = slab
     return result, notes
+
+
+def _finite(array: np.ndarray) -> np.ndarray:
+    """Where a value is a number, as float32 too."""
+    return np.abs(array) <= np.finfo(np.float32).max

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from MedUSISLib.errors import ErrorCode, MedUSISError
 from MedUSISLib.imaging.claims import require_held
+from MedUSISLib.imaging.packed_voxels import PackedVoxels
 
 _LONGEST = 1 << 20
 _MOST_AXES = 5
@@ -34,6 +35,8 @@ _NRRD_BYTES = (
 )
 _NRRD_PACKED = {"raw": "", "gzip": "gzip", "gz": "gzip", "bzip2": "bzip2", "bz2": "bzip2"}
 
+_OTHER_LENGTH = re.compile(r"(?!mm$)\S{0,3}m|in|inch(es)?|microns?|(centi|micro|nano)?met(er|re)s?", re.IGNORECASE)
+
 
 class _Damaged(ValueError):
     """A header that is not one."""
@@ -43,8 +46,17 @@ class _BadGeometry(ValueError):
     """A header whose numbers are no place."""
 
 
-def check_text_header(path: Path, role: str) -> None:
+class _OtherUnits(ValueError):
+    """A header whose numbers are not millimetres."""
+
+
+def check_text_header(path: Path, role: str) -> PackedVoxels | None:
     """Refuse a MetaImage or NRRD file (by its suffix) whose header is damaged or claims what its file does not hold.
+
+    Returns
+    -------
+    PackedVoxels or None
+        Its voxels where they are packed, which are not looked at here.
 
     Raises
     ------
@@ -53,9 +65,15 @@ def check_text_header(path: Path, role: str) -> None:
     """
     try:
         if path.suffix.lower() in (".mha", ".mhd"):
-            _check_meta_image(path, role)
-        else:
-            _check_nrrd(path, role)
+            return _check_meta_image(path, role)
+        return _check_nrrd(path, role)
+    except _OtherUnits:
+        raise MedUSISError(
+            ErrorCode.GEOMETRY_MISMATCH,
+            f"{role} is not measured in millimetres, and readers of its format take every number for millimetres",
+            "save it in millimetres, or convert it again from the original",
+            path,
+        ) from None
     except _BadGeometry:
         raise MedUSISError(
             ErrorCode.GEOMETRY_MISMATCH,
@@ -72,7 +90,7 @@ def check_text_header(path: Path, role: str) -> None:
         ) from None
 
 
-def _check_meta_image(path: Path, role: str) -> None:
+def _check_meta_image(path: Path, role: str) -> PackedVoxels | None:
     start = _start(path)
     found = re.search(rb"^[ \t]*ElementDataFile[ \t]*[=:][ \t]*([^\r\n]*)(\r?\n|$)", start, re.MULTILINE)
     if found is None:
@@ -104,10 +122,22 @@ def _check_meta_image(path: Path, role: str) -> None:
         held = path.stat().st_size - found.end()
     else:
         held = _size_beside(path, name, start[found.end() :])
-    if fields.get("BinaryData", "true").lower() in _TRUE:
-        require_held(role, path, prod(size) * element * channels, held, "gzip" if packed else "")
-    else:
+    if fields.get("BinaryData", "true").lower() not in _TRUE:
         require_held(role, path, prod(size) * channels, held)  # text: at least a digit for each
+        return None
+    claimed = prod(size) * element * channels
+    require_held(role, path, claimed, held, "gzip" if packed else "")
+    if not packed:
+        return None
+    # The bytes that ITK unpacks. Where a header does not count those in its own file, ITK would begin with the header.
+    first, count = max(int(fields.get("HeaderSize", "0")), 0), int(fields.get("CompressedDataSize", "0"))
+    if name.upper() == "LOCAL":
+        if count < 1:
+            raise _Damaged
+        return PackedVoxels(path, first or found.end(), count, claimed)
+    if not _is_one(name):
+        raise _Damaged  # nobody packs slices one by one
+    return PackedVoxels(path.parent / name, first, count if count > 0 else None, claimed)
 
 
 def _require_place(fields: dict[str, str], axes: int) -> None:
@@ -121,7 +151,7 @@ def _require_place(fields: dict[str, str], axes: int) -> None:
                 raise _BadGeometry
 
 
-def _check_nrrd(path: Path, role: str) -> None:
+def _check_nrrd(path: Path, role: str) -> PackedVoxels | None:
     start = _start(path)
     if not start.startswith(b"NRRD"):
         raise _Damaged
@@ -141,6 +171,10 @@ def _check_nrrd(path: Path, role: str) -> None:
     element = next((count for kind, count in _NRRD_BYTES if kind.fullmatch(fields.get("type", "").lower())), None)
     if not sizes or element is None:
         raise _Damaged
+    _require_millimetres(fields)
+    vectors = fields.get("spacedirections", "").count("(")
+    if vectors and vectors < min(len(sizes), 3):
+        raise _BadGeometry  # an axis of the image that is none of space
     name = fields.get("datafile")
     held = path.stat().st_size - (end.end() if end else 0)
     if name is not None:
@@ -149,6 +183,23 @@ def _check_nrrd(path: Path, role: str) -> None:
     if packing is None:  # text: at least a digit for each
         packing, element = "", 1
     require_held(role, path, prod(sizes) * element, held, packing)
+    skips = any(fields.get(key, "0") != "0" for key in ("lineskip", "byteskip"))
+    if packing != "gzip" or skips or (name is not None and not _is_one(name)):
+        return None
+    first = end.end() if end and name is None else 0
+    return PackedVoxels(path if name is None else path.parent / name, first, None, prod(sizes) * element)
+
+
+def _require_millimetres(fields: dict[str, str]) -> None:
+    """What an axis of space is measured in stands in quotation marks, and seldom."""
+    for key in ("spaceunits", "units"):
+        if any(_OTHER_LENGTH.fullmatch(unit.strip()) for unit in re.findall(r'"([^"]*)"', fields.get(key, ""))):
+            raise _OtherUnits
+
+
+def _is_one(name: str) -> bool:
+    """Whether the name of a file of voxels is that of one file."""
+    return "%" not in name and not name.upper().startswith("LIST")
 
 
 def _start(path: Path) -> bytes:

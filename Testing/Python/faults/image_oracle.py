@@ -119,7 +119,9 @@ def said_by_nrrd(path: Path) -> Said | None:
         order = {"little": "<", "big": ">"}[fields["endian"].lower()]
         values = np.frombuffer(body, order + _NRRD_TYPES[fields["type"].lower()], int(np.prod(size)))
         return Said(size, _matrix(columns, origin), values.reshape(size[::-1]))
-    except (ValueError, KeyError, zlib.error):
+    except zlib.error:
+        raise AssertionError("its packed voxels are damaged") from None
+    except (ValueError, KeyError):
         return None
 
 
@@ -145,7 +147,9 @@ def said_by_mha(path: Path) -> Said | None:
         order = ">" if fields["BinaryDataByteOrderMSB"][0] in "Tt1" else "<"
         values = np.frombuffer(body, order + _MET_TYPES[fields["ElementType"]], int(np.prod(size)))
         return Said(size, _matrix(columns, origin), values.reshape(size[::-1]))
-    except (ValueError, KeyError, zlib.error):
+    except zlib.error:
+        raise AssertionError("its packed voxels are damaged") from None
+    except (ValueError, KeyError):
         return None
 
 

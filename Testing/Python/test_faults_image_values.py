@@ -1,0 +1,95 @@
+"""Faults that leave a header in order but not voxels or place: packed voxels, units, types, two places in a file."""
+
+from __future__ import annotations
+
+import zlib
+from pathlib import Path
+
+import nibabel
+import numpy as np
+import pytest
+from faults.images import GRID, file_of, sound_values
+from test_faults_images import MAKE, patched, refused, sample
+
+from MedUSISLib.errors import ErrorCode
+from MedUSISLib.imaging.reading import read_geometry, read_volume
+
+pytestmark = pytest.mark.fault("image")
+
+
+@pytest.mark.parametrize("name", ["mha-packed", "nrrd-packed", "nifti-gz"])
+def test_damaged_packed_voxels_are_never_read_as_others(tmp_path: Path, name: str) -> None:
+    path = sample(tmp_path, name)
+    content, values = path.read_bytes(), read_volume(path).array_kji
+    assert np.array_equal(values, sound_values())
+    for at in range(len(content) - 400, len(content), 37):
+        path.write_bytes(content[:at] + bytes([content[at] ^ 16]) + content[at + 1 :])
+        refused(path)
+    for missing in (1, 9, 200):
+        path.write_bytes(content[:-missing])
+        refused(path)
+
+
+def test_packed_voxels_beside_their_header_are_looked_at_too(tmp_path: Path) -> None:
+    MAKE["mhd"](tmp_path)
+    header = file_of(tmp_path)
+    voxels = next(path for path in tmp_path.iterdir() if path != header)
+    text = header.read_bytes().replace(b"CompressedData = False", b"CompressedData = True")
+    packed = zlib.compress(sound_values().tobytes())
+    text = text.replace(voxels.name.encode(), b"voxels.zraw")
+    header.write_bytes(text)
+    (tmp_path / "voxels.zraw").write_bytes(packed)
+    assert np.array_equal(read_volume(header).array_kji, sound_values())
+    (tmp_path / "voxels.zraw").write_bytes(packed[:-300] + bytes(300))
+    refused(header, ErrorCode.INPUT_NOT_READABLE, "packed voxels")
+
+
+def test_a_header_that_does_not_count_its_packed_voxels_is_refused(tmp_path: Path) -> None:
+    """ITK would unpack from the first byte of the file on."""
+    path = sample(tmp_path, "mha-packed")
+    lines = path.read_bytes().split(b"\n", 20)
+    path.write_bytes(b"\n".join(line for line in lines if not line.startswith(b"CompressedDataSize")))
+    refused(path)
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        (b'space units: "m" "m" "m"', "millimetres"),
+        (b'space units: "um" "um" "um"', "millimetres"),
+        (b'units: "cm" "cm" "cm"', "millimetres"),
+        (b"space directions: (1.5,0,0) none (0,0,4)", "axes"),
+    ],
+)
+def test_nrrd_of_other_units_or_with_an_axis_that_is_none_of_space_is_refused(
+    tmp_path: Path, line: bytes, words: str
+) -> None:
+    path = sample(tmp_path, "nrrd")
+    lines = [one for one in path.read_bytes().split(b"\n", 12) if not one.startswith(line.split(b":")[0] + b":")]
+    path.write_bytes(b"\n".join([*lines[:-2], line, *lines[-2:]]))
+    refused(path, ErrorCode.GEOMETRY_MISMATCH, words)
+
+
+def test_nrrd_that_says_millimetres_is_read(tmp_path: Path) -> None:
+    path = sample(tmp_path, "nrrd")
+    path.write_bytes(path.read_bytes().replace(b"kinds:", b'space units: "mm" "mm" "mm"\nkinds:', 1))
+    assert read_volume(path).geometry.same_grid(GRID)
+
+
+def test_values_beyond_single_precision_are_none(tmp_path: Path) -> None:
+    values = sound_values().astype(np.float64) + 0.5
+    values[0, 0, :2] = 1e300, -1e300
+    nibabel.save(nibabel.Nifti1Image(values.T, GRID.affine_ras), tmp_path / "x.nii")
+    volume = read_volume(tmp_path / "x.nii")
+    assert np.isfinite(volume.array_kji).all()
+    assert volume.array_kji[0, 0, 0] == volume.array_kji.min()
+    assert "2 voxels without a finite value" in volume.meta["notes"][0]
+
+
+def test_a_nifti_that_lies_in_two_places_says_which_was_taken(tmp_path: Path) -> None:
+    assert "notes" not in read_volume(sample(tmp_path)).meta
+    path = patched(file_of(tmp_path), 268, "3f", 99, 99, 99)  # the quaternion's origin
+    volume = read_volume(path)
+    assert volume.geometry.same_grid(GRID)
+    assert "sform was taken" in volume.meta["notes"][0]
+    assert read_geometry(path).same_grid(GRID)
