@@ -43,6 +43,8 @@ class Stillness:
         Gives the processes.
     clock : callable, optional
         Seconds that go on.
+    spare : callable, optional
+        Gives processor seconds and bytes of these processes that count for nothing: those of threads with other work.
 
     Examples
     --------
@@ -52,9 +54,14 @@ class Stillness:
     """
 
     def __init__(
-        self, find: Callable[[], Iterable[psutil.Process]], clock: Callable[[], float] = time.monotonic
+        self,
+        find: Callable[[], Iterable[psutil.Process]],
+        clock: Callable[[], float] = time.monotonic,
+        spare: Callable[[], tuple[float, float]] = lambda: (0.0, 0.0),
     ) -> None:
         self._find = find
+        self._spare = spare
+        self._spared = (0.0, 0.0)
         self._clock = clock
         self._at = clock()
         self._seen: dict[int, tuple[float, float]] = {}
@@ -84,19 +91,14 @@ class Stillness:
         for process in self._family():
             with suppress(psutil.Error):
                 times = process.cpu_times()
-                moved = 0.0
-                with suppress(psutil.Error, AttributeError):  # not on every system, and not of every process
-                    counters = process.io_counters()
-                    moved = float(
-                        getattr(counters, "read_chars", counters.read_bytes)
-                        + getattr(counters, "write_chars", counters.write_bytes)
-                    )
-                seen[process.pid] = (times.user + times.system, moved)
+                seen[process.pid] = (times.user + times.system, bytes_moved(process))
                 stopped = stopped and process.status() == psutil.STATUS_STOPPED
         worked = sum(time_ - self._seen.get(pid, (0.0, 0.0))[0] for pid, (time_, _) in seen.items())
         moved = sum(bytes_ - self._seen.get(pid, (0.0, 0.0))[1] for pid, (_, bytes_) in seen.items())
         self._seen = seen
-        return worked, moved, stopped
+        before, self._spared = self._spared, self._spare()
+        spared_s, spared_bytes = (max(0.0, now - then) for now, then in zip(self._spared, before, strict=True))
+        return worked - spared_s, moved - spared_bytes, stopped
 
     def _family(self) -> list[psutil.Process]:
         found: list[psutil.Process] = []
@@ -105,3 +107,14 @@ class Stillness:
             with suppress(psutil.Error):
                 found += process.children(recursive=True)
         return found
+
+
+def bytes_moved(process: psutil.Process) -> float:
+    """What a process has read and written so far; 0 where nobody tells."""
+    with suppress(psutil.Error, AttributeError):  # not on every system, and not of every process
+        counters = process.io_counters()
+        return float(
+            getattr(counters, "read_chars", counters.read_bytes)
+            + getattr(counters, "write_chars", counters.write_bytes)
+        )
+    return 0.0

@@ -49,6 +49,15 @@ class ActiveTime:
         return [n for n, began in self._since.items() if self._before.get(n, 0.0) + now - began > limit_s]
 
 
+def did_nothing(seconds: float) -> Failure:
+    """What is said of a case whose worker showed no sign of life (`stillness`)."""
+    return Failure(
+        ErrorCode.TIMED_OUT.value,
+        f"its worker did nothing at all for {seconds:g} s",
+        "the disk or the device may not answer; try again with --retry-failed",
+    )
+
+
 def too_long(limit_s: float) -> Failure:
     """What is said of a case that took longer."""
     return Failure(

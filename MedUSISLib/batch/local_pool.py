@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from MedUSISLib.batch.active_time import ActiveTime, too_long
+from MedUSISLib.batch.active_time import ActiveTime, did_nothing, too_long
 from MedUSISLib.batch.pipeline import IN_HAND
 from MedUSISLib.batch.pool import Began, CaseTask, Died, Failed, Finished, PoolEvent, Rests
 from MedUSISLib.batch.request import BatchRequest
@@ -197,7 +197,7 @@ class LocalPool:
             for worker in filter(None, self._workers):
                 if worker.is_stuck(stuck):
                     for number in filter(self._clocks.working, sorted(worker.cases)):
-                        self._blame(number, _stuck(stuck))
+                        self._blame(number, did_nothing(stuck))
                     worker.kill()
 
     def _blame(self, number: int, failure: Failure) -> None:
@@ -206,14 +206,6 @@ class LocalPool:
             for worker in filter(None, self._workers):
                 if number in worker.cases:
                     worker.kill()
-
-
-def _stuck(seconds: float) -> Failure:
-    return Failure(
-        ErrorCode.TIMED_OUT.value,
-        f"its worker did nothing at all for {seconds:g} s",
-        "the disk or the device may not answer; try again with --retry-failed",
-    )
 
 
 def _how(exit_code: int) -> str:

@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from MedUSISLib.batch.active_time import ActiveTime, too_long
+from MedUSISLib.batch.active_time import ActiveTime, did_nothing, too_long
 from MedUSISLib.batch.cluster_lease import LEASE_S, MARGIN_S
 from MedUSISLib.batch.pool import Began, CaseTask, Died, Failed, Finished, PoolEvent, Rests
 from MedUSISLib.batch.ray_actor import CaseActor
@@ -18,6 +18,8 @@ from MedUSISLib.batch.ray_session import RaySession
 from MedUSISLib.batch.sharing_out import free_place
 from MedUSISLib.batch.wire import Broken, WorkerSettings, from_line
 from MedUSISLib.errors import ErrorCode, MedUSISError
+from MedUSISLib.jobs.events import Failure
+from MedUSISLib.stillness import limit_s, sample_s
 
 _POLL_S = 5.0
 _AGAIN_S = 0.2
@@ -81,7 +83,8 @@ class RayWorkers:
         self._waiting: deque[CaseTask] = deque()
         self._alone: set[int] = set()
         self._clocks = ActiveTime()
-        self._timed_out: set[int] = set()
+        self._stuck_s = limit_s()
+        self._blamed: dict[int, Failure] = {}
         self._barren = 0
         self._slots = [_Slot(str(index + 1)) for index in range(plan.count)]
         for slot in self._slots:
@@ -148,8 +151,9 @@ class RayWorkers:
             scheduling_strategy="SPREAD",
         )
         settings = self._settings.model_copy(update={"device": self._plan.device, "worker": slot.name})
+        look_s = 0.0 if self._stuck_s is None else sample_s(self._stuck_s)
         remote = self._ray.remote(CaseActor).options(**options)
-        slot.actor = remote.remote(settings.model_dump_json(), self._sha256, self._lease_s)
+        slot.actor = remote.remote(settings.model_dump_json(), self._sha256, self._lease_s, look_s)
         slot.working, slot.begun, slot.after, slot.gone_at, slot.how = False, False, 0, None, ""
         slot.heard_at = time.monotonic()
         slot.asked = slot.actor.ready.remote()
@@ -168,6 +172,7 @@ class RayWorkers:
         slot.heard_at = time.monotonic()
         if slot.working:
             self._take_events(slot, answer)
+            self._end_what_is_stuck(slot, answer.get("still_s", 0.0))
         else:
             self._begin(slot, answer)
         self._ask(slot)
@@ -224,17 +229,17 @@ class RayWorkers:
     def _replace(self, slot: _Slot) -> None:
         """Say what became of its cases, and start another one."""
         had = sorted(slot.cases)
-        timed_out = [number for number in had if number in self._timed_out]
-        others = [number for number in had if number not in self._timed_out]
-        # One that was ended because a case took too long says nothing about the others.
-        working = [] if timed_out else [number for number in others if self._clocks.working(number)]
-        if not working and not timed_out and slot.begun:
+        blamed = {number: self._blamed[number] for number in had if number in self._blamed}
+        others = [number for number in had if number not in blamed]
+        # One that was ended because of a case says nothing about the others.
+        working = [] if blamed else [number for number in others if self._clocks.working(number)]
+        if not working and not blamed and slot.begun:
             working = others  # what it began last was on its way to us: any of them may have killed it
         waiting = [number for number in others if number not in working]
         for number in had:
             self._has_ended(slot, number)
-        for number in timed_out:
-            self._say(Failed(number, too_long(self._settings.request.case_timeout_s or 0.0)))
+        for number, failure in blamed.items():
+            self._say(Failed(number, failure))
         if others:
             self._say(Died(slot.name, tuple(working), tuple(waiting), slot.how))
         if not slot.begun:
@@ -250,7 +255,7 @@ class RayWorkers:
     def _has_ended(self, slot: _Slot, number: int) -> None:
         slot.cases.pop(number, None)
         self._alone.discard(number)
-        self._timed_out.discard(number)
+        self._blamed.pop(number, None)
         self._clocks.forget(number)
 
     def _kill(self, slot: _Slot) -> None:
@@ -274,8 +279,16 @@ class RayWorkers:
     def _end_what_takes_too_long(self) -> None:
         limit = self._settings.request.time_limit_s
         for number in self._clocks.over(limit) if limit is not None else ():
-            if number not in self._timed_out:
-                self._timed_out.add(number)
+            if number not in self._blamed:
+                self._blamed[number] = too_long(limit or 0.0)
                 for slot in self._slots:
                     if number in slot.cases:
                         self._kill(slot)
+
+    def _end_what_is_stuck(self, slot: _Slot, still_s: float) -> None:
+        """A worker that answers, while nothing of what computes, reads and writes in it has moved for too long."""
+        if self._stuck_s is None or still_s < self._stuck_s or not slot.cases:
+            return
+        for number in filter(self._clocks.working, sorted(slot.cases)):
+            self._blamed.setdefault(number, did_nothing(self._stuck_s))
+        self._kill(slot)

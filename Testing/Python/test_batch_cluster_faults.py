@@ -27,6 +27,7 @@ from MedUSISLib.batch.states import CaseState
 from MedUSISLib.batch.wire import Broken, WorkerSettings, to_line
 from MedUSISLib.errors import ErrorCode, MedUSISError
 from MedUSISLib.jobs.events import Failure
+from MedUSISLib.stillness import LIMIT_VARIABLE
 
 DEAD = RayError("The actor is dead because its worker process has died.")
 NODE_LOST = RayError("The actor died because its node has died.")
@@ -55,9 +56,9 @@ class Cluster:
             self.workers.add(task(number, alone))
         self.work()
 
-    def says(self, actor: int, *events: Any, first: int = 1, lacks: tuple[int, ...] = ()) -> None:
+    def says(self, actor: int, *events: Any, first: int = 1, lacks: tuple[int, ...] = (), still_s: float = 0.0) -> None:
         lines = [(first + n, event if isinstance(event, str) else to_line(event)) for n, event in enumerate(events)]
-        self.ray.actors[actor].answers.append({"events": lines, "lacks": list(lacks)})
+        self.ray.actors[actor].answers.append({"events": lines, "lacks": list(lacks), "still_s": still_s})
         self.work()
 
     def breaks(self, actor: int, error: Exception) -> None:
@@ -162,6 +163,25 @@ def test_a_case_that_takes_too_long_is_ended_and_its_neighbours_are_without_blam
     assert cluster.heard[-1] == Died("1", (), (2,), "its process died")
 
 
+@pytest.mark.fault("a worker of a cluster does nothing at all for a quarter of an hour")
+def test_a_worker_that_does_nothing_is_ended_and_what_it_worked_on_answers_for_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv(LIMIT_VARIABLE, "900")
+    cluster = Cluster()
+    cluster.add(1, 2)
+    cluster.says(0, began(1), Rests(1), began(2), Rests(2), began(1, CaseState.COMPUTING), still_s=899.0)
+    assert not cluster.ray.actors[0].killed
+    cluster.says(0, first=6, still_s=900.0)
+    assert cluster.ray.actors[0].killed
+    failed = [event for event in cluster.heard if isinstance(event, Failed)]
+    assert [(event.number, event.failure.code) for event in failed] == [(1, "TIMED_OUT")]
+    assert "nothing at all for 900 s" in failed[0].failure.message
+    assert cluster.heard[-1] == Died("1", (), (2,), "its process died")
+    cluster.says(1, still_s=5000.0)
+    assert not cluster.ray.actors[1].killed  # it has no case
+
+
 def test_a_case_that_must_be_alone_is_alone() -> None:
     cluster = Cluster(workers=2)
     cluster.add(1, 2)
@@ -200,7 +220,7 @@ class Pipeline:
 ray_actor._TICK_S = 0.02
 ray_actor.CaseActor._make_pipeline = lambda self: Pipeline()
 settings = WorkerSettings(request=BatchRequest(input="in", out="out"), device="cpu", worker="1")
-actor = ray_actor.CaseActor(settings.model_dump_json(), "ab", lease_s=3.0)
+actor = ray_actor.CaseActor(settings.model_dump_json(), "ab", lease_s=3.0, look_s=0.2)
 print(actor.ready()["broken"] == "", file=out)
 case = CaseTask(number=1, ct="a", segmentation="b", out="c").model_dump_json()
 print(actor.poll(0, [(1, 1)], 5.0)["lacks"], file=out)
@@ -208,7 +228,13 @@ actor.feed(case); actor.feed(case)
 print(Pipeline.fed, file=out)
 actor._say(Finished(1, 1.0)); actor._say(Finished(2, 1.0))
 print([n for n, _ in actor.poll(0, [], 5.0)["events"]], [n for n, _ in actor.poll(0, [], 5.0)["events"]], file=out)
-print([n for n, _ in actor.poll(1, [(1, 1)], 5.0)["events"]], actor.poll(2, [], 0.01), file=out, flush=True)
+print([n for n, _ in actor.poll(1, [(1, 1)], 5.0)["events"]], actor.poll(2, [], 0.01), file=out)
+actor.feed(CaseTask(number=3, ct="a", segmentation="b", out="c").model_dump_json())
+while actor.poll(2, [], 0.2)["still_s"] < 1.0: pass
+print("a case in hand and nothing moves", file=out)
+actor._say(Finished(3, 1.0))
+while actor.poll(3, [], 0.2)["still_s"]: pass
+print("no case in hand", file=out, flush=True)
 print("words of a library that nobody may read")
 time.sleep(600)
 """
@@ -224,7 +250,9 @@ def test_a_worker_keeps_its_words_until_they_are_confirmed_and_ends_when_nobody_
         "[1]",
         "[1]",
         "[1, 2] [1, 2]",
-        "[2] {'events': [], 'lacks': []}",
+        "[2] {'events': [], 'lacks': [], 'still_s': 0.0}",
+        "a case in hand and nothing moves",
+        "no case in hand",
     ]
 
 
@@ -336,7 +364,7 @@ def test_a_cluster_that_is_not_there_is_said_at_once(tmp_path: Path) -> None:
 
 
 def test_half_written_results_of_given_up_cases_are_removed(tmp_path: Path) -> None:
-    pool = pool_of(CHILD.replace("print(json.dumps({\"fin", "0 and print(json.dumps({\"fin"), tmp_path)
+    pool = pool_of(CHILD.replace('print(json.dumps({"fin', '0 and print(json.dumps({"fin'), tmp_path)
     half = tmp_path / ".case-0001.medusis-0123456789ab"
     half.mkdir()
     pool.submit(task(1).model_copy(update={"out": tmp_path / "case-0001"}))
