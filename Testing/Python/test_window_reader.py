@@ -1,71 +1,30 @@
-"""The reading room on the screen: whole readings through keys and buttons, blinding, trouble, and the way back."""
+"""The reading room on the screen: whole readings through keys and buttons, trials, and the panel before them."""
 
 from __future__ import annotations
 
 import pytest
-from reading_studies import MODULE_FILE, Reader, SmallDisk, Study, make_study
+from reading_studies import MODULE_FILE, Reader
+from reading_window import new_package, open_module, open_room, reader_at_work, shown_volumes, slice_node
 
-from MedUSISLib.errors import MedUSISError
 from MedUSISLib.mrml.reading_layout import view_name
-from MedUSISLib.mrml.reading_start import answers_beside, open_reading
+from MedUSISLib.mrml.reading_start import answers_beside
 from MedUSISLib.study.answers import AnswerStore
 from MedUSISLib.study.key import load_study
-from MedUSISLib.study.package import forbidden_words
-
-_made: dict[str, Study] = {}
 
 
 @pytest.fixture
 def study_of(tmp_path_factory, tmp_path):
-    """A study of a kind with a fresh copy of its package, and so with no answers."""
-
-    def study_of(kind: str) -> Study:
-        if kind not in _made:
-            _made[kind] = make_study(tmp_path_factory.mktemp(kind), kind)
-        package = tmp_path / "R1.zip"
-        package.write_bytes(_made[kind].package.read_bytes())
-        return Study(_made[kind].folder, package)
-
-    return study_of
+    return lambda kind: new_package(tmp_path_factory, tmp_path, kind)
 
 
 @pytest.fixture
 def module(slicer_window):
-    """The module's widget."""
-    slicer_window.load_module(MODULE_FILE)
-    slicer_window.slicer.util.mainWindow().show()
-    slicer_window.slicer.util.selectModule("MedUSISReader")
-    return slicer_window.slicer.modules.MedUSISReaderWidget
-
-
-def open_room(module, study: Study):
-    assert module.read(study.package, "R1"), module.ui.errorTextLabel.text
-    return module.panel.room
+    return open_module(slicer_window)
 
 
 @pytest.fixture
 def opened(slicer_window, module, study_of):
-    """A reader in the room at the first trial that counts."""
-
-    def opened(kind: str, mouse: bool = False) -> Reader:
-        reader = Reader(slicer_window, open_room(module, study_of(kind)), mouse=mouse)
-        while reader.room.flow.step != "trial" or reader.room.flow.now().trial.training:
-            step = reader.room.flow.step
-            reader.answer() if step == "trial" else reader.fill() if step == "profile" else reader.press("Return")
-        return reader
-
-    return opened
-
-
-def shown_volumes(slicer, count: int) -> list:
-    """The volume that each view shows."""
-    manager = slicer.app.layoutManager()
-    composites = [manager.sliceWidget(view_name(n)).mrmlSliceCompositeNode() for n in range(1, count + 1)]
-    return [slicer.mrmlScene.GetNodeByID(node.GetBackgroundVolumeID()) for node in composites]
-
-
-def slice_node(slicer, number: int):
-    return slicer.app.layoutManager().sliceWidget(view_name(number)).mrmlSliceNode()
+    return lambda kind, mouse=False: reader_at_work(slicer_window, module, study_of(kind), mouse)
 
 
 class TestWholeReadings:
@@ -250,215 +209,6 @@ class TestTheTrial:
         reader.answer()
         gone = {panel.image for panel in now.stages[0].panels}
         slicer_window.wait_until(lambda: not gone & set(room._images.loaded()) and len(room._images.loaded()) == 4)
-
-
-class TestBlinding:
-    def texts_on_screen(self, slicer) -> list[str]:
-        """Every text that a visible widget shows, tool tips included."""
-        import qt
-
-        texts = []
-        for widget in slicer.util.mainWindow().findChildren(qt.QWidget):
-            if widget.isVisible():
-                for name in ("text", "title", "windowTitle", "plainText", "toolTip", "statusTip"):
-                    value = getattr(widget, name, None)
-                    texts += [value] if isinstance(value, str) and value else []
-        return texts
-
-    def texts_in_views(self, slicer) -> list[str]:
-        """What the corners of the views say."""
-        texts = []
-        manager = slicer.app.layoutManager()
-        for name in manager.sliceViewNames():
-            props = manager.sliceWidget(name).sliceView().renderer().GetViewProps()
-            for index in range(props.GetNumberOfItems()):
-                prop = props.GetItemAsObject(index)
-                if prop.IsA("vtkCornerAnnotation"):
-                    texts += [prop.GetText(corner) for corner in range(8) if prop.GetText(corner)]
-        return texts
-
-    def texts_in_scene(self, slicer) -> list[str]:
-        """Names, descriptions, attributes and files of all nodes."""
-        texts = []
-        for node in slicer.util.getNodesByClass("vtkMRMLNode"):
-            texts += [node.GetName() or "", node.GetDescription() or ""]
-            texts += [f"{name}={node.GetAttribute(name)}" for name in node.GetAttributeNames()]
-            if node.IsA("vtkMRMLStorageNode"):
-                texts.append(node.GetFileName() or "")
-        return texts
-
-    @pytest.mark.parametrize("kind", ["turing", "pairs", "lesions"])
-    def test_nothing_on_the_screen_or_in_the_scene_tells_what_an_image_is(self, slicer_window, module, study_of, kind):
-        slicer = slicer_window.slicer
-        annotations = slicer.modules.DataProbeInstance.infoWidget.sliceAnnotations
-        annotations.sliceViewAnnotationsEnabled = 1
-        annotations.updateSliceViewFromGUI()
-        study = study_of(kind)
-        protocol, key = load_study(study.folder)
-        words = {word.strip('"') for word in forbidden_words(protocol, key)} - {"seed", "secret", "arms"}
-        words |= {image.name for image in key.images} | {trial.id for trial in key.trials}
-        words |= {"doe_jane", "patient", "siemens", "philips", "synthetic mr", str(study.folder)}
-        reader = Reader(slicer_window, open_room(module, study), seed=5)
-        while reader.room.flow.step != "closing":
-            reader.read(trials=1)
-            if reader.room.flow.step != "trial":
-                continue
-            screen = self.texts_on_screen(slicer) + self.texts_in_views(slicer)
-            assert any("of" in text for text in screen)
-            for text in screen + self.texts_in_scene(slicer):
-                assert not [word for word in words if word.lower() in text.lower()], text
-            names = {node.GetName() for node in slicer.util.getNodesByClass("vtkMRMLVolumeNode")}
-            assert names == {"Image"}
-            files = slicer.util.getNodesByClass("vtkMRMLVolumeArchetypeStorageNode")
-            assert not [node for node in files if node.GetFileName()]
-            assert all(not text.startswith("B:") for text in self.texts_in_views(slicer))
-        reader.room.leave()
-
-    def test_everything_else_of_the_window_is_hidden_and_brought_back(self, slicer_window, module, study_of):
-        slicer = slicer_window.slicer
-        window = slicer.util.mainWindow()
-        annotations = slicer.modules.DataProbeInstance.infoWidget.sliceAnnotations
-        annotations.sliceViewAnnotationsEnabled = 1
-        layout = slicer.app.layoutManager().layout
-
-        def parts():
-            kinds = ("QDockWidget", "QToolBar", "QMenuBar", "QStatusBar")
-            return {part for kind in kinds for part in window.findChildren(kind) if part.isVisible()}
-
-        before = parts()
-        assert len(before) == 4
-        reader = Reader(slicer_window, open_room(module, study_of("turing")))
-        reader.read(trials=1)
-        assert window.isFullScreen()
-        assert {part.objectName for part in parts()} == {"MedUSISReaderDock"}
-        assert not annotations.sliceViewAnnotationsEnabled
-        bar = slicer.app.layoutManager().sliceWidget(view_name(1)).sliceController()
-        assert bar.isHidden()
-        reader.room.leave()
-        slicer_window.process_events()
-        assert parts() == before and not window.isFullScreen()
-        assert annotations.sliceViewAnnotationsEnabled and slicer.app.layoutManager().layout == layout
-        assert not slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")
-        assert not slicer.util.getNodesByClass("vtkMRMLMarkupsNode")
-
-    def test_no_key_or_gesture_of_a_view_brings_another_image(self, slicer_window, opened):
-        reader = opened("turing")
-        slicer = slicer_window.slicer
-        slicer_window.wait_until(lambda: len(reader.room._images.loaded()) == 2)
-        before = shown_volumes(slicer, 1)
-        widget = slicer.app.layoutManager().sliceWidget(view_name(1))
-        interactor = widget.sliceView().interactor()
-        for key in "[]{}vgt":
-            interactor.SetKeyEventInformation(0, 0, key, 0, key)
-            interactor.InvokeEvent("KeyPressEvent")
-            interactor.InvokeEvent("CharEvent")
-        composite = widget.mrmlSliceCompositeNode()
-        assert shown_volumes(slicer, 1) == before
-        assert composite.GetForegroundVolumeID() is None and composite.GetLabelVolumeID() is None
-
-
-class TestTrouble:
-    def test_a_full_disk_is_said_and_the_answer_can_be_tried_again(self, slicer_window, opened):
-        reader = opened("turing")
-        room = reader.room
-        disk = SmallDisk(room.flow.session._store)
-        disk.full = True
-        for _ in range(6):  # the last page of the file may have room for some
-            now = room.flow.now()
-            reader.answer()
-            if room.ui.answerErrorLabel.text:
-                break
-            if room.flow.step == "break":
-                reader.press("Return")
-        assert "NOT stored" in room.ui.answerErrorLabel.text and "space" in room.ui.answerErrorLabel.text
-        assert not room.flow.session.answers_to(now.trial.id) and room.flow.now() == now
-        assert room.trial.values["source"], "what was chosen is still there"
-        disk.full = False
-        reader.press("Return")
-        assert room.flow.session.answers_to(now.trial.id)
-        assert room.flow.now() != now and not room.ui.answerErrorLabel.text
-
-    def test_a_trial_whose_image_is_gone_is_not_replaced_by_the_one_before(self, slicer_window, opened):
-        reader = opened("turing")
-        room = reader.room
-        room._load_ahead = lambda: None
-        wanted = {panel.image for panel in room.flow.session.upcoming().stages[0].panels}
-        room._images.keep_only(set(room._images.loaded()) - wanted)
-        for image in wanted:
-            (room._opened.folder / "trials" / f"{image}.nii").unlink()
-        reader.answer()
-        assert "cannot be shown" in room.ui.messageTitleLabel.text and str(room._opened.folder) not in "".join(
-            (room.ui.messageTextLabel.text, room.ui.messageTitleLabel.text)
-        )
-        assert slicer_window.slicer.util.mainWindow().centralWidget().isHidden()
-        count = len(room.flow.session.rows)
-        reader.press("Return")
-        assert len(room.flow.session.rows) == count and not room.ui.leaveButton.isHidden()
-        room.ui.leaveButton.click()
-        assert not room.is_open
-
-    def test_one_reader_in_two_windows_is_refused(self, slicer_window, module, study_of):
-        study = study_of("turing")
-        room = open_room(module, study)
-        with pytest.raises(MedUSISError, match="open in another window"):
-            open_reading(study.package, "R1")
-        room.leave()
-        open_reading(study.package, "R1").close()
-
-    def test_another_readers_package_is_refused(self, module, study_of):
-        study = study_of("turing")
-        assert not module.read(study.package, "R2")
-        assert "another reader" in module.ui.errorTextLabel.text
-        assert module.panel.room is None and not answers_beside(study.package).exists()
-
-    def test_a_package_that_was_changed_is_refused(self, module, study_of):
-        study = study_of("turing")
-        content = bytearray(study.package.read_bytes())
-        content[len(content) // 2] ^= 255
-        study.package.write_bytes(bytes(content))
-        assert not module.read(study.package, "R1")
-        assert module.panel.errors.shown
-
-    def test_a_crash_is_told_at_the_next_start(self, slicer_window, module, study_of):
-        study = study_of("turing")
-        reader = Reader(slicer_window, open_room(module, study), seed=4)
-        reader.read(trials=5)
-        reader.room.close()  # nobody left it: as after a crash
-        room = open_room(module, study)
-        assert "ended without being left" in room.ui.messageTextLabel.text
-        assert "3 of 6 trials are answered" in room.ui.messageTextLabel.text
-
-    def test_closing_the_scene_leaves_the_reading_and_loses_nothing(self, slicer_window, module, study_of):
-        study = study_of("lesions")
-        reader = Reader(slicer_window, open_room(module, study), seed=4)
-        reader.read(trials=2)
-        slicer_window.slicer.mrmlScene.Clear(0)
-        slicer_window.process_events()
-        assert module.panel.room is None and "scene was closed" in module.ui.errorTextLabel.text
-        assert not slicer_window.slicer.util.mainWindow().centralWidget().isHidden()
-        again = Reader(slicer_window, open_room(module, study), seed=6, said=reader.said)
-        again.read()
-        assert study.stored(answers_beside(study.package)) == again.said
-
-    def test_unloading_the_module_gives_the_screen_back(self, slicer_window, module, study_of):
-        study = study_of("turing")
-        Reader(slicer_window, open_room(module, study)).read(trials=1)
-        slicer_window.unload_module("MedUSISReader")
-        assert not slicer_window.slicer.util.mainWindow().isFullScreen()
-        open_reading(study.package, "R1").close()
-
-    def test_images_of_the_user_are_closed_only_when_he_agrees(self, slicer_window, module, study_of):
-        import numpy as np
-
-        slicer = slicer_window.slicer
-        slicer.util.addVolumeFromArray(np.zeros((4, 4, 4)), name="Doe^Jane")
-        study = study_of("turing")
-        slicer_window.messages.answer(False)
-        assert not module.read(study.package, "R1")
-        assert slicer.util.getNode("Doe^Jane") is not None
-        slicer_window.messages.answer(True)
-        assert module.read(study.package, "R1")
-        assert not slicer.mrmlScene.GetNodesByName("Doe^Jane").GetNumberOfItems()
 
 
 class TestPanel:

@@ -17,6 +17,7 @@ from PySide6.QtWidgets import QWidget
 from slicer_harness import pythonqt, scene_setup, slicer_namespace, slicer_util, uncaught, user_input
 from slicer_harness.messages import Messages, messages
 from slicer_harness.pip_calls import PipCalls, pip_calls
+from slicer_harness.screen import choose_screen
 from slicer_harness.subject_hierarchy import SubjectHierarchyFiller
 
 
@@ -36,7 +37,7 @@ class Harness:
     """
 
     def __init__(self) -> None:
-        os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+        choose_screen()
         if sys.platform == "linux" and "DISPLAY" not in os.environ:
             os.environ.setdefault("VTK_DEFAULT_OPENGL_WINDOW", "vtkEGLRenderWindow")  # else VTK asks for an X server
         pythonqt.install()
