@@ -12,7 +12,7 @@ from MedUSISLib.imaging.geometry import Geometry
 # Deflate cannot pack closer than 1032 to 1; bzip2, which NRRD knows too, reaches about 45,000 to 1. DICOM slices of air
 # alone are packed about 1,000 to 1, headers included.
 _CLOSEST_PACKING = {"": 1, "gzip": 1032, "bzip2": 50_000, "codec": 10_000}
-_SMALLEST_MM, _LARGEST_MM = 1e-3, 1e3
+_SMALLEST_MM, _LARGEST_MM = 1e-3, 1e2  # half a millimetre in micrometres is 500
 _FURTHEST_MM = 1e5
 
 

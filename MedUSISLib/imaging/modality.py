@@ -14,6 +14,7 @@ AIR_HU = -1024
 # (-2000, -3024, -1100 .. -1207 by resampling ringing in the shared data).
 _SAMPLE = 2_000_000
 _SLAB = 16
+_HIGHEST = 1e6  # steel on an extended scale has some 30,000 HU
 # So many voxels at one value above air were a window's lower end: air, lungs and couch cannot be told apart any more.
 _CLIPPED = 0.1
 
@@ -166,6 +167,8 @@ def _objection(volume: Volume) -> tuple[str, str] | None:
         return f"has neither air nor fat: {span}, {kind}", give
     if v.low > -300 and v.at_low > _CLIPPED:
         return f"is clipped: {100 * v.at_low:.0f} % of its voxels have its lowest value, {v.low:.4g}", give
+    if v.high > _HIGHEST:
+        return f"holds values that no tissue or metal has: {span}", give
     if v.high < 60:
         return f"has no soft tissue or bone: {span}", give
     if not _is_ct_like(v):

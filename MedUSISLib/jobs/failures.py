@@ -40,6 +40,7 @@ _PATH_ERRNO = frozenset(
     {errno.ENAMETOOLONG, errno.EACCES, errno.EPERM, errno.EROFS, errno.ELOOP, errno.ENOTDIR, errno.EISDIR}
 )
 _PACKAGE = Path(__file__).resolve().parent.parent
+_PATH_TEXTS = ("embedded null", "Symlink loop", "Could not determine home directory")  # of pathlib
 _DEVICE_TEXTS = ("No CUDA GPUs are available", "Torch not compiled with CUDA", "Found no NVIDIA driver")
 
 
@@ -79,6 +80,12 @@ def named_error(error: BaseException) -> MedUSISError:
             f"a file or folder cannot be used ({os.strerror(error.errno)})",
             "check the paths that were given, and who may read and write there",
             error.filename if isinstance(error.filename, str) else None,
+        )
+    if isinstance(error, (ValueError, RuntimeError)) and any(text in str(error) for text in _PATH_TEXTS):
+        return MedUSISError(
+            ErrorCode.BAD_SETTING,
+            "a path that was given is none: it leads in a circle, holds a zero character, or names the home of nobody",
+            "check the paths that were given",
         )
     if isinstance(error, (RuntimeError, AssertionError)) and any(text in str(error) for text in _DEVICE_TEXTS):
         return MedUSISError(

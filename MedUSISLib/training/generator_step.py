@@ -28,6 +28,8 @@ _LOGGED = (
     *("loss", "spread"),
 )
 
+_MANY_WEIGHTS = 2**24
+
 
 def one_hot(labels: Tensor, classes: int) -> Tensor:
     """Class indices (B, ...) of 2 or 3 spatial axes to float (B, C, ...), channels last in memory."""
@@ -85,7 +87,7 @@ def train_step(
         if network is not None:
             require_grad(network, True)  # a step that memory ran out in may have left it off
     networks.generator_optimiser.zero_grad(set_to_none=True)  # the last step's, whose memory is of use now
-    _tidy_heap(batch)
+    _tidy_heap(networks)
 
     def synthesize(part: Part) -> Tensor:
         return networks.generator(one_hot(part.batch.labels, classes), part.noise)
@@ -102,7 +104,7 @@ def train_step(
     at_once = synthesize(parts[0]) if len(parts) == 1 else None
     if adversarial or oasis:
         fakes = [at_once.detach()] if at_once is not None else _without_gradient(synthesize, parts)
-        _tidy_heap(batch)
+        _tidy_heap(networks)
         for number in range(phase.discriminator_steps if adversarial else 0):
             if number:
                 networks.discriminator_optimiser.zero_grad(set_to_none=True)
@@ -119,7 +121,7 @@ def train_step(
         fake = at_once if at_once is not None else synthesize(part)
         losses = generator_losses(networks, part, fake, phase, classes, whole, patches, grain)
         loss = sum((weight * part.share_of(name) * value for name, (weight, value) in losses.items()), fake.sum() * 0)
-        _tidy_heap(batch)
+        _tidy_heap(networks)
         networks.fabric.backward(loss)
         values = {name: float(value.detach()) * part.share_of(name) for name, (_, value) in losses.items()}
         values |= {"loss": float(loss.detach()), "spread": float(fake.detach().float().std()) * part.share}
@@ -144,9 +146,12 @@ def train_step(
     return log
 
 
-def _tidy_heap(batch: Batch) -> None:
-    """Before something large is made: what the step has let go lies in gaps of the heap, a quarter of its peak."""
-    if batch.labels.device.type == "cpu":
+def _tidy_heap(networks: Adversaries) -> None:
+    """Before something large is made: what the step has let go lies in gaps between gradients, an eighth of the peak.
+
+    Small networks leave small gaps, which are not worth the time of taking their pages again.
+    """
+    if networks.fabric.device.type == "cpu" and networks.trained_weights >= _MANY_WEIGHTS:
         trim_heap()
 
 
@@ -166,7 +171,7 @@ def _penalise(networks: Adversaries, parts: list[Part], reals: list[Tensor], pha
         images = parts_of(real, discriminator)
         for few in images:
             penalty = r1_penalty(discriminator, few, phase.r1, phase.r1_every) * (part.real_share / len(images))
-            _tidy_heap(part.batch)
+            _tidy_heap(networks)
             networks.fabric.backward(penalty)
             total += float(penalty.detach())
     return total

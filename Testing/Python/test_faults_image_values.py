@@ -11,8 +11,10 @@ import pytest
 from faults.images import GRID, file_of, sound_values
 from test_faults_images import MAKE, patched, refused, sample
 
-from MedUSISLib.errors import ErrorCode
+from MedUSISLib.errors import ErrorCode, MedUSISError
+from MedUSISLib.imaging.modality import check_is_ct
 from MedUSISLib.imaging.reading import read_geometry, read_volume
+from MedUSISLib.imaging.volume import Volume
 
 pytestmark = pytest.mark.fault("image")
 
@@ -84,6 +86,17 @@ def test_values_beyond_single_precision_are_none(tmp_path: Path) -> None:
     assert np.isfinite(volume.array_kji).all()
     assert volume.array_kji[0, 0, 0] == volume.array_kji.min()
     assert "2 voxels without a finite value" in volume.meta["notes"][0]
+
+
+def test_numbers_that_no_tissue_or_metal_has_are_no_ct() -> None:
+    values = np.full(GRID.shape_kji, -1000, np.float32)
+    values[1:6, 1:7, 1:8] = np.random.default_rng(0).normal(40, 20, (5, 6, 7))
+    values[2:4, 2:4, 2:4] = 900
+    check_is_ct(Volume(values, GRID))
+    values[2:4, 2:4, 2:4] = 1e30
+    with pytest.raises(MedUSISError, match="no tissue or metal has") as caught:
+        check_is_ct(Volume(values, GRID))
+    assert caught.value.code is ErrorCode.NOT_A_CT
 
 
 def test_a_nifti_that_lies_in_two_places_says_which_was_taken(tmp_path: Path) -> None:

@@ -118,7 +118,7 @@ def test_an_image_larger_than_the_memory_says_so(tmp_path: Path, monkeypatch: py
 # Places and values
 
 
-@pytest.mark.parametrize("spacing", [1e-5, 1e4, 1e30, float("inf"), float("nan")])
+@pytest.mark.parametrize("spacing", [1e-5, 500, 1e4, 1e30, float("inf"), float("nan")])
 def test_voxels_that_no_body_has_are_refused(tmp_path: Path, spacing: float) -> None:
     path = patched(sample(tmp_path, "nifti-quaternion"), 80, "f", spacing)
     refused(path, ErrorCode.GEOMETRY_MISMATCH)

@@ -230,3 +230,16 @@ def test_commands_end_without_a_traceback(tmp_path: Path) -> None:
     assert len(codes) == len(calls), done.stdout + done.stderr
     assert all(code not in (0, 1) for code in codes), (codes, done.stderr[-3000:])
     assert "Traceback" not in done.stderr
+
+
+@UNIX
+@pytest.mark.parametrize("out", ["circle", "a\0b", "~nobody-of-that-name/x"])
+def test_output_paths_that_are_none_are_refused(tmp_path: Path, out: str) -> None:
+    (tmp_path / "circle").symlink_to("circle")
+    parameters = {"ct": "ct.nii", "segmentation": "seg.nii", "out": out if out[0] == "~" else str(tmp_path / out)}
+    (tmp_path / "job.json").write_text(json.dumps({"version": 1, "kind": "synthesize", "parameters": parameters}))
+    stream = io.StringIO()
+    assert run_job(tmp_path / "job.json", stream) == 2
+    last = json.loads(stream.getvalue().splitlines()[-1])
+    assert (last["event"], last["code"]) == ("error", "BAD_SETTING")
+    assert "path" in last["message"] and last["hint"]

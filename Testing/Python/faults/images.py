@@ -23,7 +23,7 @@ from MedUSISLib.imaging.volume import Volume
 from MedUSISLib.imaging.writing import write_volume
 
 GRID = geometry_about((12, -34, 56), (9, 8, 7), (1.5, 2.0, 4.0), rotation((0.2, 0.1, -0.3)))
-SMALLEST_MM, LARGEST_MM = 1e-3, 1e3
+SMALLEST_MM, LARGEST_MM = 1e-3, 1e2
 
 
 def sound_values() -> np.ndarray:
