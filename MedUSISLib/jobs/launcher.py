@@ -187,7 +187,7 @@ class Launcher:
                     break
         finally:
             self.cancel()
-            self.wait(timeout_s=5.0)
+            self.wait(timeout_s=20.0)  # it is killed after one; on a busy machine its end and the tidying take longer
 
     def wait(self, timeout_s: float | None = None) -> bool:
         """Wait for the end of the job; False when it still runs after ``timeout_s``."""
