@@ -20,6 +20,7 @@ from MedUSISLib.runs.identity import ProcessIdentity
 INPUT_CHANGED = "INPUT_CHANGED"
 """Warning: a result stays that was made from other files than the input holds now."""
 _MOST_NAMED = 10
+_OF_FILE_MANAGERS = ("thumbs.db", "desktop.ini")
 
 WORKERS_FACT = "workers"
 """Under this name the manifest keeps who works."""
@@ -75,10 +76,20 @@ def settle(manifest: Manifest, request: BatchRequest, progress: Progress) -> Non
 
 
 def changed_since(case: BatchCase, began: datetime) -> bool:
-    """Whether CT or segmentation was written after a case was begun; of folders only whether files came or went."""
+    """Whether CT or segmentation was written after a case was begun; of folders only whether files came in."""
     for path in filter(None, (case.ct, case.segmentation)):
         with suppress(OSError):  # its disk is not there: nothing is known
-            if path.stat().st_mtime > began.timestamp():
+            if path.stat().st_mtime > began.timestamp() and (not path.is_dir() or _got_files(path, began.timestamp())):
+                return True
+    return False
+
+
+def _got_files(folder: Path, since_s: float) -> bool:
+    """Whether one of its files is new here, copied with its old time perhaps; what a file manager leaves is none."""
+    for path in folder.iterdir():
+        if not path.name.startswith(".") and path.name.lower() not in _OF_FILE_MANAGERS and path.is_file():
+            status = path.stat()
+            if max(status.st_mtime, status.st_ctime) > since_s:
                 return True
     return False
 

@@ -7,14 +7,17 @@ import os
 import shutil
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from batch_example import Example, fake_workers
 
 from MedUSISLib.batch import folder
+from MedUSISLib.batch.case import BatchCase
 from MedUSISLib.batch.folder import OWNER_NAME, case_folder, claimed
 from MedUSISLib.batch.grids import is_copy
+from MedUSISLib.batch.settling import changed_since
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -68,6 +71,19 @@ def test_files_that_were_written_after_their_result_are_told(example: Example) -
     os.utime(example.inputs / "b_seg.nii.gz", (later, later))
     assert example.run().done == 2
     assert "1 case(s) that are done (case-0002)" in warnings(example)["INPUT_CHANGED"]
+
+
+def test_of_a_folder_files_that_come_in_are_told_and_nothing_that_a_file_manager_leaves(tmp_path: Path) -> None:
+    (tmp_path / "IM1").touch()
+    case, began = BatchCase("a", tmp_path, None), datetime.now(UTC) + timedelta(seconds=60)
+    later = began.timestamp() + 60
+    assert not changed_since(case, began)
+    for name in (".DS_Store", "Thumbs.db", "IM2"):
+        (tmp_path / name).touch()
+        os.utime(tmp_path / name, (later, later))
+        os.utime(tmp_path, (later, later))
+        assert changed_since(case, began) == (name == "IM2")
+    assert not changed_since(BatchCase("b", tmp_path / "absent", None), began)
 
 
 def test_a_case_that_was_taken_out_of_the_input_is_not_done_and_comes_back_with_it(example: Example) -> None:
