@@ -182,8 +182,12 @@ class Matcher:
 
     def _offer(self, one: Segmentation, fit: Fit, cts: Sequence[Ct], offers: dict[str, list[_Offer]]) -> None:
         if fit in (Fit.NAME, Fit.PART_OF_NAME) and self._owners.is_of_another(one.files, [ct.files for ct in cts]):
-            self._tell("NAME_AGAINST_VOXELS", one, "its name says one CT, but it lies on the voxels of another")
-            return
+            # CTres.nii.gz beside CT.nii.gz, and SEG.nii.gz on its grid: as if nothing were called CT alone
+            kin = [ct for ct in self._with_part_of_name(one) if self._grids.same(one.files, ct.files)]
+            if len(kin) != 1:
+                self._tell("NAME_AGAINST_VOXELS", one, "its name says one CT, but it lies on the voxels of another")
+                return
+            fit, cts = Fit.GRID, kin
         if len(cts) > 1 and fit is not Fit.REFERENCE:
             same = _of_one_person(one, [ct for ct in cts if self._grids.same(one.files, ct.files)])
             if not same:

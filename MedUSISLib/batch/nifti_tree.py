@@ -7,6 +7,7 @@ anyway. Files whose names say nothing are read.
 from __future__ import annotations
 
 import warnings
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -80,6 +81,7 @@ class VolumeTree:
 
     def settle(self, progress: Progress) -> None:
         """Read what names do not tell, and leave out what MedUSIS made."""
+        self._files = _doubted(self._files)
         # Of masks beside an image the largest is asked; where they turn out to be none, all of them.
         images = [files[beside.image] for beside, files in self._beside]
         largest = [replace(files[beside.largest], role="") for beside, files in self._beside]
@@ -169,6 +171,20 @@ def _role(name: str, channels: dict[str, str]) -> str:
     role = name_facts(name).role
     # Of ``labelsTr/ct_001.nii.gz`` the folder may be right, of ``lesions/p1_ct.nii.gz`` the file.
     return "" if role == "ct" and folder_of_labels(name) else role
+
+
+def _doubted(files: Sequence[_File]) -> list[_File]:
+    """Names are not believed of ``labels/P1/ct.nii.gz`` where ``images/P1/ct.nii.gz`` is there, too."""
+    by_words: dict[Words, list[bool]] = defaultdict(list)
+    said = [(file, own_words(file.name), _below_labels(file.name)) for file in files if file.role == "ct"]
+    for _, words, below in said:
+        by_words[words].append(below)
+    doubted = {file.name for file, words, below in said if below and not all(by_words[words])}
+    return [replace(file, role="") if file.name in doubted else file for file in files]
+
+
+def _below_labels(name: str) -> bool:
+    return any(folder_of_labels(f"{folder}/x") for folder in PurePosixPath(name).parents)
 
 
 def _nnunet_channels(dataset: Path) -> dict[str, str]:

@@ -218,6 +218,27 @@ def test_names_that_were_mixed_up_are_told_and_not_believed(tmp_path: Path) -> N
     assert codes(found) == {f"p{number}_seg.nii.gz": "NAME_AGAINST_VOXELS" for number in (2, 3, 5)}
 
 
+def test_a_segmentation_on_the_voxels_of_another_ct_of_the_same_person_is_that_ones(tmp_path: Path) -> None:
+    write(tmp_path, "P1/CT.nii.gz", geometry=grid(1))
+    write(tmp_path, "P1/CT_res.nii.gz", "P1/SEG.nii.gz")
+    write(tmp_path, "P1/PET.nii.gz", geometry=grid(2))
+    found = find_cases(tmp_path)
+    assert pairs(found, tmp_path) == {"P1/CT.nii.gz": None, "P1/CT_res.nii.gz": "P1/SEG.nii.gz"}
+    assert codes(found) == {"P1/SEG.nii.gz": "PAIRED_BY_GRID", "P1/PET.nii.gz": "NOT_A_CT"}
+
+
+def test_labels_that_have_the_whole_name_of_their_ct_are_told_by_their_voxels(tmp_path: Path) -> None:
+    for number, person in enumerate(("A", "B")):
+        save(ct(number), tmp_path / "data" / person / "1" / "ct.nii.gz")
+        save(labels(), tmp_path / "labels" / person / "1" / "ct.nii.gz")
+    save(ct(2), tmp_path / "labels" / "C" / "1" / "ct.nii.gz")
+    assert found_in(tmp_path) == {
+        "data/A/1/ct.nii.gz": "labels/A/1/ct.nii.gz",
+        "data/B/1/ct.nii.gz": "labels/B/1/ct.nii.gz",
+        "labels/C/1/ct.nii.gz": None,
+    }
+
+
 def test_two_that_fit_equally_well_are_not_chosen_from(tmp_path: Path) -> None:
     write(tmp_path, "P1/ct.nii.gz", "P1/seg_Mueller.nii.gz", "P1/seg_Weber.nii.gz", "P2/ct.nii.gz", "P2/seg.nii.gz")
     found = find_cases(tmp_path)
