@@ -11,14 +11,6 @@ from typing import Any
 from window_doubles import open_panel
 
 
-@contextmanager
-def new_user(slicer_window: Any) -> Iterator[Any]:
-    """Slicer, for somebody who has chosen nothing yet."""
-    slicer_window.slicer.app.userSettings().clear()
-    yield slicer_window.slicer
-    slicer_window.slicer.app.userSettings().clear()
-
-
 def unfold(slicer: Any, logic: Any = None) -> SimpleNamespace:
     """The panel with the part opened; ``batch`` are its widgets."""
     window = open_panel(slicer, logic)

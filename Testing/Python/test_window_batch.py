@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 from batch_doubles import make_batch, set_state
-from batch_window import new_user, planned_batch, unfold
-from window_doubles import INCOMPLETE, FakeInstallation, FakeLogic, open_panel
+from batch_window import planned_batch, unfold
+from window_doubles import INCOMPLETE, FakeInstallation, FakeLogic, new_user, open_panel
 
 from MedUSISLib.errors import ErrorCode, MedUSISError
 from MedUSISLib.runs.status import RunState

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 from batch_tree import grid, write
-from batch_window import new_user, planned_batch
+from batch_window import planned_batch
+from window_doubles import new_user
 
 from MedUSISLib.batch.find_cases import find_cases
 from MedUSISLib.batch.found_file import write_found

@@ -94,7 +94,9 @@ class FakeBackground:
         self.accepted: list[str | None] = []
         self.forgotten: list[str] = []
         self.terms: dict[str, Any] | None = {
-            "terms": "Head (head-t1w 1.0.0)\nLicence: CC-BY-4.0", "licence_text": "You may ...", "sha256": "5" * 64
+            "terms": "Head (head-t1w 1.0.0)\nLicence: CC-BY-4.0",
+            "licence_text": "You may ...",
+            "sha256": "5" * 64,
         }
         self.scans: list[tuple[Any, ...]] = []
         self.looks: list[tuple[Any, ...]] = []
@@ -209,6 +211,14 @@ def open_panel(slicer: Any, logic: Any = None, dialogs: Any = None, shelf: Any =
     panel.enter()
     _OPENED.append(widget)
     return types.SimpleNamespace(panel=panel, ui=ui, widget=widget, logic=logic, dialogs=dialogs)
+
+
+@contextmanager
+def new_user(slicer_window: Any) -> Iterator[Any]:
+    """Slicer, for somebody who has chosen nothing yet."""
+    slicer_window.slicer.app.userSettings().clear()
+    yield slicer_window.slicer
+    slicer_window.slicer.app.userSettings().clear()
 
 
 @contextmanager
