@@ -13,6 +13,7 @@ from typing import Any
 from MedUSISLib.dataset.names import sequence_of
 from MedUSISLib.errors import ErrorCode, MedUSISError
 from MedUSISLib.imaging.dicom_files import is_dicom_file
+from MedUSISLib.imaging.packed_pixels import elements_of
 from MedUSISLib.imaging.writing import volume_suffix
 from MedUSISLib.progress import Progress
 
@@ -148,13 +149,12 @@ def _series_items(slices: list[Path], where: Path, root: Path) -> Iterator[Item]
     """One item for each series; localizers are left out, as the reader does."""
     if not slices:
         return
-    import pydicom
     from pydicom.errors import InvalidDicomError
 
     found: dict[str, list[tuple[Path, Any]]] = defaultdict(list)
     for path in slices:
         try:
-            header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=_TAGS)
+            header = elements_of(path, _TAGS)
         except (InvalidDicomError, OSError, EOFError, ValueError):
             continue
         if "LOCALIZER" not in [str(part).upper() for part in header.get("ImageType") or []]:

@@ -12,6 +12,7 @@ import numpy as np
 from MedUSISLib.errors import ErrorCode, MedUSISError
 from MedUSISLib.imaging.dicom_regions import ROLE, NamedRegion, Regions, require_frame, unreadable
 from MedUSISLib.imaging.geometry import Geometry
+from MedUSISLib.imaging.packed_pixels import require_modest_file
 from MedUSISLib.imaging.volume import Volume
 
 _CLOSED = ("CLOSED_PLANAR", "CLOSEDPLANAR_XOR", "INTERPOLATED_PLANAR")
@@ -37,7 +38,9 @@ def read_contours(path: Path, ct: Volume) -> Regions:
     import pydicom
 
     # From memory: of a file, pydicom takes as many bytes as a damaged header claims, up to 4 GB.
-    dataset = pydicom.dcmread(BytesIO(path.read_bytes()))
+    content = path.read_bytes()
+    require_modest_file(content)
+    dataset = pydicom.dcmread(BytesIO(content))
     if "StructureSetROISequence" not in dataset:
         raise unreadable("has no regions of interest", "export the structure set again", path)
     kinds = {

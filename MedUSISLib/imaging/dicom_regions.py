@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from MedUSISLib.errors import ErrorCode, MedUSISError
 from MedUSISLib.imaging.dicom_files import is_dicom_file
 from MedUSISLib.imaging.dicom_values import values_taken_as_they_are
+from MedUSISLib.imaging.packed_pixels import PackedTooClosely, elements_of
 from MedUSISLib.imaging.volume import Volume
 
 ROLE = "the segmentation"
@@ -149,6 +149,8 @@ def _damage_named(path: Path, kind: str) -> Iterator[None]:
             yield
     except (MedUSISError, MemoryError):
         raise
+    except PackedTooClosely:
+        raise _claims_too_much(path) from None
     except ImportError as error:
         raise MedUSISError(
             ErrorCode.DEPENDENCY_MISSING,
@@ -187,14 +189,17 @@ def unreadable(what: str, hint: str, path: Path) -> MedUSISError:
     return MedUSISError(ErrorCode.INPUT_NOT_READABLE, f"{ROLE} {what}", hint, path)
 
 
+def _claims_too_much(path: Path) -> MedUSISError:
+    return unreadable("claims more voxels than any segmentation has, or unpacks to them", "export it again", path)
+
+
 def _kind(path: Path) -> str:
     if not is_dicom_file(path):
         return ""
-    import pydicom
-
     try:
-        header: Any = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=_TAGS)
-        modality = str(header.get("Modality", ""))
+        modality = str(elements_of(path, _TAGS).get("Modality", ""))
+    except PackedTooClosely:
+        raise _claims_too_much(path) from None
     except (Exception, MemoryError):  # not a file that anybody can read; a header claims any number of bytes
         return ""
     return modality if modality in _KINDS else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
@@ -14,9 +15,13 @@ from MedUSISLib.imaging.axis_operator import Interpolation
 from MedUSISLib.imaging.dicom_regions import ROLE, NamedRegion, Regions, require_frame
 from MedUSISLib.imaging.dicom_values import values_taken_as_they_are
 from MedUSISLib.imaging.geometry import Geometry
+from MedUSISLib.imaging.packed_pixels import PackedTooClosely, require_modest_file, require_modest_frames
 from MedUSISLib.imaging.resampling import resample
 from MedUSISLib.imaging.volume import Volume
 from MedUSISLib.imaging.voxel_match import carried_over
+
+_MOST_VOXELS = 1 << 30
+"""512 x 512 x 4096: more than a whole body in slices of half a millimetre."""
 
 
 def read_segments(path: Path, ct: Volume) -> Regions:
@@ -31,10 +36,17 @@ def read_segments(path: Path, ct: Volume) -> Regions:
         GEOMETRY_MISMATCH, EMPTY_SEGMENTATION; whatever highdicom raises for a damaged object.
     """
     import highdicom
+    import pydicom
 
     with values_taken_as_they_are():
         # From memory: of a file, pydicom takes as many bytes as a damaged header claims, up to 4 GB.
-        seg = highdicom.seg.segread(BytesIO(path.read_bytes()))
+        content = path.read_bytes()
+        require_modest_file(content)
+        dataset = pydicom.dcmread(BytesIO(content))
+        require_modest_frames(dataset)
+        _require_as_many_frames(dataset)
+        seg = highdicom.seg.Segmentation.from_dataset(dataset, copy=False)
+        _require_modest_grid(seg)
     notes = require_frame(str(seg.get("FrameOfReferenceUID", "")), ct)
     regions = []
     numbers = [int(number) for number in seg.segment_numbers if int(number) > 0]
@@ -54,6 +66,25 @@ def read_segments(path: Path, ct: Volume) -> Regions:
     probe = _segment(seg, numbers[0])
     resampled = carried_over(probe, ct.geometry) is None
     return Regions(regions, notes, resampled)
+
+
+def _require_as_many_frames(dataset: Any) -> None:
+    """Refuse a number of frames that tables would be made for, and that are not described."""
+    described = dataset.get("PerFrameFunctionalGroupsSequence")
+    if described is not None and len(described) != int(dataset.get("NumberOfFrames") or 1):
+        raise ValueError("other frames than functional groups")
+
+
+def _require_modest_grid(seg: Any) -> None:
+    """Refuse a grid that nobody's body needs: two frames that lie far apart claim all that is between them.
+
+    Raises
+    ------
+    PackedTooClosely
+    """
+    grid = seg.get_volume_geometry(allow_missing_positions=True)
+    if grid is not None and math.prod(grid.spatial_shape) > _MOST_VOXELS:
+        raise PackedTooClosely("more than a billion voxels")
 
 
 def _mask_of(seg: Any, number: int, ct: Volume) -> Callable[[], np.ndarray]:

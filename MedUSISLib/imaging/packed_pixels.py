@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import struct
 import zlib
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, BinaryIO
 
 from MedUSISLib.imaging.code_streams import UnreasonableStream, shape_of
@@ -132,25 +134,46 @@ def require_modest_frames(dataset: Any) -> None:
         require_modest(dataset, frame)
 
 
+def elements_of(path: Path, keywords: Sequence[str]) -> Any:
+    """A few elements of a DICOM file, which is not unpacked when it is deflated to too much.
+
+    Raises
+    ------
+    PackedTooClosely
+    Exception
+        Whatever pydicom raises.
+    """
+    import pydicom
+
+    with path.open("rb") as stream:
+        if transfer_syntax(stream.read(LONGEST_META))[0] == DEFLATED:
+            stream.seek(0)
+            require_modest_file(stream.read())
+        stream.seek(0)
+        return pydicom.dcmread(stream, stop_before_pixels=True, specific_tags=list(keywords))
+
+
 def require_modest_file(content: bytes) -> None:
     """Refuse a DICOM file that is deflated as a whole and unpacks to more than `LARGEST_DEFLATED`; any other passes.
 
     Raises
     ------
     PackedTooClosely
-    zlib.error
-        When it cannot be unpacked.
+        When it does, or cannot be unpacked.
     """
     syntax, start = transfer_syntax(content[:LONGEST_META])
     if syntax != DEFLATED:
         return
     unpacker, total = zlib.decompressobj(-zlib.MAX_WBITS), 0
-    for first in range(start, len(content), _PIECE):
-        piece = content[first : first + _PIECE]
-        while piece:
-            total += len(unpacker.decompress(piece, 1 << 20))
-            piece = unpacker.unconsumed_tail
-            if total > LARGEST_DEFLATED:
-                raise PackedTooClosely("a deflated file that unpacks to more than 512 MB")
-        if unpacker.eof:
-            return
+    try:
+        for first in range(start, len(content), _PIECE):
+            piece = content[first : first + _PIECE]
+            while piece and not unpacker.eof and total <= LARGEST_DEFLATED:
+                total += len(unpacker.decompress(piece, 1 << 20))
+                piece = unpacker.unconsumed_tail
+            if unpacker.eof:
+                break
+    except zlib.error as error:
+        raise PackedTooClosely(str(error)) from None
+    if total > LARGEST_DEFLATED:
+        raise PackedTooClosely("a deflated file that unpacks to more than 512 MB")

@@ -37,9 +37,12 @@ def source_files(path: Path, series_uid: str = "") -> list[Path]:
     if path.is_dir():
         return series_files(path, series_uid) or [path]
     if path.is_file() and not volume_suffix(path) and is_dicom_file(path):
-        import pydicom
+        from MedUSISLib.imaging.packed_pixels import PackedTooClosely, elements_of
 
-        header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=["SeriesInstanceUID"])
+        try:
+            header = elements_of(path, ["SeriesInstanceUID"])
+        except PackedTooClosely:  # whoever reads it will say so
+            return [path]
         return series_files(path.parent, str(header.get("SeriesInstanceUID", ""))) or [path]
     if volume_suffix(path) in _DETACHED and path.is_file():
         return [path, *_voxels_of(path)]
