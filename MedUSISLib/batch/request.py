@@ -15,7 +15,7 @@ SegmentTool = Literal["head-seg", "totalsegmentator"]
 
 SAME_FOR_ALL = ("generator", "labels", "unmapped", "mode", "passes", "noise_samples", "truncation", "seed")
 """Settings of a synthesis that make other voxels: those of a batch stay what they were when it was begun."""
-_HOW = ("batch_size", "allow_cpu")
+_HOW = ("batch_size", "allow_cpu", "compile_passes")
 
 
 class BatchRequest(BaseModel):
@@ -49,6 +49,7 @@ class BatchRequest(BaseModel):
     device: str = Field(default="auto", pattern=DEVICE_PATTERN, description="auto, cpu, cuda or cuda:N")
     batch_size: int | None = Field(default=None, ge=1, le=4096, description="slices or windows at once")
     allow_cpu: bool = Field(default=False, description="go on with the CPU when the accelerator's memory is too small")
+    compile_passes: bool = Field(default=False, description="compile what each pass repeats, once in each worker")
     workers: int | None = Field(
         default=None, ge=1, le=256, description="processes, each with the generator in memory; chosen if not given"
     )

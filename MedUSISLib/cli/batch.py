@@ -49,6 +49,10 @@ def batch(
     allow_cpu: Annotated[
         bool, typer.Option("--allow-cpu", help="Go on with the CPU when the device's memory does not suffice.")
     ] = False,
+    compile_passes: Annotated[
+        bool,
+        typer.Option("--compile", help="Compile what each pass repeats, once in each worker; for GPUs."),
+    ] = False,
     workers: Annotated[
         int | None,
         typer.Option(
@@ -106,6 +110,7 @@ def batch(
         "batch_size": batch_size,
         "device": device,
         "allow_cpu": allow_cpu,
+        "compile_passes": compile_passes,
         "workers": workers,
         "retries": retries,
         "case_timeout_s": case_timeout,

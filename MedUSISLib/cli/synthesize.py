@@ -68,6 +68,12 @@ def synthesize(
         bool,
         typer.Option("--allow-cpu", help="Go on with the CPU when the memory of the device given does not suffice."),
     ] = False,
+    compile_passes: Annotated[
+        bool,
+        typer.Option(
+            "--compile", help="Compile what each pass repeats: for long runs on a GPU; takes a while."
+        ),
+    ] = False,
     overwrite: bool = OVERWRITE,
     json_events: bool = JSON_EVENTS,
     verbose: bool = VERBOSE,
@@ -95,6 +101,7 @@ def synthesize(
         "batch_size": batch_size,
         "device": device,
         "allow_cpu": allow_cpu,
+        "compile_passes": compile_passes,
         "overwrite": overwrite,
     }
     run_and_report("synthesize", parameters, json_events, verbose)

@@ -54,6 +54,26 @@ class MaskSource:
         return values.ge_(lowest).neg_().view(tuple(shape))
 
 
+class GivenMasks:
+    """Masks of a pass that were drawn beforehand, for code that cannot draw (`torch.compile`).
+
+    Parameters
+    ----------
+    masks : sequence of Tensor
+        ``[B, n, m, c]`` for each dropout in turn, as `MaskSource.keep` draws them.
+    """
+
+    def __init__(self, masks: Sequence[Tensor]) -> None:
+        self._masks = masks
+        self._used = 0
+
+    def next(self) -> Tensor:
+        """The next one, in the layout of features ``[B, c, n, m]``; True is kept."""
+        mask = self._masks[self._used]
+        self._used += 1
+        return mask.permute(0, 3, 1, 2) != 0
+
+
 def dropped(x: Tensor, sources: Sequence[MaskSource], rate: float) -> Tensor:
     """``x`` ``[B, c, n, m]``, stored channels last, with zeros where the source of its image drops a value.
 

@@ -73,6 +73,9 @@ def hadamard_(planes: Tensor, thin: Tensor | None) -> Tensor:
     thin : Tensor or None
         `thin_hadamard` of its channels.
     """
+    if torch.compiler.is_compiling():  # the compiler plans the memory, and knows no answers into parts of tensors
+        a, b, c, d = planes.chunk(4, 1)
+        return torch.cat((a + b + c + d, a - b + c - d, a + b - c - d, a - b - c + d), 1)
     if thin is not None:
         return F.conv2d(planes, thin)
     pixels = planes.permute(0, 2, 3, 1).view(-1, 2, 2, planes.shape[1] // 4)
@@ -108,8 +111,11 @@ def enlarged(planes: Tensor, added: Tensor) -> Tensor:
     batch, rows, columns, channels = image.shape
     quads = image.view(batch, rows // 4, 2, 2, columns // 4, 2, 2, channels).permute(0, 1, 2, 4, 5, 6, 3, 7)
     small = added.permute(0, 2, 3, 1).view(batch, rows // 4, 1, columns // 4, 1, 2, 2, channels)
-    out = torch.empty(quads.shape, dtype=image.dtype, device=image.device)
-    torch.add(quads, small, out=out)
+    if torch.compiler.is_compiling():
+        out = (quads + small).contiguous()
+    else:
+        out = torch.empty(quads.shape, dtype=image.dtype, device=image.device)
+        torch.add(quads, small, out=out)
     return out.view(batch, rows // 2, columns // 2, 4 * channels).permute(0, 3, 1, 2)
 
 

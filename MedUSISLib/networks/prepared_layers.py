@@ -21,6 +21,10 @@ class Modulation(NamedTuple):
     scale: Tensor
     shift: Tensor
 
+    def applied_(self, x: Tensor) -> Tensor:
+        """``shift + scale * x``; ``x`` is overwritten."""
+        return torch.addcmul(self.shift, x, self.scale, out=None if torch.compiler.is_compiling() else x)
+
 
 def stored(weight: Tensor, dtype: torch.dtype) -> Tensor:
     """A weight as it is kept: in the precision of the arithmetic, channels last."""

@@ -16,6 +16,7 @@ float32: what bfloat16 changes in the image is for the most part rounding there,
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -23,11 +24,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from MedUSISLib.networks.conditioning import Conditioning, check_size
-from MedUSISLib.networks.keep_masks import MaskSource, drop_, dropped
+from MedUSISLib.networks.keep_masks import GivenMasks, MaskSource, drop_, dropped
 from MedUSISLib.networks.parity import enlarged, from_parity, onto_parity, plus_doubled, times_doubled
 from MedUSISLib.networks.prepared_layers import LabelConvolution, Modulation, PreparedNorm, stored
 from MedUSISLib.networks.sharpening import sharpened
 from MedUSISLib.networks.wavelet_generator import WaveletBlock, WaveletGenerator
+
+Masks = Sequence[MaskSource] | GivenMasks
 
 NARROW = 96
 """Channels up to which a block is computed in float32: the errors of so few do not average out, and time is hardly lost
@@ -159,14 +162,22 @@ class PreparedWavelet(nn.Module):
             later += [modulation(number, False), modulation(number, True)]
         return PreparedState(activated, blocks[first + 1].skip_of(skip), given, tuple(later))
 
-    def tail(self, state: PreparedState, sources: list[MaskSource] | None = None) -> Tensor:
+    def masks(self, state: PreparedState, sources: Sequence[MaskSource]) -> list[Tensor]:
+        """All masks of a pass, for `GivenMasks`: those that `tail` would draw from the same sources."""
+        found, shapes = [], [state.activated.shape, *(second.shift.shape for second in state.modulations[::2])]
+        for block, (_, channels, *size) in zip(self._all()[self._first_of_tail :], shapes, strict=True):
+            if block.weight2_dropout is not None:
+                found.append(torch.stack([source.keep((*size, channels), block.rate) for source in sources]))
+        return found
+
+    def tail(self, state: PreparedState, sources: Masks | None = None) -> Tensor:
         """One pass: images ``[B, 1, H, W]`` in [-1, 1], float32.
 
         Parameters
         ----------
         state : PreparedState
             From `trunk`.
-        sources : list of B MaskSource, optional
+        sources : sequence of B MaskSource or GivenMasks, optional
             Where each image's dropout comes from; none: dropout is off.
         """
         blocks, first = self._all(), self._first_of_tail
@@ -220,7 +231,7 @@ class _PreparedBlock(nn.Module):
 
     def activated_(self, x: Tensor, first: Modulation, second: Modulation) -> Tensor:
         """From parity planes (overwritten) to what enters the dropout."""
-        return self.second_half_(self.mixed_(torch.addcmul(first.shift, x, first.scale, out=x)), second)
+        return self.second_half_(self.mixed_(first.applied_(x)), second)
 
     def mixed_(self, modulated: Tensor) -> Tensor:
         """The first convolution, of what the first norm layer has scaled and shifted (and is overwritten)."""
@@ -228,14 +239,16 @@ class _PreparedBlock(nn.Module):
 
     def second_half_(self, x: Tensor, modulation: Modulation) -> Tensor:
         """From the first convolution (overwritten) to what enters the dropout."""
-        x = x.to(modulation.shift.dtype)
-        return self.norm2.activated_(torch.addcmul(modulation.shift, x, modulation.scale, out=x))
+        return self.norm2.activated_(modulation.applied_(x.to(modulation.shift.dtype)))
 
-    def residual(self, activated: Tensor, sources: list[MaskSource] | None = None, keep: bool = False) -> Tensor:
+    def residual(self, activated: Tensor, sources: Masks | None = None, keep: bool = False) -> Tensor:
         """The residual branch from the dropout on; its input is overwritten unless it is to ``keep``."""
         if sources is None or self.weight2_dropout is None:
             return F.conv2d(activated, self.weight2, self.bias2, padding=1)
-        activated = (dropped if keep else drop_)(activated, sources, self.rate)
+        if isinstance(sources, GivenMasks):
+            activated = torch.where(sources.next(), activated, 0)
+        else:
+            activated = (dropped if keep else drop_)(activated, sources, self.rate)
         return F.conv2d(activated, self.weight2_dropout, self.bias2, padding=1)
 
     def skip_of(self, x: Tensor, keep: bool = False) -> Tensor:

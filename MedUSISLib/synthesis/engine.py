@@ -220,6 +220,8 @@ def _computed(read: ReadCase, progress: RecordingProgress, segment_again: bool) 
     sampler = PassSampler(bundle.load_network() if network is None else network, manifest, settings, chosen)
     del network
     _warn_of_settings(request, sampler, progress)
+    repeated = request.passes > 1 and sampler.has_dropout  # what is drawn once is drawn before it is compiled
+    sampler.compile_passes(progress if request.compile_passes and repeated else None)
     progress.checkpoint()
     maps = GridMaps.empty(plan.grid.shape_kji, manifest.intensity, with_spread=request.noise_samples > 0)
     progress.stage("synthesizing")

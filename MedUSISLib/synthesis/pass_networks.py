@@ -16,6 +16,8 @@ from MedUSISLib.networks.memory_format import channels_last
 from MedUSISLib.networks.precision import arithmetic
 from MedUSISLib.networks.prepared_wavelet import PreparedState, PreparedWavelet
 from MedUSISLib.networks.wavelet_generator import WaveletGenerator
+from MedUSISLib.progress import Progress
+from MedUSISLib.synthesis.compiled_tail import CompiledTail
 from MedUSISLib.synthesis.image_workers import ImageWorkers
 
 if TYPE_CHECKING:
@@ -40,6 +42,9 @@ class PassNetwork(Protocol):
     def trunk(self, onehot: torch.Tensor, noise: Any) -> Any: ...
 
     def tail(self, state: Any, seeds: Sequence[int] | None = None) -> torch.Tensor: ...
+
+    def compile_passes(self, progress: Progress | None) -> None:
+        """From now on what passes repeat is compiled, and ``progress`` hears of it; None: it is not."""
 
 
 def pass_network(network: nn.Module, manifest: Manifest, device: torch.device) -> PassNetwork:
@@ -74,6 +79,7 @@ class PreparedPasses:
         # a CPU may have to go on where an accelerator's memory ended, in another precision
         self._source = network if device.type != "cpu" else None
         self._workers = ImageWorkers()
+        self._compiled: CompiledTail | None = None
 
     @property
     def size_multiple(self) -> int:
@@ -83,6 +89,8 @@ class PreparedPasses:
         dtype = arithmetic(self._precision, device)
         if self._source is not None and dtype != self._network.dtype:
             self._network = PreparedWavelet(self._source, dtype)
+        if device != self._device:
+            self._compiled = None
         self._device, self._network = device, self._network.to(device)
 
     def with_noise(self, z: torch.Tensor | None) -> Any:
@@ -97,13 +105,36 @@ class PreparedPasses:
         return self._workers.map(work, self._groups(onehot))
 
     def tail(self, state: Any, seeds: Sequence[int] | None = None) -> torch.Tensor:
-        def work(part: tuple[PreparedState, Sequence[int] | None]) -> torch.Tensor:
-            sources = None if part[1] is None else [MaskSource(seed, self._device) for seed in part[1]]
-            with torch.inference_mode():
-                return self._network.tail(part[0], sources)
+        if seeds is None:
+            return torch.cat(self._workers.map(self._without_dropout, state))
+        parts = list(zip(state, self._groups(seeds), strict=True))
+        images, compiled = None, self._compiled
+        if compiled is not None:
+            images = compiled.attempt(state, lambda: self._drawn(compiled, parts))
+        return torch.cat(self._drawn(self._network.tail, parts) if images is None else images)
 
-        groups = [None] * len(state) if seeds is None else self._groups(seeds)
-        return torch.cat(self._workers.map(work, list(zip(state, groups, strict=True))))
+    def compile_passes(self, progress: Progress | None) -> None:
+        if progress is None:
+            self._compiled = None
+        elif self._compiled is None:
+            self._compiled = CompiledTail(self._network, progress)
+        else:
+            self._compiled.progress = progress
+
+    def _without_dropout(self, state: PreparedState) -> torch.Tensor:
+        with torch.inference_mode():
+            return self._network.tail(state)
+
+    def _drawn(
+        self,
+        tail: Callable[[PreparedState, list[MaskSource]], torch.Tensor],
+        parts: list[tuple[PreparedState, Sequence[int]]],
+    ) -> list[torch.Tensor]:
+        def work(part: tuple[PreparedState, Sequence[int]]) -> torch.Tensor:
+            with torch.inference_mode():
+                return tail(part[0], [MaskSource(seed, self._device) for seed in part[1]])
+
+        return self._workers.map(work, parts)
 
     def _groups(self, items: Any) -> list[Any]:
         """One by one on a CPU, whose cores take an image each; all at once on an accelerator."""
@@ -159,6 +190,10 @@ class PlainPasses:
             finally:
                 set_mc_dropout(self._network, False)
         return torch.cat(images)
+
+    def compile_passes(self, progress: Progress | None) -> None:
+        if progress is not None:
+            progress.warning("NOT_COMPILED", "only generators of slices of the wavelet family can be compiled")
 
     def _drawn(self, state: Any) -> torch.Tensor:
         tail: Callable[..., torch.Tensor] | None = getattr(self._network, "tail", None)

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from MedUSISLib.progress import Progress
 from MedUSISLib.synthesis.moments import RunningMoments
 from MedUSISLib.synthesis.noise import derived_seed, volume_noise
 from MedUSISLib.synthesis.pass_networks import PassNetwork, pass_network
@@ -94,6 +95,10 @@ class PassSampler:
         self.device = torch.device(device)
         self._network.move_to(self.device)
         self._noise.clear()
+
+    def compile_passes(self, progress: Progress | None) -> None:
+        """Compile what passes repeat (`compiled_tail`), and tell ``progress``; None: do not."""
+        self._network.compile_passes(progress)
 
     @property
     def has_dropout(self) -> bool:

@@ -70,6 +70,11 @@ class SynthesisRequest(BaseModel):
         default=None,
         description="voxel (i, j, k) of the CT that somebody looks at: slices through it come first; changes no result",
     )
+    compile_passes: bool = Field(
+        default=False,
+        description="compile what each pass repeats (torch.compile, CUDA graphs on a GPU): it takes a while and needs "
+        "a compiler; without one a warning says so",
+    )
     overwrite: bool = Field(default=False, description="replace what is in the output folder")
     allow_cpu: bool = Field(
         default=False,

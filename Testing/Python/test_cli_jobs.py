@@ -60,6 +60,7 @@ def test_every_option_reaches_the_request(received: list[dict[str, object]]) -> 
     options = (
         "--labels tables/mine.csv --generator head-t1w --mode three-view --passes 20 --noise-samples 4 --truncation 1.5"
         " --seed 7 --device cuda:1 --unmapped soft_tissue --overwrite --batch-size 3 --allow-cpu"
+        " --compile"
     )
     result = CliRunner().invoke(app, synthesize(*options.split()))
     assert result.exit_code == 0, result.output
@@ -81,6 +82,7 @@ def test_every_option_reaches_the_request(received: list[dict[str, object]]) -> 
             "batch_size": 3,
             "device": "cuda:1",
             "allow_cpu": True,
+            "compile_passes": True,
             "overwrite": True,
         }
     ]
