@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import struct
 import subprocess
 import sys
@@ -216,9 +217,11 @@ def test_bombs_are_refused_by_name_with_little_memory(tmp_path: Path) -> None:
     steps.append((str(tmp_path / "ct"), deflated(ds, tmp_path / "deflated.dcm")))
     assert max(path.stat().st_size for _, path in steps if path.is_file()) < 4_000_000
     child = Path(__file__).with_name("bomb_child.py")
+    # Threads of many processors would claim the addresses that are left to it.
+    environment = {**os.environ, "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
     done = subprocess.run(
         [sys.executable, str(child)], input=json.dumps([[kind, str(path)] for kind, path in steps]),
-        capture_output=True, text=True, check=False,
+        capture_output=True, text=True, check=False, env=environment,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-2000:]
     told = dict(zip([path.name for _, path in steps], json.loads(done.stdout), strict=True))
