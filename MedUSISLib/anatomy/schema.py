@@ -44,7 +44,7 @@ class LabelClass(BaseModel):
         What is known or unsure about the class.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     index: int = Field(ge=0, lt=MAXIMUM_CLASSES)
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
@@ -74,7 +74,7 @@ class LabelSchema(BaseModel):
     (16, 9, 'background')
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     id: str = Field(pattern=r"^[a-z][a-z0-9_-]*$")
     version: str = Field(pattern=r"^\d+\.\d+\.\d+$")

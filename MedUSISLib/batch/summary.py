@@ -215,7 +215,8 @@ def _warnings(results: Sequence[CaseResult]) -> Html | None:
     """How many cases have which warning; their words stand in the reports, where paths are taken out of them."""
     cases: dict[str, set[int]] = defaultdict(set)
     for one in results:
-        for warning in one.quality.get("warnings") or []:
+        warnings = one.quality.get("warnings")
+        for warning in warnings if isinstance(warnings, list) else []:
             if isinstance(warning, dict):
                 cases[str(warning.get("code", ""))].add(one.row.number)
     if not cases:

@@ -32,7 +32,7 @@ Role = Literal["ct", "mr", "labels", "ignore"]
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 
 class FoundInFile(_Part):
@@ -229,7 +229,10 @@ def load_dataset(path: str | Path, scanning: bool = False) -> Dataset:
             "correct the line, or take dataset.previous.json beside it",
             path,
         ) from None
-    if isinstance(content, dict) and content.get("version", VERSION) != VERSION:
+    if not isinstance(content, dict) or "version" not in content:
+        hint = "give the folder that `medusis dataset scan` wrote, or its dataset.json"
+        raise MedUSISError(ErrorCode.BAD_SETTING, "the file is no dataset: it names no version", hint, path)
+    if content["version"] != VERSION:
         raise MedUSISError(
             ErrorCode.BAD_SETTING,
             f"the dataset was written by another version (format {str(content['version'])[:20]}, known: {VERSION})",

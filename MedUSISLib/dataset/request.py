@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 class SplitShares(BaseModel):
     """Shares of the people that are for training, for validation and for the final test; they sum to 1."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     train: float = Field(default=0.7, ge=0, le=1)
     validation: float = Field(default=0.15, ge=0, le=1)
@@ -43,7 +43,7 @@ class ScanRequest(BaseModel):
         Processes that read; 1 reads in this one.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     folders: tuple[Path, ...] = Field(min_length=1)
     out: Path

@@ -27,7 +27,7 @@ class NewStudyRequest(BaseModel):
         Codes of leaks that are accepted for ``reason``.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     table: Path
     protocol: str = Field(min_length=1)
@@ -60,7 +60,7 @@ class AnalyseStudyRequest(BaseModel):
         Folder for ``results.json``, ``report.html`` and ``figures``.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     study: Path
     answers: tuple[str, ...] = ()
@@ -71,7 +71,7 @@ class AnalyseStudyRequest(BaseModel):
 class CheckStudyRequest(BaseModel):
     """Look for leaks in a study's folder."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     study: Path
 
@@ -89,7 +89,7 @@ class PackageStudyRequest(BaseModel):
         All of the protocol's when empty.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     study: Path
     folder: Path

@@ -28,7 +28,7 @@ _MAXIMUM_BYTES = 64 * 1024 * 1024
 class Part(BaseModel):
     """A part of a file of a study: nothing unknown in it, not changed after it was made."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 M = TypeVar("M", bound=BaseModel)

@@ -23,7 +23,7 @@ class AugmentationSettings(BaseModel):
         A smooth field between exp(-bias) and exp(bias) is multiplied onto the image.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     flip: float = Field(default=0.5, ge=0, le=1)
     deform: float = Field(default=0.5, ge=0, le=1)

@@ -33,7 +33,7 @@ class StartSettings(BaseModel):
         whole rate: without a rise, three of them undid a part of head-t1w (docs/training.md).
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     generator: str = Field(min_length=1)
     frozen: Frozen = "none"
@@ -72,7 +72,7 @@ class Start(BaseModel):
         Classes of the parent that this training does not have.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     parent: str
     version: str

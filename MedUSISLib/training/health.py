@@ -28,7 +28,7 @@ class SafetySettings(BaseModel):
         they differed more in an earlier validation.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     rollbacks: int = Field(default=3, ge=0)
     rate_factor: float = Field(default=0.5, gt=0, lt=1)

@@ -42,7 +42,7 @@ class SelectionSettings(BaseModel):
         Which state becomes the bundle; with patience the best one, else the last.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     criterion: Criterion = "mean_error"
     patience: int | None = Field(default=None, gt=0)

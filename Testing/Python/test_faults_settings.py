@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from faults.images import KINDS as IMAGES
 from faults.images import file_of
 from faults.kind import NAME
 from faults.settings import KINDS as SETTINGS
+from faults.study_files import KINDS as STUDIES
 from faults.verdict import time_limit
 from hypothesis import given
 from hypothesis import strategies as st
@@ -39,7 +41,7 @@ from MedUSISLib.training.configuration import read_configuration
 
 pytestmark = pytest.mark.fault("settings")
 UNIX = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pipes and devices among its files")
-SAMPLES = {kind.name: kind for kind in (*SETTINGS, *IMAGES)}
+SAMPLES = {kind.name: kind for kind in (*SETTINGS, *IMAGES, *STUDIES)}
 READERS = {
     "job": JobSpecification.read,
     "training": read_configuration,
@@ -243,3 +245,34 @@ def test_output_paths_that_are_none_are_refused(tmp_path: Path, out: str) -> Non
     last = json.loads(stream.getvalue().splitlines()[-1])
     assert (last["event"], last["code"]) == ("error", "BAD_SETTING")
     assert "path" in last["message"] and last["hint"]
+
+
+def number_places(tree: object, place: tuple = ()) -> Iterator[tuple]:
+    """Where the numbers of a tree of JSON stand, true and false left out."""
+    for key, inner in tree.items() if isinstance(tree, dict) else enumerate(tree) if isinstance(tree, list) else ():
+        yield from number_places(inner, (*place, key))
+    if isinstance(tree, (int, float)) and not isinstance(tree, bool):
+        yield place
+
+
+@pytest.mark.parametrize("name", ["protocol", "key.json", "dataset.json", "label schema", "unpacked package"])
+@pytest.mark.parametrize("text", ["NaN", "-inf"])
+def test_no_number_is_written_as_text_for_none(tmp_path: Path, name: str, text: str) -> None:
+    kind = SAMPLES[name]
+    kind.make(tmp_path)
+    path = next(path for path in sorted(tmp_path.rglob("*.json")))
+    content = path.read_text(encoding="utf-8")
+    for place in number_places(json.loads(content)):
+        tree = part = json.loads(content)
+        for key in place[:-1]:
+            part = part[key]
+        part[place[-1]] = text
+        path.write_text(json.dumps(tree), encoding="utf-8")
+        with suppress(MedUSISError):
+            kind.verify(tmp_path, kind.read(tmp_path))
+
+
+def test_any_json_is_no_dataset(tmp_path: Path) -> None:
+    for text in ("{}", "[]", "1", '{"files": []}'):
+        (tmp_path / "dataset.json").write_text(text)
+        assert "no dataset" in refused(load_dataset, tmp_path).message
