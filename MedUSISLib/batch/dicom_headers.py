@@ -13,6 +13,8 @@ from MedUSISLib.batch.case import CaseProblem
 from MedUSISLib.batch.problems import problem
 from MedUSISLib.batch.tree import Folder
 from MedUSISLib.imaging.dicom_values import values_taken_as_they_are
+from MedUSISLib.imaging.frame_headers import is_enhanced
+from MedUSISLib.imaging.packed_pixels import LONGEST_META
 from MedUSISLib.imaging.slice_headers import is_deflated
 from MedUSISLib.progress import Progress
 
@@ -41,8 +43,8 @@ class Header:
         Number and position of a slice: an anonymiser may have given all of them one UID.
     modality : str
     rows, samples, frames : int
-    localizer, capture, synthetic, approved : bool
-        What ImageType, the SOP class, the notice of synthetic images and ApprovalStatus say.
+    enhanced, localizer, capture, synthetic, approved : bool
+        What the SOP class, ImageType, the notice of synthetic images and ApprovalStatus say.
     refers_to : frozenset of str
         Series that an object was made for.
     frames_referred : frozenset of str
@@ -60,6 +62,7 @@ class Header:
     rows: int
     samples: int
     frames: int
+    enhanced: bool
     localizer: bool
     capture: bool
     synthetic: bool
@@ -109,7 +112,7 @@ def headers_of(
         progress.checkpoint()
         try:
             with path.open("rb") as stream:
-                beginning = stream.read(1024)
+                beginning = stream.read(LONGEST_META)
         except OSError:
             problems.append(problem("NOT_READABLE", folder.name_of(path), "a file that cannot be opened"))
             continue
@@ -184,6 +187,7 @@ def _header(folder: Folder, path: Path, ds: Any) -> Header:
         rows=int(ds.get("Rows") or 0),
         samples=int(ds.get("SamplesPerPixel") or 1),
         frames=int(ds.get("NumberOfFrames") or 1),
+        enhanced=is_enhanced(ds),
         localizer="LOCALIZER" in kinds,
         capture=_text(ds, "SOPClassUID").startswith(_CAPTURE),
         synthetic=text.startswith("synthetic")

@@ -12,6 +12,7 @@ from MedUSISLib.batch.case import CaseProblem
 from MedUSISLib.batch.dicom_headers import Header, Series, by_series, counted
 from MedUSISLib.batch.name_words import own_words
 from MedUSISLib.batch.problems import problem
+from MedUSISLib.imaging.dicom_files import files_below
 
 #: Scouts, bolus tracking and dose pages have fewer slices than this; nobody segments them.
 _FEWEST_SLICES = 5
@@ -62,10 +63,10 @@ class DicomTree:
             self._leave_out("LOCALIZER", series, counted(len(series.headers), "image"))
         elif all(header.capture or header.samples != 1 for header in slices):
             self._leave_out("NOT_GREY", series, f"a CT series of {counted(len(slices), 'picture')}")
-        elif any(header.frames > 1 for header in slices):
-            self._leave_out("MULTI_FRAME", series, "a CT in one file of many frames")
-        elif len(slices) < _FEWEST_SLICES and not is_referred:
-            self._leave_out("FEW_SLICES", series, f"a CT series of {counted(len(slices), 'slice')}")
+        elif any(header.frames > 1 for header in slices) and not (len(slices) == 1 and slices[0].enhanced):
+            self._leave_out("MULTI_FRAME", series, f"a CT of many frames in {counted(len(slices), 'file')}")
+        elif (count := sum(header.frames for header in slices)) < _FEWEST_SLICES and not is_referred:
+            self._leave_out("FEW_SLICES", series, f"a CT series of {counted(count, 'slice')}")
         else:
             self._add_ct(series, slices)
 
@@ -75,8 +76,7 @@ class DicomTree:
         if len(folders) > 1:
             name = _common(folder.name for folder in folders)
             path = Path(os.path.commonpath([folder.path for folder in folders]))
-            # The reader takes the files of a folder itself, or those below it, and not both.
-            if name in self._with_dicom:
+            if name in self._with_dicom and not _is_found_from(path, slices):
                 self._leave_out("SCATTERED_SERIES", series, f"a CT series in {len(folders)} folders")
                 return
         first = series.first
@@ -103,6 +103,12 @@ class DicomTree:
         for folder, count in sorted(series.copies.items()):
             what = f"{counted(count, 'file')} of a {series.first.modality or 'DICOM'} series that are there already"
             self._problems.append(problem("DUPLICATE", folder or ".", what))
+
+
+def _is_found_from(folder: Path, slices: Sequence[Header]) -> bool:
+    """Whether the reader finds all slices from a folder with DICOM of its own: not through links or in huge trees."""
+    wanted = {header.path for header in slices if header.path.parent != folder}
+    return wanted <= set(files_below(folder, (slices[0].series,)))
 
 
 def _segmentation(header: Header) -> Segmentation:

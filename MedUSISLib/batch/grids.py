@@ -10,6 +10,7 @@ from pathlib import Path
 from MedUSISLib.dataset.grid_partners import is_distinct
 from MedUSISLib.dataset.pairing import overlap
 from MedUSISLib.errors import MedUSISError
+from MedUSISLib.imaging.dicom_files import is_dicom_file
 from MedUSISLib.imaging.dicom_series import series_geometry
 from MedUSISLib.imaging.geometry import Geometry
 from MedUSISLib.imaging.reading import read_geometry
@@ -53,7 +54,8 @@ def _grid(files: tuple[Path, ...]) -> Geometry | None:
     if not files:
         return None
     try:
-        return series_geometry(files) if len(files) > 1 else read_geometry(files[0])
+        is_series = len(files) > 1 or is_dicom_file(files[0])
+        return series_geometry(files) if is_series else read_geometry(files[0])
     except MedUSISError:
         return None
     except Exception:  # damaged headers make libraries fail in any way; who reads the case will say how

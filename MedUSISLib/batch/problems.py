@@ -52,7 +52,7 @@ PROBLEMS: dict[str, ProblemKind] = {
         "files with a DICOM name that are no DICOM file", "export them again as DICOM files (part 10, with preamble)"
     ),
     "MULTI_FRAME": ProblemKind("multi-frame CT series", "convert them to NIfTI, or export them as one file per slice"),
-    "SCATTERED_SERIES": ProblemKind("series spread over folders within each other", "put the series into one folder"),
+    "SCATTERED_SERIES": ProblemKind("series spread over folders and links", "put the series into one folder"),
     "FEW_SLICES": ProblemKind("CT series of a few slices", f"nothing, if these are scouts; else {_BY_TABLE}"),
     "LOCALIZER": ProblemKind("localizers", "nothing"),
     "NOT_GREY": ProblemKind("pictures of reports and of screens", "nothing"),

@@ -29,6 +29,7 @@ from MedUSISLib.imaging.volume import Volume
 # Positions are written with about this much rounding; more is a real unevenness.
 _UNEVEN = 0.1
 _TILT_PIXEL = 0.5
+_SAME_SLICE = ("SOPInstanceUID", "InstanceNumber", "ImagePositionPatient")
 
 
 @dataclass(frozen=True)
@@ -174,7 +175,7 @@ def _count(slices: list[Slice]) -> int:
 def _series_in(folder: Path, series_uid: str | None, damaged: list[Path]) -> dict[str, list[Slice]]:
     """Image slices by series as of `_series_of`, of a folder and, of the same series or the wanted one, from below it.
 
-    A slice that is there a second time below (the same SOPInstanceUID) is a copy and left out.
+    A slice that is there a second time below (the same SOPInstanceUID, number and place) is a copy and left out.
     """
     files = dicom_files(folder)
     series = _series_of(files, damaged)
@@ -188,7 +189,9 @@ def _series_in(folder: Path, series_uid: str | None, damaged: list[Path]) -> dic
 
 
 def _instance(one: Slice) -> str:
-    return str(one.header.get("SOPInstanceUID", "") or one.path)
+    """Anonymisers give all slices one SOPInstanceUID now and then, so that alone tells nothing."""
+    uid = one.header.get("SOPInstanceUID", "")
+    return " ".join(str(one.header.get(tag, "")) for tag in _SAME_SLICE) if uid else str(one.path)
 
 
 def _series_of(files: Iterable[Path], damaged: list[Path]) -> dict[str, list[Slice]]:

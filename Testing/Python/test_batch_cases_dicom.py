@@ -13,6 +13,7 @@ import pydicom
 import pytest
 from batch_tree import codes, grid, pairs, write
 from dicom_example import box, loop_on, turned_volume, write_rtstruct
+from enhanced_ct import write_enhanced
 from pydicom import Dataset
 from pydicom.uid import generate_uid
 from test_imaging_dicom import write_series
@@ -138,8 +139,30 @@ def test_a_series_in_folders_side_by_side_is_one_case(tmp_path: Path) -> None:
         path.rename(tmp_path / "S" / "2" / "in" / path.name)
     for path in (tmp_path / "S" / "1").iterdir():
         path.rename(tmp_path / "S" / "2" / path.name)
+    (case,) = find_cases(tmp_path).cases
+    assert case.ct == (tmp_path / "S" / "2").resolve() and case.ct_series == uid
+    assert read_volume(case.ct, series_uid=uid).array_kji.shape == GRID.shape_kji
+    (tmp_path / "far").mkdir()
+    (tmp_path / "S" / "2" / "in").rename(tmp_path / "far" / "in")
+    try:
+        (tmp_path / "S" / "2" / "in").symlink_to(tmp_path / "far" / "in")
+    except OSError:
+        return
+    found = find_cases(tmp_path / "S")  # the reader follows no links
+    assert not found.cases and codes(found) == {"2": "SCATTERED_SERIES"}
+
+
+def test_a_ct_in_one_file_of_many_frames_is_a_case(tmp_path: Path) -> None:
+    array = np.random.default_rng(0).integers(-900, 900, GRID.shape_kji).astype(np.int16)
+    ct = Volume(array, GRID)
+    write_enhanced(tmp_path / "A" / "ct" / "IM1", ct, order=[2, 0, 1, 5, 4, 3])
+    write_volume(Volume(np.ones(GRID.shape_kji, np.uint8), GRID), tmp_path / "A" / "seg.nii.gz")
+    write_enhanced(tmp_path / "B" / "IM2", ct, sop_class="1.2.840.10008.5.1.4.1.1.2")
     found = find_cases(tmp_path)
-    assert not found.cases and codes(found) == {"S/2": "SCATTERED_SERIES"}
+    (case,) = found.cases
+    assert pairs(found, tmp_path) == {case.key: "A/seg.nii.gz"}
+    assert np.array_equal(read_volume(case.ct, series_uid=case.ct_series or "").array_kji, array)
+    assert codes(found) == {"B": "MULTI_FRAME"}
 
 
 def test_slices_that_an_anonymiser_gave_one_uid_are_no_copies(tmp_path: Path) -> None:
