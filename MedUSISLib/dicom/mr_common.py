@@ -37,6 +37,8 @@ def new_mr(sop_class: str, series_uid: str, header: Any, origin: Origin, now: da
     for keyword in ("FrameOfReferenceUID", "PositionReferenceIndicator", "PatientPosition"):
         if keyword in header:
             ds[keyword] = header[keyword]
+    if "PatientPosition" not in ds:
+        ds.PatientPosition = ""  # type 2C
     ds.SOPClassUID, ds.SOPInstanceUID = sop_class, meta.MediaStorageSOPInstanceUID
     ds.InstanceCreationDate = ds.SeriesDate = ds.ContentDate = now.strftime("%Y%m%d")
     ds.InstanceCreationTime = ds.SeriesTime = ds.ContentTime = now.strftime("%H%M%S")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -28,6 +29,7 @@ _WHAT = {
     "mask_consistency": "Where the body of the synthetic MR and of its input agree",
     "labels": "Labels that the synthetic MR was made from",
 }
+_CODE_STRING = re.compile("[A-Z0-9_ ]{1,16}")
 # Regions of a body whose image a face can be rendered from.
 _FACES = ("head", "face", "whole")
 
@@ -143,9 +145,10 @@ def mark(dataset: Any, origin: Origin, name: str, header: Any) -> None:
         for keyword in ("LossyImageCompression", "LossyImageCompressionRatio", "LossyImageCompressionMethod"):
             if keyword in header:
                 dataset[keyword] = header[keyword]
-    region = header.get("BodyPartExamined") or origin.body_region.upper()
+    regions = (str(header.get("BodyPartExamined") or "").upper(), origin.body_region.upper().replace(" ", ""))
+    region = next((one for one in regions if _CODE_STRING.fullmatch(one)), "")
     if region:
-        dataset.BodyPartExamined = str(region)[:16]
+        dataset.BodyPartExamined = region
     dataset.ContributingEquipmentSequence = equipment(origin, header)
 
 

@@ -18,6 +18,7 @@ from MedUSISLib.synthesis.inputs import value_sha256, voxel_sha256
 
 _ROLE = "the CT series"
 _NEEDED = ("SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "StudyInstanceUID", "FrameOfReferenceUID")
+_SHARED = ("StudyInstanceUID", "FrameOfReferenceUID")
 
 
 @dataclass
@@ -43,7 +44,8 @@ class SourceSeries:
     def references(self) -> list[Any]:
         """The headers without the person, for highdicom: it stops at what it holds for a wrong sex, name or time.
 
-        What the CT says of the patient goes into a finished object as it is (``origin.mark``).
+        What the CT says of the patient goes into a finished object as it is (``origin.mark``). Directions that differ
+        in their last digits are one direction.
         """
         import pydicom
 
@@ -55,6 +57,7 @@ class SourceSeries:
                     reference[keyword] = header[keyword]
             for keyword in TYPE_2:
                 setattr(reference, keyword, "")
+            reference.ImageOrientationPatient = self.first.ImageOrientationPatient
             plain.append(reference)
         return plain
 
@@ -83,7 +86,10 @@ def read_source(folder: Path, series_uid: str | None = None) -> SourceSeries:
             folder,
         )
     thickness = f"{ct.geometry.spacing_mm[2]:.6g}"
-    return SourceSeries([_header(path, thickness) for path in files], ct)
+    headers = [_header(path, thickness) for path in files]
+    if any(len({str(header[keyword].value) for header in headers}) > 1 for keyword in _SHARED):
+        raise _unreadable("has slices of several studies or frames of reference", "export the original series", folder)
+    return SourceSeries(headers, ct)
 
 
 def require_source(source: SourceSeries, map_grid: Volume, provenance: dict[str, Any]) -> None:
@@ -176,8 +182,17 @@ def _header(path: Path, thickness: str) -> Any:
             setattr(header, keyword, "")
     if not header.get("SliceThickness"):
         header.SliceThickness = thickness
+    if "SpacingBetweenSlices" in header and not _is_positive(header.SpacingBetweenSlices):
+        header.SpacingBetweenSlices = thickness  # an MR has no negative one
     header.SpecificCharacterSet = "ISO_IR 192"
     return header
+
+
+def _is_positive(value: Any) -> bool:
+    try:
+        return float(value) > 0
+    except (TypeError, ValueError):
+        return False
 
 
 def _unreadable(what: str, hint: str, path: Path) -> MedUSISError:
