@@ -105,8 +105,14 @@ def lives(pid: int) -> bool:
 
 
 def end_worker(store: RunStore) -> None:
-    """After a test: whatever still works on the store."""
+    """After a test: whatever still works on the store, jobs that hear nothing too."""
     pid = worker_pid(store)
     if pid:
+        family: list[psutil.Process] = []
+        with suppress(psutil.Error):
+            family = psutil.Process(pid).children(recursive=True)
         with suppress(OSError):
             os.killpg(pid, signal.SIGKILL)
+        for process in family:
+            with suppress(psutil.Error):
+                process.kill()
