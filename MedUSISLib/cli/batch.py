@@ -51,7 +51,7 @@ def batch(
     ] = False,
     compile_passes: Annotated[
         bool,
-        typer.Option("--compile", help="Compile what each pass repeats, once in each worker; for GPUs."),
+        typer.Option("--compile", help="Compile what each pass repeats, once in each worker: for GPUs."),
     ] = False,
     workers: Annotated[
         int | None,

@@ -71,7 +71,7 @@ def synthesize(
     compile_passes: Annotated[
         bool,
         typer.Option(
-            "--compile", help="Compile what each pass repeats: for long runs on a GPU; takes a while."
+            "--compile", help="Compile what each pass repeats: for long runs on a GPU; on a CPU it does not pay."
         ),
     ] = False,
     overwrite: bool = OVERWRITE,

@@ -91,7 +91,7 @@ class CompiledTail:
 
 @cache
 def prepare_compiler() -> PrivateFolder:
-    """Give torch's compiler a folder (0700) that is gone with this process, and no processes of its own.
+    """Give torch's compiler a folder (0700) that is gone with this process, and no pool of processes.
 
     By itself it writes code that is loaded later into a folder in the system's temporary one, whose name anybody can
     guess, and starts a process with a torch of its own for each core.

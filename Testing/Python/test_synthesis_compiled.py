@@ -168,7 +168,7 @@ def test_what_is_compiled_lies_in_a_private_folder(monkeypatch: pytest.MonkeyPat
 @pytest.mark.skipif(shutil.which("g++") is None, reason="torch compiles with g++ here")
 @pytest.mark.parametrize(("precision", "tolerance"), [("float32", 1e-5), ("bfloat16", 1e-2)])
 def test_torch_compiles_the_passes(tmp_path: Path, precision: str, tolerance: float) -> None:
-    wide = {"widths": [128, 128, 64], "number_of_classes": 16, "spade_hidden": 8, "dropout": 0.3, "dropout_blocks": 2}
+    wide = {"widths": [128, 128, 64], "number_of_classes": 16, "noise_channels": 8, "dropout": 0.3, "dropout_blocks": 2}
     bundle = tiny_bundle(tmp_path / "wide", precision=precision)
     network = type(bundle.load_network())(**wide, spectral=False).eval()
     labels = np.random.default_rng(0).integers(0, 16, (1, 32, 32)).astype(np.uint8)

@@ -43,7 +43,28 @@ def main() -> int:
     for number, (name, _one, _further) in enumerate(steps):
         one, further = best[number, 0], best[number, 1]
         print(f"| {name} | {one:.0f} | {best[0, 0] / one:.1f} x | {further:.0f} | {best[0, 1] / further:.1f} x |")
+    print("operations of a slice (GFLOP): " + ", ".join(f"{name} {flop:.1f}" for name, flop in operations().items()))
     return 0
+
+
+def operations() -> dict[str, float]:
+    """GFLOP of a slice's trunk and tail, as they are and prepared."""
+    from torch.utils.flop_counter import FlopCounterMode
+
+    from MedUSISLib.networks.prepared_wavelet import PreparedWavelet
+
+    plain = brightened(standard_network())
+    prepared = PreparedWavelet(plain, torch.float32)  # type: ignore[arg-type]
+    onehot, z = onehot_slices(range(1)), torch.randn(1, 64)
+    found = {}
+    for name, network, noise in (("plain", plain, z), ("prepared", prepared, prepared.with_noise(z))):
+        with torch.no_grad():
+            with FlopCounterMode(display=False) as trunk:
+                state = network.trunk(onehot, noise)  # type: ignore[operator]
+            with FlopCounterMode(display=False) as tail:
+                network.tail(state)  # type: ignore[operator]
+        found |= {f"{name} trunk": trunk.get_total_flops() / 1e9, f"{name} tail": tail.get_total_flops() / 1e9}
+    return found
 
 
 def ladder() -> list[Step]:
