@@ -75,6 +75,10 @@ class Item:
         return "dicom" if self.files else volume_suffix(self.path).lstrip(".").removesuffix(".gz")
 
 
+NO_TEXT = "with names that are no Unicode"
+"""Why files are left out, in an inventory; others are counted by their suffix."""
+
+
 @dataclass
 class Inventory:
     """All items, and how many files of which suffix were left out."""
@@ -126,13 +130,24 @@ def _walk(folder: Path, exclude: Path) -> Iterator[tuple[Path, list[str]]]:
             yield Path(where), sorted(name for name in names if not name.startswith("."))
 
 
+def _is_text(path: Path) -> bool:
+    """Whether dataset.json can name it: names of files are bytes on Linux, and those of old disks no Unicode."""
+    try:
+        str(path).encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _items_of(where: Path, names: list[str], root: Path, left_out: Counter[str]) -> list[Item]:
     items, slices = [], []
     headers = {name.lower() for name in names}
     for name in names:
         path = where / name
         suffix = path.suffix.lower()
-        if volume_suffix(path):
+        if not _is_text(path):
+            left_out[NO_TEXT] += 1
+        elif volume_suffix(path):
             items.append(Item(path, path.relative_to(root).as_posix(), root))
         elif may_be_dicom(path) and is_dicom_file(path):
             slices.append(path)

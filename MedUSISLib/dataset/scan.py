@@ -34,7 +34,7 @@ from MedUSISLib.dataset.file_entries import (
     scanned_files,
 )
 from MedUSISLib.dataset.grid_partners import partners_by_grid
-from MedUSISLib.dataset.items import Inventory, Item, find_items
+from MedUSISLib.dataset.items import NO_TEXT, Inventory, Item, find_items
 from MedUSISLib.dataset.measuring import Measurement, measure
 from MedUSISLib.dataset.model import (
     FILE_NAME,
@@ -308,7 +308,9 @@ def _tell(dataset: Dataset, inventory: Inventory, progress: Progress) -> None:
     """Warnings for the log: how many of what; no names of files."""
     for code, count in sorted(Counter(p.code for p in dataset.problems if p.severity != "note").items()):
         progress.warning(code, f"{count} times; the page says where")
-    foreign = sum(count for suffix, count in inventory.left_out.items() if suffix != "other")
+    if unnamed := inventory.left_out[NO_TEXT]:
+        progress.warning("NAME_NOT_TEXT", f"{unnamed} files have {NO_TEXT.removeprefix('with ')}: rename or copy them")
+    foreign = sum(count for suffix, count in inventory.left_out.items() if suffix not in ("other", NO_TEXT))
     if foreign:
         progress.warning("FOREIGN_FORMAT", f"{foreign} files are volumes in formats that MedUSIS does not read")
     for change in dataset.changes:

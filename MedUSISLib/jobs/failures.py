@@ -37,7 +37,9 @@ EXIT_CODES: Mapping[ErrorCode, int] = MappingProxyType(
 """Exit code of the child process and of the ``medusis`` command for each named error; part of the interface."""
 
 _PATH_ERRNO = frozenset(
+    # the last three: what was there a moment ago is gone, a disk is broken, a network drive has left
     {errno.ENAMETOOLONG, errno.EACCES, errno.EPERM, errno.EROFS, errno.ELOOP, errno.ENOTDIR, errno.EISDIR}
+    | {errno.ENOENT, errno.EIO, *([errno.ESTALE] if hasattr(errno, "ESTALE") else [])}
 )
 _PACKAGE = Path(__file__).resolve().parent.parent
 _PATH_TEXTS = ("embedded null", "Symlink loop", "Could not determine home directory")  # of pathlib

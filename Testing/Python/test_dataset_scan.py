@@ -337,3 +337,18 @@ def test_command_scans_shows_and_checks(hospital: Path, tmp_path: Path) -> None:
 def test_split_must_be_three_shares() -> None:
     result = CliRunner().invoke(app, ["dataset", "scan", "x", "--out", "y", "--split", "0.5"])
     assert isinstance(result.exception, MedUSISError) and result.exception.code is ErrorCode.BAD_SETTING
+
+
+@pytest.mark.fault("a file whose name is no text")
+@pytest.mark.skipif(sys.platform != "linux", reason="names of files are bytes on Linux alone")
+def test_files_whose_names_are_no_text_are_told_and_left_out(tmp_path: Path) -> None:
+    save(ct(1), tmp_path / "in" / "P001" / "ct.nii.gz")
+    for place in ("P001/\udcff.nii.gz", "\udcfe/ct.nii.gz"):
+        path = tmp_path / "in" / place
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes((tmp_path / "in" / "P001" / "ct.nii.gz").read_bytes())
+    heard = Heard()
+    dataset = scan(tmp_path / "in", tmp_path / "out", heard)
+    assert [file.path for file in dataset.files] == ["../in/P001/ct.nii.gz"]
+    assert "2 files" in dict(heard.warnings)["NAME_NOT_TEXT"]
+    assert "no Unicode" in (tmp_path / "out" / "dataset.html").read_text(encoding="utf-8")
