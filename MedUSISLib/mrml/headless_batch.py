@@ -38,7 +38,7 @@ def run_batch(
         Called while the job runs, for example ``slicer.app.processEvents``.
     worker : Worker, optional
     table : Path, optional
-        With ``dry_run``: gets the cases as a table to correct.
+        With ``dry_run``: gets the cases as a table to correct; one that is there is not replaced.
 
     Returns
     -------
@@ -52,6 +52,8 @@ def run_batch(
     KeyboardInterrupt
         Ctrl-C; the job has ended then, and the same call goes on with it.
     """
+    if table is not None and table.exists():  # somebody's corrections, perhaps
+        raise MedUSISError(ErrorCode.BAD_SETTING, "the table exists already", "remove it, or give another name", table)
     status = dependency_status()
     if not status.complete:
         raise MedUSISError(

@@ -126,6 +126,9 @@ def test_a_dry_run_says_what_there_is_and_writes_nothing(
     said = capsys.readouterr().out
     assert "3 CTs, 2 with their segmentation, 1 without" in said and "  <-  no segmentation" in said
     assert list(tmp_path.iterdir()) == [table] and str(table) in said and table.read_text().count("ct.nii.gz") >= 3
+    table.write_text("ct\nmine.nii.gz\n")
+    assert script.main([*arguments, "--dry-run", "--write-table", str(table)]) == 2
+    assert "exists already" in capsys.readouterr().err and "mine" in table.read_text()
 
 
 @pytest.mark.parametrize(
