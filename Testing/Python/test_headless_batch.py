@@ -170,4 +170,4 @@ def test_options_mean_the_same_to_script_and_command_line(script: Any) -> None:
     of_command = {option for parameter in command.params for option in parameter.opts}
     of_script = {option for action in script._parser()._actions for option in action.option_strings}
     assert of_script - of_command <= {"-h", "--help"}
-    assert of_command - of_script <= {"--json-events", "--background", "--cluster", "--part"}
+    assert of_command - of_script <= {"--json-events", "--background", "--cluster", "--part", "--compile"}
