@@ -6,6 +6,7 @@ import numpy as np
 
 from MedUSISLib.errors import ErrorCode, MedUSISError
 from MedUSISLib.imaging.volume import Volume
+from MedUSISLib.trouble import is_out_of_memory
 
 
 def n4(
@@ -38,6 +39,11 @@ def n4(
     Volume
         float32, median inside the mask as before.
 
+    Raises
+    ------
+    MedUSISError
+        ``INPUT_NOT_READABLE`` when the mask is empty, or there is too little to estimate a field from.
+
     References
     ----------
     Tustison et al., N4ITK: improved N3 bias correction, IEEE TMI 29 (2010).
@@ -50,7 +56,11 @@ def n4(
     if mask is None:
         mask = array > array.mean() / 5
     if not mask.any():
-        raise MedUSISError(ErrorCode.INPUT_NOT_READABLE, "the MR is empty where its shading should be estimated")
+        raise MedUSISError(
+            ErrorCode.INPUT_NOT_READABLE,
+            "the MR is empty where its shading should be estimated",
+            "give an MR that shows something",
+        )
     factors = [int(min(shrink, max(1, n // 4))) for n in volume.geometry.size_ijk]
     image = to_sitk(volume.with_array(array))
     small = sitk.Shrink(image, factors)
@@ -63,6 +73,15 @@ def n4(
     try:
         corrector.Execute(small, small_mask)
         field = sitk.GetArrayFromImage(corrector.GetLogBiasFieldAsImage(image))
+    except RuntimeError as error:
+        if is_out_of_memory(error):
+            raise
+        raise MedUSISError(
+            ErrorCode.INPUT_NOT_READABLE,
+            "the shading of the MR cannot be estimated: it has too few slices or voxels, or voxels of a thousandth of a"
+            " millimetre",
+            "give the whole volume, and look at its spacing",
+        ) from None
     finally:
         sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(usual)
     result = array / np.exp(field)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import json
 import zlib
 from pathlib import Path
 
@@ -12,9 +14,12 @@ from faults.images import GRID, file_of, sound_values
 from test_faults_images import MAKE, patched, refused, sample
 
 from MedUSISLib.errors import ErrorCode, MedUSISError
+from MedUSISLib.imaging.geometry import Geometry
 from MedUSISLib.imaging.modality import check_is_ct
 from MedUSISLib.imaging.reading import read_geometry, read_volume
 from MedUSISLib.imaging.volume import Volume
+from MedUSISLib.imaging.writing import write_volume
+from MedUSISLib.jobs.run import run_job
 
 pytestmark = pytest.mark.fault("image")
 
@@ -106,3 +111,16 @@ def test_a_nifti_that_lies_in_two_places_says_which_was_taken(tmp_path: Path) ->
     assert volume.geometry.same_grid(GRID)
     assert "sform was taken" in volume.meta["notes"][0]
     assert read_geometry(path).same_grid(GRID)
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 1), (1, 8, 9), (1, 1, 9)])
+def test_an_mr_of_one_slice_or_voxel_is_no_traceback(tmp_path: Path, shape: tuple[int, int, int]) -> None:
+    values = np.random.default_rng(0).integers(100, 400, shape).astype(np.int16)
+    geometry = Geometry(shape[::-1], (1.0, 1.0, 1.0), (0.0, 0.0, 0.0))
+    path = write_volume(Volume(values, geometry), tmp_path / "x.nii")
+    job = {"version": 1, "kind": "segment", "parameters": {"mr": str(path), "out": str(tmp_path / "out.nii.gz")}}
+    (tmp_path / "job.json").write_text(json.dumps(job))
+    stream = io.StringIO()
+    assert run_job(tmp_path / "job.json", stream) == 10
+    assert json.loads(stream.getvalue().splitlines()[-1])["hint"]
+    assert not (tmp_path / "out.nii.gz").exists()
