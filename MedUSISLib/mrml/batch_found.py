@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from MedUSISLib.errors import ErrorCode, MedUSISError
 from MedUSISLib.mrml.batch_logic import count
 
 if TYPE_CHECKING:
@@ -167,7 +168,11 @@ def write_table(found: Found, source: Path, path: Path) -> Path:
     from MedUSISLib.batch.table_writing import write_case_table
 
     assert found.listed is not None
-    return write_case_table(found.listed, path if is_table(path) else path.with_name(f"{path.name}.csv"), source)
+    if not is_table(path):
+        path = path.with_name(f"{path.name}.csv")
+        if path.exists():  # nobody was asked about this name
+            raise MedUSISError(ErrorCode.BAD_SETTING, "the table exists already", "give another name", path)
+    return write_case_table(found.listed, path, source)
 
 
 def _problems(listed: FoundCases) -> tuple[Problem, ...]:

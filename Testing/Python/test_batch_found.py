@@ -14,6 +14,7 @@ from MedUSISLib.batch.found_file import write_found
 from MedUSISLib.batch.found_text import found_text as command_text
 from MedUSISLib.batch.found_text import problem_counts
 from MedUSISLib.batch.table import read_case_table
+from MedUSISLib.errors import MedUSISError
 from MedUSISLib.mrml.batch_found import Found, Problem, found_text, lists_of, read_found, write_table
 
 
@@ -85,6 +86,10 @@ def test_the_table_is_corrected_and_read_again(hospital: Path, tmp_path: Path) -
     assert [replace(case, labels=None) for case in again.cases] == list(listed.cases) and not again.problems
     assert "# P3/seg_a.nii.gz" in path.read_text()
     assert write_table(found, hospital, tmp_path / "other.tsv") == tmp_path / "other.tsv"
+    path.write_text("mine")
+    with pytest.raises(MedUSISError, match="exists already"):
+        write_table(found, hospital, tmp_path / "cases of the 3.11")
+    assert path.read_text() == "mine"
 
 
 def test_a_damaged_file_leaves_the_counts(tmp_path: Path) -> None:
