@@ -13,9 +13,8 @@ from MedUSISLib.batch.case import CaseProblem
 from MedUSISLib.batch.problems import problem
 from MedUSISLib.batch.tree import Folder
 from MedUSISLib.imaging.dicom_values import values_taken_as_they_are
-from MedUSISLib.imaging.frame_headers import is_enhanced
 from MedUSISLib.imaging.packed_pixels import LONGEST_META
-from MedUSISLib.imaging.slice_headers import is_deflated
+from MedUSISLib.imaging.slice_headers import is_deflated, is_enhanced
 from MedUSISLib.progress import Progress
 
 _NAMED_DICOM = {".dcm", ".dicom", ".ima"}

@@ -19,9 +19,9 @@ from MedUSISLib.imaging.claims import require_plausible
 from MedUSISLib.imaging.dicom_files import dicom_files, files_below, named_as_dicom_only, names
 from MedUSISLib.imaging.dicom_slice import Slice
 from MedUSISLib.imaging.dicom_values import values_taken_as_they_are
-from MedUSISLib.imaging.frame_headers import frames_as_slices, is_enhanced
+from MedUSISLib.imaging.frame_headers import frames_as_slices
 from MedUSISLib.imaging.geometry import Geometry
-from MedUSISLib.imaging.slice_headers import DamagedSlice, slice_header
+from MedUSISLib.imaging.slice_headers import DamagedSlice, is_enhanced, slice_header
 from MedUSISLib.imaging.slice_pixels import voxels_of
 from MedUSISLib.imaging.unchanged import stamp_of
 from MedUSISLib.imaging.volume import Volume

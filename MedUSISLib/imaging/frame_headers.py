@@ -14,15 +14,8 @@ from typing import Any
 from MedUSISLib.errors import ErrorCode, MedUSISError
 from MedUSISLib.imaging.dicom_slice import Slice
 from MedUSISLib.imaging.dicom_values import values_taken_as_they_are
-from MedUSISLib.imaging.slice_headers import DamagedSlice, check_numbers
+from MedUSISLib.imaging.slice_headers import DamagedSlice, check_numbers, is_enhanced
 
-ENHANCED = (
-    "1.2.840.10008.5.1.4.1.1.2.1",  # Enhanced CT
-    "1.2.840.10008.5.1.4.1.1.2.2",  # Legacy Converted Enhanced CT
-    "1.2.840.10008.5.1.4.1.1.4.1",  # Enhanced MR
-    "1.2.840.10008.5.1.4.1.1.4.4",  # Legacy Converted Enhanced MR
-)
-"""SOP classes whose frames are read."""
 _GROUPS = {
     "PlanePositionSequence": ("ImagePositionPatient",),
     "PlaneOrientationSequence": ("ImageOrientationPatient",),
@@ -33,11 +26,6 @@ _GROUPS = {
     "MRImageFrameTypeSequence": ("FrameType",),
 }
 _SHARED, _PER_FRAME = "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"
-
-
-def is_enhanced(header: Any) -> bool:
-    """Whether the slices of a file are its frames."""
-    return str(header.get("SOPClassUID", "")) in ENHANCED
 
 
 def frames_as_slices(slices: Sequence[Slice], role: str, folder: Path) -> list[Slice]:

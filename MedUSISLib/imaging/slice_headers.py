@@ -35,12 +35,23 @@ _NEEDED = {
 _WHOLE = ("Rows", "Columns", "SamplesPerPixel", "NumberOfFrames", "BitsAllocated")
 # What can be done without, and is then taken for missing.
 _OPTIONAL = ("SeriesNumber", "InstanceNumber", "SliceThickness", "SpacingBetweenSlices")
+_TEXTS = (
+    "SeriesInstanceUID", "StudyInstanceUID", "FrameOfReferenceUID", "SOPClassUID", "SOPInstanceUID", "Modality",
+)  # fmt: skip
 _NO_IMAGES = ("SEG", "RTSTRUCT", "RTDOSE", "SR", "PR")
 _PIXELS, _PIXELS_BIG = b"\xe0\x7f\x10\x00", b"\x7f\xe0\x00\x10"
 _IMAGE_CLASSES = (
     "1.2.840.10008.5.1.4.1.1.2",  # CT
     "1.2.840.10008.5.1.4.1.1.4",  # MR
     "1.2.840.10008.5.1.4.1.1.128",  # PET
+)
+
+
+_ENHANCED = (
+    "1.2.840.10008.5.1.4.1.1.2.1",  # Enhanced CT
+    "1.2.840.10008.5.1.4.1.1.2.2",  # Legacy Converted Enhanced CT
+    "1.2.840.10008.5.1.4.1.1.4.1",  # Enhanced MR
+    "1.2.840.10008.5.1.4.1.1.4.4",  # Legacy Converted Enhanced MR
 )
 
 
@@ -64,6 +75,11 @@ def slice_header(path: Path) -> Any | None:
         raise
     except (Exception, MemoryError) as error:  # every way there is; a header claims any number of bytes
         raise DamagedSlice(str(type(error))) from None
+
+
+def is_enhanced(header: Any) -> bool:
+    """Whether the slices of a file are its frames, and say in functional groups where they lie."""
+    return str(header.get("SOPClassUID", "")) in _ENHANCED
 
 
 def is_deflated(beginning: bytes) -> bool:
@@ -97,10 +113,12 @@ def _looked_at(header: Any, stream: BinaryIO) -> Any | None:
         if not kind or kind in _IMAGE_CLASSES:
             raise DamagedSlice("an image without rows, or nothing at all")
         return None
+    if not header.get("Columns"):
+        raise DamagedSlice("an image without columns")
     if "LOCALIZER" in [str(part).upper() for part in _listed(header.get("ImageType"))]:
         return None
     check_numbers(header)
-    for name in ("SeriesInstanceUID", "StudyInstanceUID", "FrameOfReferenceUID", "Modality"):
+    for name in _TEXTS:
         if name in header and not isinstance(header[name].value, (str, type(None))):
             raise DamagedSlice(name)
     return header if _has_pixels(header, stream) else None
@@ -130,12 +148,13 @@ def _has_pixels(header: Any, stream: BinaryIO) -> bool:
         if str(header.file_meta.get("MediaStorageSOPClassUID", "")) in _IMAGE_CLASSES:
             raise DamagedSlice("no pixels")
         return False
-    of_one = all(int(header.get(name) or 1) == 1 for name in ("SamplesPerPixel", "NumberOfFrames"))
+    frames, samples = (int(header.get(name) or 1) for name in ("NumberOfFrames", "SamplesPerPixel"))
+    is_known = samples == 1 and (frames == 1 or is_enhanced(header))
     if syntax not in UNCOMPRESSED:
         require_modest_size(header)
-        if int(header.get("NumberOfFrames") or 1) == 1:
+        if frames == 1:
             require_modest(header, only_frame(stream))
-    if syntax not in UNCOMPRESSED or not header.get("BitsAllocated") or not of_one:
+    if syntax not in UNCOMPRESSED or not header.get("BitsAllocated") or not is_known:
         return True
     at = 4 if syntax == UNCOMPRESSED[0] else 8
     length = struct.unpack_from(order + "I", after, at)[0]

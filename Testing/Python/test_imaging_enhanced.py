@@ -209,7 +209,7 @@ REFUSED = {
     "no-groups": (no_groups, ErrorCode.INPUT_NOT_READABLE, "do not all say clearly"),
     "scaled-twice": (scaled_twice, ErrorCode.INPUT_NOT_READABLE, "do not all say clearly"),
     "scaled-elsewhere": (scaled_elsewhere, ErrorCode.INPUT_NOT_READABLE, "do not all say clearly"),
-    "shorter": (shorter, ErrorCode.INPUT_NOT_READABLE, "pixels cannot be decoded"),
+    "shorter": (shorter, ErrorCode.INPUT_NOT_READABLE, "header is damaged"),
 }
 
 

@@ -21,12 +21,13 @@ def said_by_series(folder: Path) -> Said | None:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return _stack([pydicom.dcmread(path) for path in sorted(folder.iterdir())])
+            return stack_of([pydicom.dcmread(path) for path in sorted(folder.iterdir())])
     except Exception:  # it says so in every way there is
         return None
 
 
-def _stack(slices: list[Any]) -> Said:
+def stack_of(slices: list[Any]) -> Said:
+    """Slices in the order of their places; ``get``, ``pixel_array`` and elements by keyword are asked of them."""
     images = [one for one in slices if one.get("Rows") and one.get("Modality") not in _NO_IMAGES]
     images = [one for one in images if "LOCALIZER" not in (one.get("ImageType") or [])]
     first = images[0]
