@@ -9,6 +9,7 @@ _TITLES = {
     PREPARING_INPUTS: "Preparing the inputs",
     "reading": "Reading the images",
     "preparing": "Checking the CT and the segmentation",
+    "compiling": "Compiling what each pass repeats",
     "synthesizing": "Making the synthetic MR",
     "segmenting": "Segmenting the synthetic MR again, to check it",
     "restoring": "Bringing everything onto the grid of the CT",

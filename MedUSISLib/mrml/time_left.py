@@ -24,6 +24,7 @@ def synthesis_weights(settings: SynthesisSettings) -> dict[str, float]:
         PREPARING_INPUTS: 1.5,
         "reading": 2.5,  # the start of the child process is in it
         "preparing": 1.5,
+        "compiling": 0.0,  # runs in Slicer's window are not compiled
         "synthesizing": 8.5 * (settings.passes + settings.noise_samples) * views,
         "segmenting": 7.5,
         "restoring": 0.5,
