@@ -45,7 +45,7 @@ class Noise(NamedTuple):
 
 
 class PreparedState(NamedTuple):
-    """Everything that a pass does not change; about 20 MB a 256x256 slice at full widths in bfloat16."""
+    """Everything that a pass does not change; about 25 MB a 256x256 slice at full widths in bfloat16."""
 
     activated: Tensor
     """What enters the first dropout."""
