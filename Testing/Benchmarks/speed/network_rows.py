@@ -42,9 +42,7 @@ def network_figures(rounds: int, say: Callable[[str], None]) -> NetworkFigures:
     naive.load_state_dict(network.state_dict())
     brightened(network)
     labels = [torso_slice(number) for number in range(SLICES)]
-    one, many = (
-        PassSampler(network, _manifest("bfloat16"), PassSettings(passes=passes)) for passes in (1, PASSES)
-    )
+    one, many = (PassSampler(network, _manifest("bfloat16"), PassSettings(passes=passes)) for passes in (1, PASSES))
     onehot, z = onehot_slices(range(1)).contiguous(), torch.randn(1, 64)
     alone = _on_one_thread(network, onehot, z)
 
