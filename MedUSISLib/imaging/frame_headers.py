@@ -104,7 +104,11 @@ def _frames(path: Path, header: Any) -> list[Any]:
     frames = list(groups.get(_PER_FRAME) or [])
     if len(frames) != _count(header):
         raise DamagedSlice("other functional groups than frames")
-    return [_frame(header, shared, own) for own in frames]
+    found = [_frame(header, shared, own) for own in frames]
+    scaled = [tag in one for one in found for tag in ("RescaleSlope", "RescaleIntercept")]
+    if not all(scaled) and (any(scaled) or str(header.get("Modality", "")) == "CT"):  # numbers that are no HU
+        raise DamagedSlice("frames without a rescale")
+    return found
 
 
 def _frame(header: Any, shared: Any, own: Any) -> Any:

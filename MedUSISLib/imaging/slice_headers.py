@@ -39,6 +39,8 @@ _TEXTS = (
     "SeriesInstanceUID", "StudyInstanceUID", "FrameOfReferenceUID", "SOPClassUID", "SOPInstanceUID", "Modality",
 )  # fmt: skip
 _NO_IMAGES = ("SEG", "RTSTRUCT", "RTDOSE", "SR", "PR")
+# All of the standard's transfer syntaxes that are in use, but the implicit one.
+_EXPLICIT = "1.2.840.10008.1.2."
 _PIXELS, _PIXELS_BIG = b"\xe0\x7f\x10\x00", b"\x7f\xe0\x00\x10"
 _IMAGE_CLASSES = (
     "1.2.840.10008.5.1.4.1.1.2",  # CT
@@ -148,6 +150,8 @@ def _has_pixels(header: Any, stream: BinaryIO) -> bool:
         if str(header.file_meta.get("MediaStorageSOPClassUID", "")) in _IMAGE_CLASSES:
             raise DamagedSlice("no pixels")
         return False
+    if syntax.startswith(_EXPLICIT) and after[4:6] not in (b"OB", b"OW"):
+        raise DamagedSlice("pixels of no kind that pixels are of")
     frames, samples = (int(header.get(name) or 1) for name in ("NumberOfFrames", "SamplesPerPixel"))
     is_known = samples == 1 and (frames == 1 or is_enhanced(header))
     if syntax not in UNCOMPRESSED:

@@ -181,6 +181,17 @@ def scaled_twice(ds: Any) -> None:
     frames_of(ds)[4].PixelValueTransformationSequence = [scale]
 
 
+def unscaled(ds: Any) -> None:
+    del ds.SharedFunctionalGroupsSequence[0].PixelValueTransformationSequence
+
+
+def scaled_in_part(ds: Any) -> None:
+    (scale,) = ds.SharedFunctionalGroupsSequence[0].PixelValueTransformationSequence
+    unscaled(ds)
+    for frame in frames_of(ds)[1:]:
+        frame.PixelValueTransformationSequence = [scale]
+
+
 def scaled_elsewhere(ds: Any) -> None:
     del ds.SharedFunctionalGroupsSequence[0].PixelValueTransformationSequence
     ds.RescaleSlope, ds.RescaleIntercept = "1", "-1024"
@@ -208,6 +219,8 @@ REFUSED = {
     "fewer": (fewer, ErrorCode.INPUT_NOT_READABLE, "do not all say clearly"),
     "no-groups": (no_groups, ErrorCode.INPUT_NOT_READABLE, "do not all say clearly"),
     "scaled-twice": (scaled_twice, ErrorCode.INPUT_NOT_READABLE, "do not all say clearly"),
+    "unscaled": (unscaled, ErrorCode.INPUT_NOT_READABLE, "do not all say clearly"),
+    "scaled-in-part": (scaled_in_part, ErrorCode.INPUT_NOT_READABLE, "do not all say clearly"),
     "scaled-elsewhere": (scaled_elsewhere, ErrorCode.INPUT_NOT_READABLE, "do not all say clearly"),
     "shorter": (shorter, ErrorCode.INPUT_NOT_READABLE, "header is damaged"),
 }
