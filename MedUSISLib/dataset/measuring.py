@@ -111,6 +111,8 @@ def bytes_to_read(item: Item) -> int:
 
         header = pydicom.dcmread(item.files[0], stop_before_pixels=True, specific_tags=["Rows", "Columns"])
         return int(header.get("Rows", 0)) * int(header.get("Columns", 0)) * len(item.files) * 6
+    if not item.path.is_file():  # a pipe would be waited for
+        return 0
     try:
         if item.format == "nii":
             return _nifti_bytes(item)

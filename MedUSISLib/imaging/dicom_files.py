@@ -11,8 +11,10 @@ _MANY = 20_000
 
 
 def is_dicom_file(path: Path) -> bool:
-    """True for a file with the DICOM preamble."""
+    """True for a file with the DICOM preamble; a pipe or device is none, and not waited for."""
     try:
+        if not path.is_file():
+            return False
         with path.open("rb") as stream:
             return stream.read(132)[128:] == b"DICM"
     except OSError:

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from dataset_example import GRID, ct, labels, mr, save, save_nifti
 from dataset_scans import scan, write_hospital
+from faults.verdict import time_limit
 from test_imaging_dicom import write_series
 from typer.testing import CliRunner
 
@@ -352,3 +353,17 @@ def test_files_whose_names_are_no_text_are_told_and_left_out(tmp_path: Path) -> 
     assert [file.path for file in dataset.files] == ["../in/P001/ct.nii.gz"]
     assert "2 files" in dict(heard.warnings)["NAME_NOT_TEXT"]
     assert "no Unicode" in (tmp_path / "out" / "dataset.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.fault("a pipe in place of an image")
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pipes among its files")
+def test_pipes_and_devices_among_the_images_are_told_and_not_waited_for(tmp_path: Path) -> None:
+    save(ct(1), tmp_path / "in" / "P001" / "ct.nii.gz")
+    for name in ("pipe.nii.gz", "pipe.nii", "pipe.nrrd", "pipe.mha", "pipe.dcm", "pipe"):
+        os.mkfifo(tmp_path / "in" / name)
+    (tmp_path / "in" / "zero.nii").symlink_to("/dev/zero")
+    with time_limit(60):
+        dataset = scan(tmp_path / "in", tmp_path / "out")
+    for name in ("pipe.nii.gz", "pipe.nii", "pipe.nrrd", "pipe.mha", "zero.nii"):
+        assert "DAMAGED" in codes_of(dataset)[name]
+    assert [file.role for file in dataset.files if file.path.endswith("ct.nii.gz")] == ["ct"]
