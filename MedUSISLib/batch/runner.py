@@ -165,4 +165,6 @@ def _raise_ended(wish: Wish, outcome: BatchOutcome) -> None:
 def _tight(sizing: Sizing) -> str:
     assert sizing.worker_bytes is not None
     each, free = sizing.worker_bytes / 1e9, sizing.free_bytes / 1e9
-    return f"{len(sizing.places)} worker(s) of about {each:.1f} GB each, and {free:.1f} GB are free"
+    count = len(sizing.places)
+    workers = "one worker needs" if count == 1 else f"{count} workers need"
+    return f"{workers} about {each:.1f} GB{'' if count == 1 else ' each'}, and {free:.1f} GB are free"

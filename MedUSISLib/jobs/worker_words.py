@@ -59,7 +59,7 @@ class Order:
             known = {str(k): str(v) for k, v in content.get("variables", {}).items() if k in OF_A_JOB}
             idle_s = None if content.get("idle_s") is None else float(content["idle_s"])
             return cls(str(content["job"]), bool(content.get("cancel", False)), known, idle_s)
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return None
 
 
@@ -112,7 +112,7 @@ def parse_word(line: str) -> Word | None:
         content: dict[str, Any] = json.loads(line)
         kind = _WORDS[content.pop("event")]
         return kind(**content)
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
 
 

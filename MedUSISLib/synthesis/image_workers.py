@@ -45,7 +45,7 @@ class ImageWorkers:
             pool = ThreadPoolExecutor(workers, "image", initializer=_take_threads, initargs=(share,))
             # torch keeps the number for each thread, and gives those that begin later the one that was set last:
             # all must have begun before it is set back
-            together = Barrier(workers)
+            together = Barrier(workers, timeout=60.0)
             for future in [pool.submit(together.wait) for _ in range(workers)]:
                 future.result()
             torch.set_num_threads(self._threads)

@@ -30,6 +30,7 @@ from MedUSISLib.generators.manifest import read_manifest
 from MedUSISLib.jobs.events import parse_event
 from MedUSISLib.jobs.run import run_job
 from MedUSISLib.jobs.specification import JobSpecification
+from MedUSISLib.jobs.worker_words import Order, parse_word
 from MedUSISLib.output_directory import MARKER_NAME, atomic_output_directory, written_files
 from MedUSISLib.small_files import read_small_file
 from MedUSISLib.strict_json import parse_json
@@ -182,7 +183,8 @@ def test_a_damaged_list_of_a_result_is_none(tmp_path: Path, content: bytes) -> N
 
 
 def test_an_event_nested_without_end_is_no_event() -> None:
-    assert parse_event("[" * 200_000) is None
+    assert parse_event("[" * 200_000) is None and parse_word("[" * 200_000) is None
+    assert Order.parse('{"job": ' + "[" * 200_000) is None
 
 
 @pytest.mark.parametrize("what", ["no job", "a damaged CT", "a path too long"])
