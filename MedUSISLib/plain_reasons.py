@@ -17,6 +17,7 @@ _WORDS = {
     "less_than_equal": "must be {le} or less",
     "literal_error": "must be {expected}",
     "union_tag_invalid": "{discriminator} must be {expected_tags}",
+    "union_tag_not_found": "{discriminator} is missing",
     "too_short": "must have {min_length} or more entries",
     "too_long": "must have no more than {max_length} entries",
     "string_pattern_mismatch": "must be written like {pattern}",

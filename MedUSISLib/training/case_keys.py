@@ -67,6 +67,8 @@ class _Key:
         """Content of a file, or of all files of a series in an order that does not depend on their names."""
         try:
             files = source_files(path, series_uid)
+            if not all(one.is_file() for one in files):  # a pipe would be waited for, a device read without end
+                raise OSError
             if len(files) == 1:
                 self._content(files[0])
             else:

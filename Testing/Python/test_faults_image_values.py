@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import sys
 import zlib
 from pathlib import Path
 
@@ -11,8 +13,10 @@ import nibabel
 import numpy as np
 import pytest
 from faults.images import GRID, file_of, sound_values
+from faults.verdict import time_limit
 from test_faults_images import MAKE, patched, refused, sample
 
+from MedUSISLib.anatomy.schema import load_schema
 from MedUSISLib.errors import ErrorCode, MedUSISError
 from MedUSISLib.imaging.geometry import Geometry
 from MedUSISLib.imaging.modality import check_is_ct
@@ -20,6 +24,8 @@ from MedUSISLib.imaging.reading import read_geometry, read_volume
 from MedUSISLib.imaging.volume import Volume
 from MedUSISLib.imaging.writing import write_volume
 from MedUSISLib.jobs.run import run_job
+from MedUSISLib.training.case_keys import image_key
+from MedUSISLib.training.data_configuration import ImageSource
 
 pytestmark = pytest.mark.fault("image")
 
@@ -124,3 +130,12 @@ def test_an_mr_of_one_slice_or_voxel_is_no_traceback(tmp_path: Path, shape: tupl
     assert run_job(tmp_path / "job.json", stream) == 10
     assert json.loads(stream.getvalue().splitlines()[-1])["hint"]
     assert not (tmp_path / "out.nii.gz").exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pipes among its files")
+def test_a_pipe_or_device_as_an_image_of_a_training_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.nii")
+    for path in (tmp_path / "pipe.nii", Path("/dev/zero"), tmp_path / "none.nii"):
+        with time_limit(60), pytest.raises(MedUSISError) as caught:
+            image_key(ImageSource(image=path, person="p"), load_schema("head"))
+        assert caught.value.code is ErrorCode.INPUT_NOT_READABLE
