@@ -87,5 +87,5 @@ def drop_(x: Tensor, sources: Sequence[MaskSource], rate: float) -> Tensor:
     values = x.permute(0, 2, 3, 1)
     bits = values.view(torch.int16 if x.dtype.itemsize == 2 else torch.int32)
     for image, source in zip(bits, sources, strict=True):
-        image.bitwise_and_(source.keep(image.shape, rate))
+        image.bitwise_and_(source.keep(image.shape, rate).to(bits.dtype))  # mixed widths take longer
     return x

@@ -24,12 +24,17 @@ if TYPE_CHECKING:
     from MedUSISLib.generators.manifest import Manifest
 
 
+Tail = Callable[[PreparedState, list[MaskSource]], torch.Tensor]
+Part = tuple[PreparedState, Sequence[Sequence[int]]]
+"""State of one image of a batch (of all on an accelerator), and its seeds of each pass."""
+
+
 class PassNetwork(Protocol):
     """A generator on a device.
 
     ``with_noise`` takes a noise vector ``[1, Z]`` once for all images, ``trunk`` computes for one-hot labels
     ``[n, C, ...]`` what all passes share, and ``tail`` draws one pass, ``[n, 1, ...]`` in [-1, 1], float32: with
-    dropout from one seed for each image, or without.
+    dropout from one seed for each image, or without. ``tails`` draws several passes, each with seeds of its own.
     """
 
     @property
@@ -42,6 +47,8 @@ class PassNetwork(Protocol):
     def trunk(self, onehot: torch.Tensor, noise: Any) -> Any: ...
 
     def tail(self, state: Any, seeds: Sequence[int] | None = None) -> torch.Tensor: ...
+
+    def tails(self, state: Any, seeds: Sequence[Sequence[int]]) -> list[torch.Tensor]: ...
 
     def compile_passes(self, progress: Progress | None) -> None:
         """From now on what passes repeat is compiled, and ``progress`` hears of it; None: it is not."""
@@ -107,11 +114,12 @@ class PreparedPasses:
     def tail(self, state: Any, seeds: Sequence[int] | None = None) -> torch.Tensor:
         if seeds is None:
             return torch.cat(self._workers.map(self._without_dropout, state))
-        parts = list(zip(state, self._groups(seeds), strict=True))
-        images, compiled = None, self._compiled
-        if compiled is not None:
-            images = compiled.attempt(state, lambda: self._drawn(compiled, parts))
-        return torch.cat(self._drawn(self._network.tail, parts) if images is None else images)
+        return self._passes(state, [seeds])[0]
+
+    def tails(self, state: Any, seeds: Sequence[Sequence[int]]) -> list[torch.Tensor]:
+        if self._device.type == "cpu":
+            return self._passes(state, seeds)  # no core waits for the others after each pass
+        return [self.tail(state, those) for those in seeds]  # CUDA graphs write each pass into the same memory
 
     def compile_passes(self, progress: Progress | None) -> None:
         if progress is None:
@@ -125,14 +133,22 @@ class PreparedPasses:
         with torch.inference_mode():
             return self._network.tail(state)
 
-    def _drawn(
-        self,
-        tail: Callable[[PreparedState, list[MaskSource]], torch.Tensor],
-        parts: list[tuple[PreparedState, Sequence[int]]],
-    ) -> list[torch.Tensor]:
-        def work(part: tuple[PreparedState, Sequence[int]]) -> torch.Tensor:
+    def _passes(self, state: Any, seeds: Sequence[Sequence[int]]) -> list[torch.Tensor]:
+        groups = zip(*(self._groups(those) for those in seeds), strict=True)
+        parts: list[Part] = list(zip(state, groups, strict=True))
+        drawn, compiled = None, self._compiled
+        if compiled is not None:
+            drawn = compiled.attempt(state, lambda: self._drawn(compiled, parts))
+        if drawn is None:
+            drawn = self._drawn(self._network.tail, parts)
+        return [torch.cat(images) for images in zip(*drawn, strict=True)]
+
+    def _drawn(self, tail: Tail, parts: Sequence[Part]) -> list[list[torch.Tensor]]:
+        """For each part its images of each pass."""
+
+        def work(part: Part) -> list[torch.Tensor]:
             with torch.inference_mode():
-                return tail(part[0], [MaskSource(seed, self._device) for seed in part[1]])
+                return [tail(part[0], [MaskSource(seed, self._device) for seed in seeds]) for seeds in part[1]]
 
         return self._workers.map(work, parts)
 
@@ -190,6 +206,9 @@ class PlainPasses:
             finally:
                 set_mc_dropout(self._network, False)
         return torch.cat(images)
+
+    def tails(self, state: Any, seeds: Sequence[Sequence[int]]) -> list[torch.Tensor]:
+        return [self.tail(state, those) for those in seeds]
 
     def compile_passes(self, progress: Progress | None) -> None:
         if progress is not None:

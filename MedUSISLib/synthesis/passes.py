@@ -18,6 +18,9 @@ from MedUSISLib.synthesis.pass_networks import PassNetwork, pass_network
 if TYPE_CHECKING:
     from MedUSISLib.generators.manifest import Manifest
 
+PASSES_TOGETHER = 4
+"""Passes that are drawn before their images are added up: cores with an image each wait for each other only then."""
+
 
 @dataclass(frozen=True)
 class PassSettings:
@@ -140,12 +143,13 @@ class PassSampler:
             return
         states = [self._network.trunk(self._onehot(part), self._with_noise(0)) for part in _parts(labels, size)]
         groups = list(_parts(keys, size))
-        for number in range(self.settings.passes):
-            images = []
+        for numbers in _parts(range(self.settings.passes), PASSES_TOGETHER):
+            drawn = []
             for state, group in zip(states, groups, strict=True):
-                seeds = [derived_seed(self.settings.seed, "dropout", number, key) for key in group]
-                images.append(_cut(self._network.tail(state, seeds), labels.shape[1:]))
-            yield torch.cat(images)
+                seeds = [[derived_seed(self.settings.seed, "dropout", n, key) for key in group] for n in numbers]
+                drawn.append(self._network.tails(state, seeds))
+            for images in zip(*drawn, strict=True):
+                yield torch.cat([_cut(image, labels.shape[1:]) for image in images])
 
     def _noise_images(self, labels: np.ndarray, size: int) -> Iterator[torch.Tensor]:
         for sample in range(1, self.settings.noise_samples + 1):
